@@ -1,0 +1,483 @@
+//! Applications: one candidate's way through one job at one organisation. Where an application stands
+//! (its status) is derived; nobody sets it. Silence is counted here too, and is never called a rejection.
+
+use std::sync::Arc;
+
+use imbl::OrdMap;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    candidate::{Candidate, Things},
+    documents::DocumentRequest,
+    fact::{At, Fact, Place},
+    ids::{
+        ApplicationId, DecisionDateId, DocumentRequestId, EventId, InterviewId, OfferId, RejectionId, StatusEnquiryId,
+        StatusReportId,
+    },
+    interviews::Interview,
+    notes::Letter,
+    outcome::{self, Offer, Outcome},
+    refusal::Refusal,
+    rejection::Rejection,
+    status::{self, DecisionDate, Moment, Silence, StatusEnquiry, StatusReport, What},
+    time::{Date, Dated, Stamp, Zone},
+    values::{Line, Patch, PostalAddress, Text, WebAddress, not_null},
+};
+
+/// How large an organisation is; a large one takes longer to decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = OrganisationSize)]
+pub enum Size {
+    /// Fewer than fifty people.
+    Small,
+    /// Up to a thousand.
+    Medium,
+    /// More.
+    Large,
+}
+
+/// An organisation as it is known from an application.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Organisation {
+    /// Its name, as it wants to be written.
+    pub name: Line,
+    /// Where its letters go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub address: Option<PostalAddress>,
+    /// Its website.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub website: Option<WebAddress>,
+    /// What it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub industry: Option<Line>,
+    /// How large it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub size: Option<Size>,
+}
+
+/// An application goes out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApplicationOpened {
+    /// The organisation that the job is at.
+    pub organisation: Organisation,
+    /// The position, as the organisation names it.
+    pub position: Line,
+    /// The posting's address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub posting_url: Option<WebAddress>,
+    /// Where the candidate heard of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub source: Option<Line>,
+    /// The day the application was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub applied_on: Option<Date>,
+}
+
+/// An application's particulars change: the named fields are set, `null` clears.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApplicationRevised {
+    /// The organisation, whole.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "not_null")]
+    #[schema(nullable = false)]
+    pub organisation: Option<Organisation>,
+    /// The position.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "not_null")]
+    #[schema(nullable = false)]
+    pub position: Option<Line>,
+    /// The posting's address.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    #[schema(value_type = Option<WebAddress>)]
+    pub posting_url: Patch<WebAddress>,
+    /// Where the candidate heard of it.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    #[schema(value_type = Option<Line>)]
+    pub source: Patch<Line>,
+    /// The day the application was sent.
+    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    #[schema(value_type = Option<Date>)]
+    pub applied_on: Patch<Date>,
+}
+
+/// The candidate withdraws the application: everything still pending for it stops.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApplicationWithdrawn {
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub reason: Option<Text>,
+}
+
+/// One candidate's way through one job at one organisation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Application {
+    /// Its id.
+    pub id: ApplicationId,
+    /// The version of the newest fact that touched it.
+    pub version: u64,
+    /// The fact that opened it, and when.
+    pub opened: (EventId, Stamp),
+    /// The organisation.
+    pub organisation: Dated<Organisation>,
+    /// The position.
+    pub position: Dated<Line>,
+    pub(crate) posting_url: Dated<Option<WebAddress>>,
+    pub(crate) source: Dated<Option<Line>>,
+    pub(crate) applied_on: Dated<Option<Date>>,
+    /// Its interviews.
+    pub interviews: Things<InterviewId, Interview>,
+    /// What the organisation asked to see.
+    pub document_requests: Things<DocumentRequestId, DocumentRequest>,
+    /// The decision dates that were promised.
+    pub decision_dates: Things<DecisionDateId, DecisionDate>,
+    /// The status enquiries that were made.
+    pub status_enquiries: Things<StatusEnquiryId, StatusEnquiry>,
+    /// What the organisation said about where things stand.
+    pub status_reports: Things<StatusReportId, StatusReport>,
+    /// The offers.
+    pub offers: Things<OfferId, Offer>,
+    /// The rejections; more than one where an application was reopened.
+    pub rejections: Things<RejectionId, Rejection>,
+    /// What happened between the two sides, by when it happened.
+    pub(crate) moments: Vec<Moment>,
+    /// The notes that went out for it, by when they did.
+    pub(crate) letters: Vec<Letter>,
+    settled: Settled,
+}
+
+/// What follows from an application's moments, kept so that others need not walk them.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Settled {
+    outcome: Option<Outcome>,
+    silence: Option<Silence>,
+}
+
+/// Where an application stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ApplicationStatus)]
+pub enum Status {
+    /// Nothing has been heard but that it was sent.
+    Opened,
+    /// An interview lies ahead.
+    Interviewing,
+    /// It is the organisation's turn.
+    Awaiting,
+    /// They have been quiet for ten working days.
+    Quiet,
+    /// They leave enquiries unanswered. Never called a rejection.
+    Silent,
+    /// Nothing for 45 days: presumed closed, until they say otherwise.
+    PresumedClosed,
+    /// There is an offer to answer.
+    Offered,
+    /// The offer was accepted.
+    Accepted,
+    /// The offer was declined.
+    Declined,
+    /// The candidate withdrew.
+    Withdrawn,
+    /// The organisation chose somebody else.
+    Rejected,
+    /// The position is gone.
+    PositionClosed,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Status; 12] = [
+        Status::Opened,
+        Status::Interviewing,
+        Status::Awaiting,
+        Status::Quiet,
+        Status::Silent,
+        Status::PresumedClosed,
+        Status::Offered,
+        Status::Accepted,
+        Status::Declined,
+        Status::Withdrawn,
+        Status::Rejected,
+        Status::PositionClosed,
+    ];
+
+    /// Whether it is a final outcome; such applications stay out of the default lists.
+    pub const fn is_final(self) -> bool {
+        matches!(
+            self,
+            Status::Accepted | Status::Declined | Status::Withdrawn | Status::Rejected | Status::PositionClosed
+        )
+    }
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Status::Opened => "opened",
+            Status::Interviewing => "interviewing",
+            Status::Awaiting => "awaiting",
+            Status::Quiet => "quiet",
+            Status::Silent => "silent",
+            Status::PresumedClosed => "presumed_closed",
+            Status::Offered => "offered",
+            Status::Accepted => "accepted",
+            Status::Declined => "declined",
+            Status::Withdrawn => "withdrawn",
+            Status::Rejected => "rejected",
+            Status::PositionClosed => "position_closed",
+        }
+    }
+}
+
+/// An application as clients see it.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Application)]
+pub struct ApplicationView {
+    /// Its id.
+    pub id: ApplicationId,
+    /// The version of the newest fact that touched it.
+    pub version: u64,
+    /// Where it stands at the moment of reading.
+    pub status: Status,
+    /// The organisation.
+    pub organisation: Organisation,
+    /// The position.
+    pub position: Line,
+    /// The posting's address.
+    pub posting_url: Option<WebAddress>,
+    /// Where the candidate heard of it.
+    pub source: Option<Line>,
+    /// The day the application was sent.
+    pub applied_on: Option<Date>,
+    /// When the application was opened.
+    #[schema(value_type = crate::time::Instant)]
+    pub opened_at: Timestamp,
+    /// The date by which they promised to decide, where one stands.
+    pub decide_by: Option<Date>,
+}
+
+impl Application {
+    /// The zone of its wall-clock times: its latest interview's, else the candidate's.
+    pub fn zone(&self, candidate: &Candidate) -> Zone {
+        self.interviews
+            .values()
+            .max_by_key(|interview| (interview.starts_at.timestamp(), interview.id))
+            .map_or_else(|| candidate.zone(), |interview| interview.time_zone.get().clone())
+    }
+
+    /// The final outcome, where there is one.
+    pub const fn outcome(&self) -> Option<&Outcome> {
+        self.settled.outcome.as_ref()
+    }
+
+    /// Since when they have been silent, and what that means when.
+    pub const fn silence(&self) -> Option<&Silence> {
+        self.settled.silence.as_ref()
+    }
+
+    /// Whether an interview lies ahead: scheduled, and neither held nor cancelled.
+    pub fn interview_ahead(&self) -> bool {
+        self.interviews.values().any(|interview| interview.is_ahead())
+    }
+
+    /// Where it stands, before silence is counted.
+    pub fn base_status(&self) -> Status {
+        if let Some(outcome) = self.outcome() {
+            return outcome.status;
+        }
+        if self.offers.values().any(|offer| offer.is_open()) {
+            return Status::Offered;
+        }
+        if self.interview_ahead() {
+            return Status::Interviewing;
+        }
+        if self.silence().is_some() {
+            Status::Awaiting
+        } else {
+            Status::Opened
+        }
+    }
+
+    /// Where it stands at a moment.
+    pub fn status(&self, now: Timestamp) -> Status {
+        match (self.base_status(), self.silence()) {
+            (Status::Awaiting, Some(silence)) => silence.at(now),
+            (status, _) => status,
+        }
+    }
+
+    /// The application as clients see it at a moment.
+    pub fn view(&self, now: Timestamp) -> ApplicationView {
+        ApplicationView {
+            id: self.id,
+            version: self.version,
+            status: self.status(now),
+            organisation: self.organisation.get().clone(),
+            position: self.position.get().clone(),
+            posting_url: self.posting_url.get().clone(),
+            source: self.source.get().clone(),
+            applied_on: *self.applied_on.get(),
+            opened_at: self.opened.1.at,
+            decide_by: status::promised_date(self),
+        }
+    }
+
+    /// The newest rejection.
+    pub fn newest_rejection(&self) -> Option<&Rejection> {
+        self.rejections
+            .values()
+            .map(Arc::as_ref)
+            .max_by_key(|rejection| rejection.received.1)
+    }
+
+    /// Puts a moment in its place among those that happened before and after.
+    pub(crate) fn happened(&mut self, at: &At, what: What) {
+        let moment = Moment {
+            stamp: at.stamp(),
+            event: at.event,
+            what,
+        };
+        let place = self.moments.partition_point(|other| other.stamp <= moment.stamp);
+        self.moments.insert(place, moment);
+    }
+
+    /// The application with what follows from its moments brought up to date.
+    pub(crate) fn settled(&self, candidate: &Candidate) -> Self {
+        let outcome = outcome::of(self);
+        let silence = status::silence(self, &self.zone(candidate));
+        Self {
+            settled: Settled { outcome, silence },
+            ..self.clone()
+        }
+    }
+}
+
+/// A path under an application, as actions name it.
+pub(crate) fn path(application: Option<ApplicationId>, rest: &str) -> String {
+    application.map_or_else(
+        || rest.to_owned(),
+        |application| format!("applications/{application}/{rest}"),
+    )
+}
+
+impl Fact for ApplicationOpened {
+    const NAME: &'static str = "ApplicationOpened";
+    type Subject = ApplicationId;
+    const PLACE: Place = Place::New;
+
+    fn apply(&self, candidate: &mut Candidate, at: &At) {
+        let Ok(id) = ApplicationId::try_from(at.subject) else {
+            return;
+        };
+        let application = Application {
+            id,
+            version: at.version,
+            opened: (at.event, at.stamp()),
+            organisation: Dated::base(self.organisation.clone()),
+            position: Dated::base(self.position.clone()),
+            posting_url: Dated::base(self.posting_url.clone()),
+            source: Dated::base(self.source.clone()),
+            applied_on: Dated::base(self.applied_on),
+            interviews: OrdMap::new(),
+            document_requests: OrdMap::new(),
+            decision_dates: OrdMap::new(),
+            status_enquiries: OrdMap::new(),
+            status_reports: OrdMap::new(),
+            offers: OrdMap::new(),
+            rejections: OrdMap::new(),
+            moments: Vec::new(),
+            letters: Vec::new(),
+            settled: Settled::default(),
+        };
+        candidate.applications.insert(id, Arc::new(application));
+    }
+
+    fn tell(&self, _: &Candidate, _: &At) -> String {
+        format!("Applied to {} as {}.", self.organisation.name, self.position)
+    }
+}
+
+impl Fact for ApplicationRevised {
+    const NAME: &'static str = "ApplicationRevised";
+    type Subject = ApplicationId;
+    const PLACE: Place = Place::Step;
+
+    fn apply(&self, candidate: &mut Candidate, at: &At) {
+        let Some(application) = candidate.application_of(at) else {
+            return;
+        };
+        let since = at.stamp();
+        if let Some(organisation) = &self.organisation {
+            application.organisation.offer(since, organisation.clone());
+        }
+        if let Some(position) = &self.position {
+            application.position.offer(since, position.clone());
+        }
+        self.posting_url
+            .named()
+            .into_iter()
+            .for_each(|it| application.posting_url.offer(since, it));
+        self.source
+            .named()
+            .into_iter()
+            .for_each(|it| application.source.offer(since, it));
+        self.applied_on
+            .named()
+            .into_iter()
+            .for_each(|it| application.applied_on.offer(since, it));
+    }
+
+    fn tell(&self, candidate: &Candidate, at: &At) -> String {
+        format!(
+            "The application to {} was brought up to date.",
+            organisation(candidate, at.application)
+        )
+    }
+}
+
+impl Fact for ApplicationWithdrawn {
+    const NAME: &'static str = "ApplicationWithdrawn";
+    type Subject = ApplicationId;
+    const PLACE: Place = Place::Step;
+
+    fn admit(&self, candidate: &Candidate, at: &At) -> Result<(), Refusal> {
+        outcome::refuse_again(
+            candidate,
+            at,
+            Status::Withdrawn,
+            "The application is withdrawn already.",
+        )
+    }
+
+    fn apply(&self, candidate: &mut Candidate, at: &At) {
+        if let Some(application) = candidate.application_of(at) {
+            application.happened(at, What::Ended(Status::Withdrawn));
+        }
+    }
+
+    fn tell(&self, candidate: &Candidate, at: &At) -> String {
+        format!(
+            "Withdrew the application to {}.",
+            organisation(candidate, at.application)
+        )
+    }
+}
+
+/// The organisation's name, for sentences.
+pub(crate) fn organisation(candidate: &Candidate, application: Option<ApplicationId>) -> String {
+    application.and_then(|id| candidate.application(id)).map_or_else(
+        || "the organisation".to_owned(),
+        |application| application.organisation.name.to_string(),
+    )
+}

@@ -1,0 +1,300 @@
+//! The state of one candidate: the fold of the stream. Everything is shared (`Arc`), so that a copy
+//! costs nothing and a fact copies and derives again only what it touches.
+
+use std::sync::Arc;
+
+use imbl::{OrdMap, OrdSet, Vector};
+use jiff::Timestamp;
+
+use crate::{
+    applications::Application,
+    catalogue::AnyFact,
+    contacts::Contact,
+    fact::{At, Envelope, Place},
+    ids::{ApplicationId, CandidateId, ContactId, EventId, NoteId, RejectionId, Subject, TaskId},
+    notes::Note,
+    play::{self, Ending, Owed},
+    profile::Profile,
+    tasks::Marks,
+    time::Zone,
+};
+
+/// Things of one kind, by id.
+pub type Things<Id, Thing> = OrdMap<Id, Arc<Thing>>;
+
+/// Everything that is known of one candidate.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The candidate's id: the stream.
+    pub id: CandidateId,
+    /// The version of the newest fact; 0 before the first.
+    pub version: u64,
+    /// When the newest fact was recorded.
+    pub recorded_at: Timestamp,
+    /// When the candidate was erased.
+    pub erased_at: Option<Timestamp>,
+    /// Who the candidate is; none before the first fact.
+    pub profile: Option<Arc<Profile>>,
+    /// The applications.
+    pub applications: Things<ApplicationId, Application>,
+    /// The contacts.
+    pub contacts: Things<ContactId, Contact>,
+    /// The notes.
+    pub notes: Things<NoteId, Note>,
+    /// What was done to tasks by hand.
+    pub marks: Things<TaskId, Marks>,
+    /// What is owed, live or not.
+    pub tasks: Things<TaskId, Owed>,
+    /// Which application a thing belongs to.
+    pub(crate) places: OrdMap<Subject, ApplicationId>,
+    /// The tasks of each application, and (under none) of the person, as they were last derived.
+    derived: OrdMap<Option<ApplicationId>, Arc<Vec<TaskId>>>,
+    /// The stream itself: timelines, undoing and looking back are folds of it.
+    history: Vector<Arc<Envelope>>,
+    /// The facts in the stream, by id.
+    by_id: OrdMap<EventId, u64>,
+    retracted: OrdSet<EventId>,
+}
+
+impl Candidate {
+    /// A candidate of whom nothing is known.
+    pub fn unknown(id: CandidateId) -> Self {
+        Self {
+            id,
+            version: 0,
+            recorded_at: Timestamp::MIN,
+            erased_at: None,
+            profile: None,
+            applications: OrdMap::new(),
+            contacts: OrdMap::new(),
+            notes: OrdMap::new(),
+            marks: OrdMap::new(),
+            tasks: OrdMap::new(),
+            places: OrdMap::new(),
+            derived: OrdMap::new(),
+            history: Vector::new(),
+            by_id: OrdMap::new(),
+            retracted: OrdSet::new(),
+        }
+    }
+
+    /// Folds facts onto the state.
+    pub fn fold(mut self, facts: impl IntoIterator<Item = Arc<Envelope>>) -> Self {
+        for fact in facts {
+            self.record(fact);
+        }
+        self
+    }
+
+    /// The state as it was known at a moment: the facts recorded until then.
+    #[must_use]
+    pub fn as_of(&self, moment: Timestamp) -> Self {
+        let known = self.history.iter().take_while(|fact| fact.at.recorded_at <= moment);
+        Self::unknown(self.id).fold(known.cloned())
+    }
+
+    /// The stream up to and including a version.
+    #[must_use]
+    pub fn at_version(&self, version: u64) -> Self {
+        let known = self.history.iter().take_while(|fact| fact.at.version <= version);
+        Self::unknown(self.id).fold(known.cloned())
+    }
+
+    /// Records a fact: changes the state and derives again what it touched.
+    pub fn record(&mut self, fact: Arc<Envelope>) {
+        let before = self.clone();
+        self.remember(&fact);
+        fact.data.apply(self, &fact.at);
+        self.derive(&before);
+    }
+
+    /// The bookkeeping of every fact.
+    fn remember(&mut self, fact: &Arc<Envelope>) {
+        self.version = fact.at.version;
+        self.recorded_at = fact.at.recorded_at;
+        self.by_id.insert(fact.at.event, fact.at.version);
+        self.history.push_back(Arc::clone(fact));
+        if let (Place::NewWithin, Some(application)) = (fact.data.kind().place, fact.at.application) {
+            self.places.insert(fact.at.subject, application);
+        }
+    }
+
+    /// Writes what was decided about the newest fact into the stream in its place.
+    pub(crate) fn complete_newest(&mut self, fact: Arc<Envelope>) {
+        // An erased candidate has no stream.
+        if self.history.pop_back().is_some() {
+            self.history.push_back(fact);
+        }
+    }
+
+    /// The stream, in the order of recording.
+    pub const fn history(&self) -> &Vector<Arc<Envelope>> {
+        &self.history
+    }
+
+    /// A fact of the stream.
+    pub fn fact(&self, id: EventId) -> Option<&Arc<Envelope>> {
+        let version = self.by_id.get(&id)?;
+        self.history.get(usize::try_from(*version).ok()?.checked_sub(1)?)
+    }
+
+    /// Whether a fact has been taken back.
+    pub fn is_retracted(&self, id: EventId) -> bool {
+        self.retracted.contains(&id)
+    }
+
+    /// The state without one more fact: the fold of all others. What was owed and is no longer stays
+    /// to be seen as void.
+    pub(crate) fn retract(&mut self, taken_back: EventId) {
+        let mut retracted = self.retracted.clone();
+        retracted.insert(taken_back);
+        *self = self.refold(retracted, self.history.clone());
+    }
+
+    /// The state with facts of the stream written anew, for the erasure of a contact.
+    pub(crate) fn rewrite(&mut self, mut with: impl FnMut(&Envelope) -> Option<Envelope>) {
+        let history = self
+            .history
+            .iter()
+            .map(|fact| with(fact).map_or_else(|| Arc::clone(fact), Arc::new))
+            .collect();
+        *self = self.refold(self.retracted.clone(), history);
+    }
+
+    fn refold(&self, retracted: OrdSet<EventId>, history: Vector<Arc<Envelope>>) -> Self {
+        let kept = history
+            .iter()
+            .filter(|fact| !retracted.contains(&fact.at.event))
+            .cloned();
+        // What retractions take back is left out already.
+        let kept = kept.filter(|fact| !matches!(fact.data, AnyFact::FactRetracted(_)));
+        let mut again = Self::unknown(self.id).fold(kept);
+        for (id, owed) in &self.tasks {
+            if !again.tasks.contains_key(id) {
+                let gone = Owed {
+                    ending: Ending::Void(None),
+                    ..(**owed).clone()
+                };
+                again.tasks.insert(*id, Arc::new(gone));
+            }
+        }
+        again.version = self.version;
+        again.recorded_at = self.recorded_at;
+        again.by_id = self.by_id.clone();
+        again.erased_at = self.erased_at;
+        again.retracted = retracted;
+        again.history = history;
+        again
+    }
+
+    /// Derives again the tasks of every application that changed, and of the person.
+    fn derive(&mut self, before: &Self) {
+        let unchanged = |one: &Option<Arc<Profile>>, other: &Option<Arc<Profile>>| match (one, other) {
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (one, other) => one.is_none() == other.is_none(),
+        };
+        let all = !unchanged(&self.profile, &before.profile);
+        let touched: Vec<Arc<Application>> = self
+            .applications
+            .values()
+            .filter(|now| {
+                all || !before
+                    .applications
+                    .get(&now.id)
+                    .is_some_and(|then| Arc::ptr_eq(then, now))
+            })
+            .cloned()
+            .collect();
+        for application in &touched {
+            let settled = application.settled(self);
+            self.applications.insert(application.id, Arc::new(settled));
+        }
+        for application in touched {
+            if let Some(application) = self.applications.get(&application.id).cloned() {
+                let owed = play::owed(self, Some(&application));
+                self.owe(Some(application.id), owed);
+            }
+        }
+        let owed = play::owed(self, None);
+        self.owe(None, owed);
+    }
+
+    /// Replaces what one application (or the person) owes; what is no longer owed is void.
+    fn owe(&mut self, of: Option<ApplicationId>, owed: Vec<Owed>) {
+        let ids: Vec<TaskId> = owed.iter().map(|task| task.id).collect();
+        for task in owed {
+            if self.tasks.get(&task.id).is_none_or(|known| **known != task) {
+                self.tasks.insert(task.id, Arc::new(task));
+            }
+        }
+        let gone = self.derived.get(&of).cloned().unwrap_or_default();
+        for id in gone.iter().filter(|id| !ids.contains(id)) {
+            if let Some(task) = self.tasks.get(id)
+                && !matches!(task.ending, Ending::Void(_))
+            {
+                let void = Owed {
+                    ending: Ending::Void(None),
+                    ..(**task).clone()
+                };
+                self.tasks.insert(*id, Arc::new(void));
+            }
+        }
+        if *gone != ids {
+            self.derived.insert(of, Arc::new(ids));
+        }
+    }
+
+    /// The person's time zone.
+    pub fn zone(&self) -> Zone {
+        self.profile
+            .as_ref()
+            .map_or(Zone::UTC, |profile| profile.time_zone.get().clone())
+    }
+
+    /// An application.
+    pub fn application(&self, id: ApplicationId) -> Option<&Application> {
+        self.applications.get(&id).map(Arc::as_ref)
+    }
+
+    pub(crate) fn application_mut(&mut self, id: ApplicationId, at: &At) -> Option<&mut Application> {
+        let application = Arc::make_mut(self.applications.get_mut(&id)?);
+        application.version = at.version;
+        Some(application)
+    }
+
+    /// The application that a thing belongs to, for changing it.
+    pub(crate) fn application_of(&mut self, at: &At) -> Option<&mut Application> {
+        self.application_mut(at.application?, at)
+    }
+
+    /// The application that a thing belongs to.
+    pub fn place_of(&self, subject: Subject) -> Option<ApplicationId> {
+        match subject {
+            Subject::Application(id) => Some(id),
+            Subject::Note(id) => self.notes.get(&id).and_then(|note| note.application(self)),
+            Subject::Task(id) => self.tasks.get(&id).and_then(|task| task.application),
+            Subject::Event(id) => self.fact(id).and_then(|fact| fact.at.application),
+            _ => self.places.get(&subject).copied(),
+        }
+    }
+
+    /// Whether the candidate has this thing.
+    pub fn has(&self, subject: Subject) -> bool {
+        match subject {
+            Subject::Candidate(id) => id == self.id && self.profile.is_some(),
+            Subject::Application(id) => self.applications.contains_key(&id),
+            Subject::Contact(id) => self.contacts.contains_key(&id),
+            Subject::Note(id) => self.notes.contains_key(&id),
+            Subject::Task(id) => self.tasks.contains_key(&id),
+            Subject::Event(id) => self.by_id.contains_key(&id),
+            _ => self.places.contains_key(&subject),
+        }
+    }
+
+    /// The newest rejection of an application.
+    pub fn rejection_of(&self, application: ApplicationId) -> Option<RejectionId> {
+        self.application(application)?
+            .newest_rejection()
+            .map(|rejection| rejection.id)
+    }
+}

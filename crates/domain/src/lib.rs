@@ -1,0 +1,25 @@
+//! What happens after an interview: facts, the state they add up to, the plays that follow from it, and
+//! the views on it. Pure: no clock, no input or output, no randomness. A slice per area of the mission.
+
+pub mod aggregate;
+pub mod applications;
+pub mod candidate;
+pub mod catalogue;
+pub mod contacts;
+pub mod decide;
+pub mod documents;
+pub mod fact;
+pub mod ids;
+pub mod interviews;
+pub mod notes;
+pub mod outcome;
+pub mod play;
+pub mod profile;
+pub mod refusal;
+pub mod rejection;
+pub mod status;
+pub mod tasks;
+pub mod time;
+pub mod timeline;
+pub mod undo;
+pub mod values;

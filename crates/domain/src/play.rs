@@ -1,0 +1,428 @@
+//! Plays: the rules that raise tasks. A play is a row of data (its numbers, its reason, what closes it)
+//! and a predicate over the state that says which of its tasks are owed. Tasks are a pure function of
+//! the state; whether one waits, is open or overdue follows from the clock of the reader.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    applications::{self, Application},
+    candidate::Candidate,
+    contacts, documents,
+    ids::{ApplicationId, CandidateId, ContactId, EventId, InterviewId, Subject, TaskId},
+    interviews, notes, outcome, rejection, status,
+    time::{Instant, Period, Stamp, Zone},
+};
+
+/// A rule that raises tasks.
+#[derive(Debug)]
+pub struct Play {
+    /// Its name.
+    pub name: &'static str,
+    /// The title of its tasks; `{contact}`, `{organisation}`, `{position}` and `{about}` are filled in.
+    pub title: &'static str,
+    /// The play's reason, in a sentence.
+    pub why: &'static str,
+    /// Where there is evidence: its source and year.
+    pub source: Option<&'static str>,
+    /// How long its tasks wait before they open.
+    pub opens: Period,
+    /// How long its tasks have.
+    pub due: Period,
+    /// The types of facts that close its tasks.
+    pub closed_by: &'static [&'static str],
+    /// Whether its tasks may be completed by hand.
+    pub by_hand: bool,
+    /// Whether its tasks outlive the application's outcome.
+    pub outlives_outcome: bool,
+    /// The next call to make.
+    pub action: fn(&Candidate, &Owed) -> Action,
+}
+
+impl PartialEq for Play {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+/// Plays that look at one application, in the order in which the mission names them.
+const OF_APPLICATIONS: &[fn(&Application, &mut Owing<'_>)] = &[
+    interviews::record_interview,
+    interviews::name_interviewers,
+    notes::write_thank_you,
+    status::ask_decision_date,
+    status::enquire_status,
+    documents::answer_document_request,
+    outcome::answer_offer,
+    rejection::handle_rejection,
+];
+
+/// Plays that look at the person: across applications.
+const OF_CANDIDATES: &[fn(&Candidate, &mut Owing<'_>)] =
+    &[contacts::complete_card, outcome::withdraw_others, rejection::revisit];
+
+/// The default playbook.
+pub const PLAYBOOK: &[&Play] = &[
+    &interviews::RECORD_INTERVIEW,
+    &interviews::NAME_INTERVIEWERS,
+    &contacts::COMPLETE_CARD,
+    &notes::WRITE_THANK_YOU,
+    &status::ASK_DECISION_DATE,
+    &status::ENQUIRE_STATUS,
+    &documents::ANSWER_DOCUMENT_REQUEST,
+    &outcome::ANSWER_OFFER,
+    &outcome::WITHDRAW_OTHERS,
+    &rejection::THANK_FOR_REJECTION,
+    &rejection::ASK_FEEDBACK,
+    &rejection::KEEP_DOOR_OPEN,
+    &rejection::REVISIT,
+];
+
+/// Changes with every change of what is derived from the log: rows derived by another release are
+/// derived anew.
+pub const DERIVATION: i64 = 1;
+
+/// How a task ended, if it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It has not: it waits, is open or overdue.
+    Live,
+    /// A fact closed it.
+    Done(EventId, Timestamp),
+    /// Its reason is gone; the fact that took it, where there is one.
+    Void(Option<EventId>),
+}
+
+/// A task as the state owes it, whatever the clock says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Owed {
+    /// Its id, derived from the play and its key.
+    pub id: TaskId,
+    /// The play that raises it.
+    pub play: &'static Play,
+    /// The application it belongs to; none for tasks of the person.
+    pub application: Option<ApplicationId>,
+    /// The interview it follows.
+    pub interview: Option<InterviewId>,
+    /// The contact it concerns.
+    pub contact: Option<ContactId>,
+    /// The thing it is about.
+    pub about: Option<Subject>,
+    /// What its title says of that thing.
+    pub words: Arc<str>,
+    /// The facts that raise it.
+    pub raised_by: Vec<EventId>,
+    /// When it opens.
+    pub opens_at: Timestamp,
+    /// When it is due.
+    pub due_at: Option<Timestamp>,
+    /// By when a letter on paper must be in the post.
+    pub post_by: Option<Timestamp>,
+    /// The zone of its wall-clock times.
+    pub zone: Zone,
+    /// How it ended.
+    pub ending: Ending,
+}
+
+impl Owed {
+    /// Whether it is done by now or since this stamp.
+    pub(crate) fn done(mut self, by: Option<(EventId, Stamp)>) -> Self {
+        if let Some((event, stamp)) = by {
+            self.ending = Ending::Done(event, stamp.at);
+        }
+        self
+    }
+
+    pub(crate) fn void_if(mut self, void: bool, by: Option<EventId>) -> Self {
+        if void && self.ending == Ending::Live {
+            self.ending = Ending::Void(by);
+        }
+        self
+    }
+}
+
+/// Collects what is owed.
+pub(crate) struct Owing<'a> {
+    pub(crate) candidate: &'a Candidate,
+    application: Option<&'a Application>,
+    owed: Vec<Owed>,
+}
+
+impl Owing<'_> {
+    /// A task of the play under this key, raised by a fact at a moment: it opens and is due by the
+    /// play's numbers.
+    pub(crate) fn raise(
+        &self,
+        play: &'static Play,
+        key: impl std::fmt::Display,
+        raised_by: EventId,
+        from: Timestamp,
+    ) -> Owed {
+        let zone = self
+            .application
+            .map_or_else(|| self.candidate.zone(), |application| application.zone(self.candidate));
+        let opens_at = play.opens.opens_after(from, &zone);
+        Owed {
+            id: task_id(self.candidate.id, play, key),
+            play,
+            application: self.application.map(|application| application.id),
+            interview: None,
+            contact: None,
+            about: None,
+            words: "".into(),
+            raised_by: vec![raised_by],
+            due_at: Some(play.due.due_after(opens_at, &zone)),
+            opens_at,
+            post_by: None,
+            zone,
+            ending: Ending::Live,
+        }
+    }
+
+    /// Owes a task. A final outcome voids what is still live, except what outlives it.
+    pub(crate) fn owe(&mut self, owed: Owed) {
+        let outcome = self.application.and_then(Application::outcome);
+        let void = outcome.is_some() && !owed.play.outlives_outcome;
+        self.owed.push(owed.void_if(void, outcome.map(|outcome| outcome.event)));
+    }
+}
+
+/// A task's id is derived from the play and its key, so that corrections and replays keep it.
+pub(crate) fn task_id(candidate: CandidateId, play: &Play, key: impl std::fmt::Display) -> TaskId {
+    TaskId::new(Uuid::new_v5(
+        &candidate.uuid(),
+        format!("{}|{key}", play.name).as_bytes(),
+    ))
+}
+
+/// What the state owes for one application, or for the person.
+pub(crate) fn owed(candidate: &Candidate, application: Option<&Application>) -> Vec<Owed> {
+    let mut owing = Owing {
+        candidate,
+        application,
+        owed: Vec::new(),
+    };
+    match application {
+        Some(application) => OF_APPLICATIONS.iter().for_each(|play| play(application, &mut owing)),
+        None => OF_CANDIDATES.iter().for_each(|play| play(candidate, &mut owing)),
+    }
+    owing.owed
+}
+
+/// The state of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = TaskState)]
+pub enum State {
+    /// Not yet allowed: it opens later.
+    Waiting,
+    /// To be done now.
+    Open,
+    /// Its due time has passed.
+    Overdue,
+    /// A fact closed it.
+    Done,
+    /// Put aside with a reason.
+    Dismissed,
+    /// Its reason is gone.
+    Void,
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [State; 6] = [
+        State::Waiting,
+        State::Open,
+        State::Overdue,
+        State::Done,
+        State::Dismissed,
+        State::Void,
+    ];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            State::Waiting => "waiting",
+            State::Open => "open",
+            State::Overdue => "overdue",
+            State::Done => "done",
+            State::Dismissed => "dismissed",
+            State::Void => "void",
+        }
+    }
+
+    /// Whether the task still asks for something.
+    pub const fn is_live(self) -> bool {
+        matches!(self, State::Waiting | State::Open | State::Overdue)
+    }
+}
+
+/// The next call to make.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = TaskAction)]
+pub struct Action {
+    /// The operation in the OpenAPI document.
+    #[schema(example = "record_document_sent")]
+    pub operation: &'static str,
+    /// The HTTP method.
+    #[schema(example = "POST")]
+    pub method: &'static str,
+    /// The path to call.
+    pub href: String,
+    /// The body, prefilled with what is known.
+    #[schema(value_type = Object)]
+    pub body: Value,
+}
+
+impl Action {
+    /// A POST to a path under the candidate.
+    pub(crate) fn post(
+        candidate: &Candidate,
+        operation: &'static str,
+        path: impl std::fmt::Display,
+        body: Value,
+    ) -> Self {
+        Self {
+            operation,
+            method: "POST",
+            href: format!("/v1/candidates/{}/{path}", candidate.id),
+            body,
+        }
+    }
+}
+
+/// A task: what a play asks for, and why.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Task {
+    /// Its id: the same after corrections and replays.
+    pub id: TaskId,
+    /// Whose task it is.
+    pub candidate: CandidateId,
+    /// The application it belongs to; `null` for tasks of the person.
+    pub application: Option<ApplicationId>,
+    /// The interview it follows.
+    pub interview: Option<InterviewId>,
+    /// The contact it concerns.
+    pub contact: Option<ContactId>,
+    /// The play that raised it.
+    #[schema(example = "answer_document_request")]
+    pub play: &'static str,
+    /// Its state at the moment of reading.
+    pub state: State,
+    /// What to do.
+    pub title: String,
+    /// The play's reason.
+    pub why: &'static str,
+    /// The evidence behind the reason, where there is any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub source: Option<&'static str>,
+    /// The facts that raised it.
+    pub raised_by: Vec<EventId>,
+    /// When it opens.
+    pub opens_at: Instant,
+    /// When it is due; `null` where it is not due at any time.
+    pub due_at: Option<Instant>,
+    /// For letters: by when one on paper must be in the post.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub post_by: Option<Instant>,
+    /// The zone of its wall-clock times.
+    pub time_zone: Zone,
+    /// The types of facts that close it.
+    pub closed_by: &'static [&'static str],
+    /// The next call to make.
+    pub action: Action,
+    /// Until when it stays hidden from the queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub snoozed_until: Option<Instant>,
+    /// When it was done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub closed_at: Option<Instant>,
+    /// The fact that closed it, or took its reason away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub closed_with: Option<EventId>,
+}
+
+impl Candidate {
+    /// A task's state at a moment.
+    pub fn state_of(&self, owed: &Owed, now: Timestamp) -> State {
+        let marks = self.marks.get(&owed.id);
+        match owed.ending {
+            Ending::Done(..) => State::Done,
+            _ if marks.is_some_and(|marks| marks.completed.is_some()) => State::Done,
+            _ if marks.is_some_and(|marks| marks.dismissed.is_some()) => State::Dismissed,
+            Ending::Void(_) => State::Void,
+            Ending::Live if owed.opens_at > now => State::Waiting,
+            Ending::Live if owed.due_at.is_some_and(|due| due <= now) => State::Overdue,
+            Ending::Live => State::Open,
+        }
+    }
+
+    /// Until when a task is hidden from the queue.
+    pub fn snoozed_until(&self, owed: &Owed) -> Option<Timestamp> {
+        self.marks.get(&owed.id).and_then(|marks| *marks.snoozed.get())
+    }
+
+    /// A task as clients see it at a moment.
+    pub fn task(&self, owed: &Owed, now: Timestamp) -> Task {
+        let place = |at| Instant::in_zone(at, &owed.zone);
+        let marks = self.marks.get(&owed.id);
+        let by_hand = marks.and_then(|marks| marks.completed.or(marks.dismissed));
+        let (closed_with, closed_at) = match (owed.ending, by_hand) {
+            (Ending::Done(event, at), _) => (Some(event), Some(at)),
+            (_, Some((event, stamp))) => (Some(event), Some(stamp.at)),
+            (Ending::Void(event), None) => (event, None),
+            (Ending::Live, None) => (None, None),
+        };
+        Task {
+            id: owed.id,
+            candidate: self.id,
+            application: owed.application,
+            interview: owed.interview,
+            contact: owed.contact,
+            play: owed.play.name,
+            state: self.state_of(owed, now),
+            title: self.title(owed),
+            why: owed.play.why,
+            source: owed.play.source,
+            raised_by: owed.raised_by.clone(),
+            opens_at: place(owed.opens_at),
+            due_at: owed.due_at.map(place),
+            post_by: owed.post_by.map(place),
+            time_zone: owed.zone.clone(),
+            closed_by: owed.play.closed_by,
+            action: (owed.play.action)(self, owed),
+            snoozed_until: self.snoozed_until(owed).map(place),
+            closed_at: closed_at.map(place),
+            closed_with,
+        }
+    }
+
+    /// The title with names filled in.
+    pub(crate) fn title(&self, owed: &Owed) -> String {
+        let application = owed.application.and_then(|id| self.application(id));
+        let organisation = application.map_or_else(String::new, |it| it.organisation.name.to_string());
+        let position = application.map_or_else(String::new, |it| it.position.to_string());
+        let contact = owed.contact.map_or_else(String::new, |id| contacts::name_of(self, id));
+        owed.play
+            .title
+            .replace("{contact}", &contact)
+            .replace("{organisation}", &organisation)
+            .replace("{position}", &position)
+            .replace("{about}", &owed.words)
+    }
+}
+
+/// The path of an application under its candidate.
+pub(crate) fn of_application(owed: &Owed, rest: &str) -> String {
+    applications::path(owed.application, rest)
+}

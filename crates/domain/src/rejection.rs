@@ -1,0 +1,640 @@
+//! Rejection. Only one person is chosen. The rule: take it with grace. Everything pending for that
+//! application stops at once, a thank-you goes out within 48 hours, feedback is asked for once and not
+//! argued with, what was learned is kept, and the door stays open with a date to come back.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+
+use crate::{
+    applications::{Application, Status, organisation},
+    candidate::Candidate,
+    fact::{At, Departure, Fact, Place, mention_if},
+    ids::{ApplicationId, ContactId, EventId, RejectionId, Subject},
+    notes::{Letter, NoteKind, draft},
+    outcome,
+    play::{Action, Ending, Owing, Play, Task, of_application},
+    refusal::Refusal,
+    status::What,
+    time::{Date, Instant, Period, Stamp, opening},
+    values::{Channel, Text, same_organisation},
+};
+
+/// Thank them for their answer.
+pub const THANK_FOR_REJECTION: Play = Play {
+    name: "thank_for_rejection",
+    title: "Thank {organisation} for their answer",
+    why: "Whoever takes a no with grace is the one they think of when their first choice falls through.",
+    source: None,
+    opens: Period::AtOnce,
+    due: Period::Hours(48),
+    closed_by: &["NoteSent"],
+    by_hand: false,
+    outlives_outcome: true,
+    action: |candidate, owed| {
+        draft(
+            candidate,
+            json!({
+                "kind": "rejection_thanks", "recipients": owed.contact, "channel": "email",
+                "application": owed.application, "about": owed.about,
+            }),
+        )
+    },
+};
+
+/// Ask for feedback, once.
+pub const ASK_FEEDBACK: Play = Play {
+    name: "ask_feedback",
+    title: "Ask {organisation} for feedback",
+    why: "What they saw and you did not is worth more than any guess; asked for once, and never argued with.",
+    source: None,
+    opens: Period::Hours(48),
+    due: Period::Days(5),
+    closed_by: &["FeedbackRequested", "NoteSent"],
+    by_hand: false,
+    outlives_outcome: true,
+    action: |candidate, owed| {
+        Action::post(
+            candidate,
+            "record_feedback_requested",
+            of_application(owed, "rejection/feedback-requests"),
+            json!({"channel": "email"}),
+        )
+    },
+};
+
+/// Decide whether and when to come back.
+pub const KEEP_DOOR_OPEN: Play = Play {
+    name: "keep_door_open",
+    title: "Keep the door to {organisation} open, with a date to come back, or close it",
+    why: "Teams change and positions come up again; a date makes coming back more than a good intention.",
+    source: None,
+    opens: Period::Hours(48),
+    due: Period::Days(7),
+    closed_by: &["DoorKeptOpen", "RejectionClosed"],
+    by_hand: false,
+    outlives_outcome: true,
+    action: |candidate, owed| {
+        Action::post(
+            candidate,
+            "record_door_kept_open",
+            of_application(owed, "rejection/door-kept-open"),
+            json!({}),
+        )
+    },
+};
+
+/// Come back on the day.
+pub const REVISIT: Play = Play {
+    name: "revisit",
+    title: "Look in on {organisation} again",
+    why: "This is the day you set yourself when you kept the door open.",
+    source: None,
+    opens: Period::AtOnce,
+    due: Period::Days(7),
+    closed_by: &["ApplicationOpened", "RejectionClosed", "NoteSent"],
+    by_hand: false,
+    outlives_outcome: true,
+    action: |candidate, owed| {
+        let application = owed.application.and_then(|id| candidate.application(id));
+        let body = application.map_or_else(
+            || json!({}),
+            |it| json!({"organisation": it.organisation, "position": it.position}),
+        );
+        Action::post(candidate, "record_application_opened", "applications", body)
+    },
+};
+
+/// The thanks, the question and the open door of each rejection. The question and the door open with the
+/// thanks, its dismissal, or after 48 hours.
+pub(crate) fn handle_rejection(application: &Application, owing: &mut Owing<'_>) {
+    let interviewed = application
+        .interviews
+        .values()
+        .any(|interview| interview.held.is_some());
+    for rejection in application.rejections.values() {
+        let (event, received) = rejection.received;
+        let thanked = rejection.thanked(application);
+        let mut thank = owing.raise(&THANK_FOR_REJECTION, rejection.id, event, received.at);
+        thank.about = Some(rejection.id.into());
+        thank.contact = rejection.from_contact;
+        let spared = owing.candidate.marks.get(&thank.id).and_then(|marks| marks.dismissed);
+        owing.owe(thank.done(thanked));
+
+        let latest = ASK_FEEDBACK
+            .opens
+            .opens_after(received.at, &application.zone(owing.candidate));
+        let sooner = [thanked, spared]
+            .into_iter()
+            .flatten()
+            .map(|(_, stamp)| stamp.at.max(received.at))
+            .min();
+        let opens_at = sooner.map_or(latest, |sooner| sooner.min(latest));
+        let mut follow_up = |play: &'static Play, done: Option<(EventId, Stamp)>| {
+            let mut owed = owing.raise(play, rejection.id, event, received.at);
+            owed.opens_at = opens_at;
+            owed.due_at = Some(play.due.due_after(opens_at, &owed.zone));
+            owed.about = Some(rejection.id.into());
+            owed.contact = rejection.from_contact;
+            owing.owe(owed.done(done));
+        };
+        if interviewed {
+            follow_up(&ASK_FEEDBACK, rejection.asked(application).first().copied());
+        }
+        let door = rejection.doors.first().map(|door| (door.event, door.stamp));
+        let closed = rejection.closed.as_ref().map(|(event, stamp, _)| (*event, *stamp));
+        follow_up(
+            &KEEP_DOOR_OPEN,
+            [door, closed].into_iter().flatten().min_by_key(|(_, stamp)| *stamp),
+        );
+    }
+}
+
+/// One task per rejection whose door was kept open, on the day to come back.
+pub(crate) fn revisit(candidate: &Candidate, owing: &mut Owing<'_>) {
+    for application in candidate.applications.values() {
+        for rejection in application.rejections.values() {
+            let Some(door) = rejection.doors.last() else { continue };
+            let zone = application.zone(candidate);
+            let mut owed = owing.raise(&REVISIT, rejection.id, door.event, door.stamp.at);
+            owed.application = Some(application.id);
+            owed.about = Some(rejection.id.into());
+            owed.opens_at = opening(door.revisit_on.civil(), &zone);
+            owed.due_at = Some(REVISIT.due.due_after(owed.opens_at, &zone));
+            owed.zone = zone;
+            let closed = rejection.closed.as_ref().map(|(event, stamp, _)| (*event, *stamp));
+            let back = back_there(candidate, application, door.stamp);
+            owing.owe(
+                owed.done(
+                    [closed, back]
+                        .into_iter()
+                        .flatten()
+                        .filter(|(_, stamp)| *stamp > door.stamp)
+                        .min_by_key(|(_, stamp)| *stamp),
+                ),
+            );
+        }
+    }
+}
+
+/// The first new application there, or touch of somebody there, after the door was kept open.
+fn back_there(candidate: &Candidate, application: &Application, since: Stamp) -> Option<(EventId, Stamp)> {
+    let there = application.organisation.name.as_str();
+    let again = candidate.applications.values().filter(|other| {
+        other.id != application.id
+            && other.opened.1 > since
+            && same_organisation(other.organisation.name.as_str(), there)
+    });
+    let people = candidate.contacts.values().filter(|contact| {
+        contact
+            .organisation_name
+            .get()
+            .as_ref()
+            .is_some_and(|name| same_organisation(name.as_str(), there))
+    });
+    let touches = people.flat_map(|contact| contact.touches.iter().map(|(stamp, event)| (*event, *stamp)));
+    again
+        .map(|other| other.opened)
+        .chain(touches)
+        .filter(|(_, stamp)| *stamp > since)
+        .min_by_key(|(_, stamp)| *stamp)
+}
+
+/// The organisation chose somebody else: everything pending for this application stops, and its handling begins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RejectionReceived {
+    /// How they said so.
+    pub channel: Channel,
+    /// The reason they gave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub reason: Option<Text>,
+    /// What they wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub message: Option<Text>,
+    /// Who said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub from_contact: Option<ContactId>,
+}
+
+/// The candidate asks for feedback.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FeedbackRequested {
+    /// How.
+    pub channel: Channel,
+}
+
+/// The organisation gives feedback.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FeedbackReceived {
+    /// What they said.
+    pub text: Text,
+}
+
+/// The door stays open, with a date to come back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DoorKeptOpen {
+    /// The day to come back.
+    pub revisit_on: Date,
+    /// Anything to remember.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub remark: Option<Text>,
+}
+
+/// The rejection is done with.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RejectionClosed {
+    /// What was learned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub lesson: Option<Text>,
+}
+
+/// A rejection, and what was done about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rejection {
+    /// Its id.
+    pub id: RejectionId,
+    /// The application it belongs to.
+    pub application: ApplicationId,
+    /// The version of the newest fact about it.
+    pub version: u64,
+    /// The fact that brought it, and when.
+    pub received: (EventId, Stamp),
+    channel: Channel,
+    reason: Option<Text>,
+    message: Option<Text>,
+    from_contact: Option<ContactId>,
+    requests: Vec<(EventId, Stamp)>,
+    feedback: Vec<(Stamp, Text)>,
+    doors: Vec<Door>,
+    closed: Option<(EventId, Stamp, Option<Text>)>,
+}
+
+/// A date to come back.
+#[derive(Debug, Clone, PartialEq)]
+struct Door {
+    event: EventId,
+    stamp: Stamp,
+    revisit_on: Date,
+}
+
+/// How far a rejection's handling has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = RejectionStage)]
+pub enum Stage {
+    /// It came.
+    Received,
+    /// They were thanked.
+    Thanked,
+    /// Feedback was asked for.
+    FeedbackRequested,
+    /// Feedback came.
+    FeedbackReceived,
+    /// The door stays open.
+    DoorOpen,
+    /// It is done with.
+    Closed,
+}
+
+impl Stage {
+    /// Every stage.
+    pub const ALL: [Stage; 6] = [
+        Stage::Received,
+        Stage::Thanked,
+        Stage::FeedbackRequested,
+        Stage::FeedbackReceived,
+        Stage::DoorOpen,
+        Stage::Closed,
+    ];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Stage::Received => "received",
+            Stage::Thanked => "thanked",
+            Stage::FeedbackRequested => "feedback_requested",
+            Stage::FeedbackReceived => "feedback_received",
+            Stage::DoorOpen => "door_open",
+            Stage::Closed => "closed",
+        }
+    }
+}
+
+/// A rejection's handling, as clients see it.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[schema(as = Rejection)]
+pub struct RejectionView {
+    /// Its id.
+    pub id: RejectionId,
+    /// The application it belongs to.
+    pub application: ApplicationId,
+    /// The version of the newest fact about it.
+    pub version: u64,
+    /// How far its handling has come.
+    pub stage: Stage,
+    /// When it came.
+    pub received_at: Instant,
+    /// How they said so.
+    pub channel: Channel,
+    /// The reason they gave.
+    pub reason: Option<Text>,
+    /// What they wrote.
+    pub message: Option<Text>,
+    /// Who said so.
+    pub from_contact: Option<ContactId>,
+    /// The tasks that it took the reason from.
+    pub voided: Vec<Task>,
+    /// What is still owed for it.
+    pub owed: Vec<Task>,
+    /// Whether the reply was gracious; `null` until it is reviewed.
+    pub gracious: Option<bool>,
+    /// The feedback that came.
+    pub feedback: Vec<Text>,
+    /// The day to come back.
+    pub revisit_on: Option<Date>,
+    /// What was learned.
+    pub lesson: Option<Text>,
+}
+
+impl Rejection {
+    /// The letters of a kind that went out for it since it came.
+    fn letters<'a>(&'a self, application: &'a Application, kind: NoteKind) -> impl Iterator<Item = &'a Letter> {
+        application.letters.iter().filter(move |letter| {
+            let meant = letter.about.and_then(|about| RejectionId::try_from(about).ok());
+            letter.kind == kind && letter.stamp.at >= self.received.1.at && meant.is_none_or(|meant| meant == self.id)
+        })
+    }
+
+    fn thanked(&self, application: &Application) -> Option<(EventId, Stamp)> {
+        self.letters(application, NoteKind::RejectionThanks)
+            .next()
+            .map(|letter| (letter.event, letter.stamp))
+    }
+
+    /// The requests for feedback, by when they were made.
+    fn asked(&self, application: &Application) -> Vec<(EventId, Stamp)> {
+        let letters = self
+            .letters(application, NoteKind::FeedbackRequest)
+            .map(|letter| (letter.event, letter.stamp));
+        let mut asked: Vec<_> = self.requests.iter().copied().chain(letters).collect();
+        asked.sort_by_key(|(_, stamp)| *stamp);
+        asked
+    }
+
+    /// How far its handling has come.
+    pub fn stage(&self, application: &Application) -> Stage {
+        let door = self.doors.last().map(|door| door.stamp);
+        match (self.closed.as_ref().map(|(_, stamp, _)| *stamp), door) {
+            (Some(closed), door) if door.is_none_or(|door| door < closed) => return Stage::Closed,
+            (_, Some(_)) => return Stage::DoorOpen,
+            (_, None) => {}
+        }
+        if !self.feedback.is_empty() {
+            Stage::FeedbackReceived
+        } else if !self.asked(application).is_empty() {
+            Stage::FeedbackRequested
+        } else if self.thanked(application).is_some() {
+            Stage::Thanked
+        } else {
+            Stage::Received
+        }
+    }
+
+    /// The rejection as clients see it at a moment.
+    pub fn view(&self, candidate: &Candidate, application: &Application, now: Timestamp) -> RejectionView {
+        let zone = application.zone(candidate);
+        let tasks = || {
+            candidate
+                .tasks
+                .values()
+                .filter(|task| task.application == Some(self.application))
+        };
+        let voided = tasks().filter(|task| task.ending == Ending::Void(Some(self.received.0)));
+        let owed = tasks().filter(|task| task.about == Some(self.id.into()) && candidate.state_of(task, now).is_live());
+        RejectionView {
+            id: self.id,
+            application: self.application,
+            version: self.version,
+            stage: self.stage(application),
+            received_at: Instant::in_zone(self.received.1.at, &zone),
+            channel: self.channel,
+            reason: self.reason.clone(),
+            message: self.message.clone(),
+            from_contact: self.from_contact,
+            voided: voided.map(|task| candidate.task(task, now)).collect(),
+            owed: owed.map(|task| candidate.task(task, now)).collect(),
+            gracious: None,
+            feedback: self.feedback.iter().map(|(_, text)| text.clone()).collect(),
+            revisit_on: self.doors.last().map(|door| door.revisit_on),
+            lesson: self.closed.as_ref().and_then(|(_, _, lesson)| lesson.clone()),
+        }
+    }
+}
+
+impl Candidate {
+    /// A rejection.
+    pub fn rejection(&self, id: RejectionId) -> Option<&Rejection> {
+        self.application(self.place_of(id.into())?)?
+            .rejections
+            .get(&id)
+            .map(Arc::as_ref)
+    }
+
+    fn rejection_at(&self, at: &At) -> Option<&Rejection> {
+        self.rejection(at.subject.try_into().ok()?)
+    }
+
+    fn change_rejection(&mut self, at: &At, change: impl FnOnce(&mut Rejection)) {
+        let Ok(id) = RejectionId::try_from(at.subject) else {
+            return;
+        };
+        let Some(application) = self.application_of(at) else {
+            return;
+        };
+        let Some(rejection) = application.rejections.get_mut(&id) else {
+            return;
+        };
+        let rejection = Arc::make_mut(rejection);
+        rejection.version = at.version;
+        change(rejection);
+    }
+}
+
+/// A second request for feedback departs from the playbook.
+pub(crate) fn asked_before(candidate: &Candidate, at: &At) -> Vec<Departure> {
+    let application = at.application.and_then(|id| candidate.application(id));
+    let asked = application.and_then(|it| it.newest_rejection().map(|rejection| rejection.asked(it)));
+    let departure = Departure {
+        play: ASK_FEEDBACK.name.into(),
+        reason: "Feedback was asked for before; once is enough.".into(),
+        opens_at: None,
+        due_at: None,
+    };
+    asked
+        .filter(|asked| !asked.is_empty())
+        .map(|_| departure)
+        .into_iter()
+        .collect()
+}
+
+impl Fact for RejectionReceived {
+    const NAME: &'static str = "RejectionReceived";
+    type Subject = RejectionId;
+    const PLACE: Place = Place::NewWithin;
+
+    fn mentions(&self) -> Vec<(String, Subject)> {
+        mention_if("/from_contact", self.from_contact).into_iter().collect()
+    }
+
+    fn admit(&self, candidate: &Candidate, at: &At) -> Result<(), Refusal> {
+        outcome::refuse_again(candidate, at, Status::Rejected, "The rejection was recorded already.")
+    }
+
+    fn apply(&self, candidate: &mut Candidate, at: &At) {
+        let Ok(id) = RejectionId::try_from(at.subject) else {
+            return;
+        };
+        let Some(application) = candidate.application_of(at) else {
+            return;
+        };
+        let Self {
+            channel,
+            reason,
+            message,
+            from_contact,
+        } = self.clone();
+        let rejection = Rejection {
+            id,
+            application: application.id,
+            version: at.version,
+            received: (at.event, at.stamp()),
+            channel,
+            reason,
+            message,
+            from_contact,
+            requests: Vec::new(),
+            feedback: Vec::new(),
+            doors: Vec::new(),
+            closed: None,
+        };
+        application.rejections.insert(id, Arc::new(rejection));
+        application.happened(at, What::Rejected(id));
+    }
+
+    fn tell(&self, candidate: &Candidate, at: &At) -> String {
+        format!("{} chose somebody else.", organisation(candidate, at.application))
+    }
+}
+
+impl Fact for FeedbackRequested {
+    const NAME: &'static str = "FeedbackRequested";
+    type Subject = RejectionId;
+    const PLACE: Place = Place::StepWithin;
+
+    fn departures(&self, candidate: &Candidate, at: &At) -> Vec<Departure> {
+        asked_before(candidate, at)
+    }
+
+    fn apply(&self, candidate: &mut Candidate, at: &At) {
+        candidate.change_rejection(at, |rejection| rejection.requests.push((at.event, at.stamp())));
+    }
+
+    fn tell(&self, candidate: &Candidate, at: &At) -> String {
+        format!(
+            "Asked {} {} for feedback.",
+            organisation(candidate, at.application),
+            self.channel.in_words()
+        )
+    }
+}
+
+impl Fact for FeedbackReceived {
+    const NAME: &'static str = "FeedbackReceived";
+    type Subject = RejectionId;
+    const PLACE: Place = Place::StepWithin;
+
+    fn apply(&self, candidate: &mut Candidate, at: &At) {
+        candidate.change_rejection(at, |rejection| {
+            let place = rejection.feedback.partition_point(|(stamp, _)| *stamp <= at.stamp());
+            rejection.feedback.insert(place, (at.stamp(), self.text.clone()));
+        });
+        if let Some(application) = candidate.application_of(at) {
+            application.happened(at, What::Spoke);
+        }
+    }
+
+    fn tell(&self, candidate: &Candidate, at: &At) -> String {
+        format!(
+            "{} gave feedback: {}",
+            organisation(candidate, at.application),
+            self.text
+        )
+    }
+}
+
+impl Fact for DoorKeptOpen {
+    const NAME: &'static str = "DoorKeptOpen";
+    type Subject = RejectionId;
+    const PLACE: Place = Place::StepWithin;
+
+    fn apply(&self, candidate: &mut Candidate, at: &At) {
+        candidate.change_rejection(at, |rejection| {
+            let place = rejection.doors.partition_point(|door| door.stamp <= at.stamp());
+            rejection.doors.insert(
+                place,
+                Door {
+                    event: at.event,
+                    stamp: at.stamp(),
+                    revisit_on: self.revisit_on,
+                },
+            );
+        });
+    }
+
+    fn tell(&self, candidate: &Candidate, at: &At) -> String {
+        let organisation = organisation(candidate, at.application);
+        format!(
+            "Kept the door to {organisation} open, to come back on {}.",
+            self.revisit_on.in_words()
+        )
+    }
+}
+
+impl Fact for RejectionClosed {
+    const NAME: &'static str = "RejectionClosed";
+    type Subject = RejectionId;
+    const PLACE: Place = Place::StepWithin;
+
+    fn admit(&self, candidate: &Candidate, at: &At) -> Result<(), Refusal> {
+        match candidate
+            .rejection_at(at)
+            .and_then(|rejection| rejection.closed.as_ref())
+        {
+            Some(_) => Err(Refusal::already_recorded("The rejection was closed already.")),
+            None => Ok(()),
+        }
+    }
+
+    fn apply(&self, candidate: &mut Candidate, at: &At) {
+        candidate.change_rejection(at, |rejection| {
+            rejection.closed = Some((at.event, at.stamp(), self.lesson.clone()))
+        });
+    }
+
+    fn tell(&self, candidate: &Candidate, at: &At) -> String {
+        format!("Closed the rejection by {}.", organisation(candidate, at.application))
+    }
+}

@@ -1,0 +1,677 @@
+//! Status enquiries. The rule: ask in the interview when they will decide, and never call before that
+//! date has passed. Where no date was promised, wait five working days, with a large organisation ten.
+//! A report answers; an unanswered enquiry may be repeated once after five more working days.
+//! Silence is counted here too: quiet, silent, presumed closed. It is never called a rejection.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+
+use crate::{
+    applications::{Application, Size, Status, organisation},
+    candidate::Candidate,
+    contacts::name_of,
+    fact::{At, Departure, Fact, Place, mention_if},
+    ids::{
+        ApplicationId, ContactId, DecisionDateId, EventId, InterviewId, OfferId, RejectionId, StatusEnquiryId,
+        StatusReportId, Subject,
+    },
+    outcome,
+    play::{Action, Ending, Owed, Owing, Play, of_application},
+    time::{Date, Instant, Period, Stamp, Zone, closing, in_words, opening, working_days_after},
+    values::{Channel, Text},
+};
+
+/// Ask when they will decide.
+pub const ASK_DECISION_DATE: Play = Play {
+    name: "ask_decision_date",
+    title: "Ask {organisation} when they will decide",
+    why: "A date that they name is the one before which nobody minds waiting, and after which nobody minds being asked.",
+    source: None,
+    opens: Period::AtOnce,
+    due: Period::Hours(24),
+    closed_by: &["DecisionDatePromised", "InterviewScheduled", "StatusReported"],
+    by_hand: false,
+    outlives_outcome: false,
+    action: |candidate, owed| {
+        Action::post(
+            candidate,
+            "record_decision_date_promised",
+            of_application(owed, "decision-dates"),
+            json!({}),
+        )
+    },
+};
+
+/// Ask where things stand, and not too early.
+pub const ENQUIRE_STATUS: Play = Play {
+    name: "enquire_status",
+    title: "Ask {organisation} where things stand",
+    why: "Calling before the promised date has passed costs sympathy; asking once it has passed shows interest.",
+    source: Some(
+        "Career editors' common advice: five working days where no date was promised, one or two after a promised date, longer for large firms. No survey.",
+    ),
+    opens: Period::WorkingDays(5),
+    due: Period::WorkingDays(2),
+    closed_by: &["StatusReported", "StatusEnquired", "NoteSent"],
+    by_hand: false,
+    outlives_outcome: false,
+    action: |candidate, owed| {
+        let contact = owed.contact.and_then(|id| candidate.contacts.get(&id));
+        let channel = contact
+            .and_then(|contact| *contact.preferred_channel.get())
+            .unwrap_or(Channel::Email);
+        let body = match owed.contact {
+            Some(contact) => json!({"channel": channel, "contact": contact}),
+            None => json!({"channel": channel}),
+        };
+        Action::post(
+            candidate,
+            "record_status_enquired",
+            of_application(owed, "status-enquiries"),
+            body,
+        )
+    },
+};
+
+/// How long a large organisation is given where no date was promised.
+const LARGE: Period = Period::WorkingDays(10);
+/// How long an unanswered enquiry waits for the next.
+const AGAIN: Period = Period::WorkingDays(5);
+/// How many enquiries go out until they speak.
+const MOST: usize = 2;
+
+/// When they are called quiet: working days without a word.
+const QUIET: i16 = 10;
+/// When they are called silent: working days without a word, or after [`MOST`] unanswered enquiries.
+const SILENT: i16 = 20;
+/// When the application is presumed closed.
+const PRESUMED_CLOSED: Period = Period::Days(45);
+
+/// The organisation names the date by which they will decide.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DecisionDatePromised {
+    /// The last day of the time they gave themselves.
+    pub decide_by: Date,
+    /// Who said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub promised_by: Option<ContactId>,
+    /// How.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub channel: Option<Channel>,
+}
+
+/// The candidate asks where things stand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StatusEnquired {
+    /// How.
+    pub channel: Channel,
+    /// Whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub contact: Option<ContactId>,
+    /// Anything to remember.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub remark: Option<Text>,
+}
+
+/// The organisation says where things stand.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StatusReported {
+    /// What they said.
+    pub summary: Text,
+    /// A date by which they will decide: it counts as a promise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub decide_by: Option<Date>,
+    /// Who said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub contact: Option<ContactId>,
+}
+
+/// What happened between the two sides of an application, as far as waiting for word depends on it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Moment {
+    pub(crate) stamp: Stamp,
+    pub(crate) event: EventId,
+    pub(crate) what: What,
+}
+
+/// The kinds of such moments.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum What {
+    Scheduled(InterviewId),
+    Rescheduled,
+    Held(InterviewId),
+    CancelledByThem(InterviewId),
+    CancelledByCandidate(InterviewId),
+    Promised(Date),
+    Enquired,
+    Reported(Option<Date>),
+    /// Any other word of theirs.
+    Spoke,
+    Offered(OfferId),
+    Accepted(OfferId),
+    Declined(OfferId),
+    Rejected(RejectionId),
+    /// A final outcome that neither an offer nor a rejection brought.
+    Ended(Status),
+    Reopened,
+}
+
+impl What {
+    /// Whether it is a word of theirs, which ends silence.
+    const fn is_their_word(self) -> bool {
+        match self {
+            What::Scheduled(_)
+            | What::Rescheduled
+            | What::CancelledByThem(_)
+            | What::Promised(_)
+            | What::Reported(_)
+            | What::Spoke
+            | What::Offered(_)
+            | What::Reopened => true,
+            What::Held(_)
+            | What::CancelledByCandidate(_)
+            | What::Enquired
+            | What::Accepted(_)
+            | What::Declined(_)
+            | What::Rejected(_)
+            | What::Ended(_) => false,
+        }
+    }
+}
+
+/// A promised date, and since when it is known.
+#[derive(Clone, Copy)]
+struct Promise {
+    date: Date,
+    since: Timestamp,
+}
+
+/// The promise that stands after a moment: a new one replaces it, an interview that began after it
+/// overtakes it.
+fn promise_after(application: &Application, moment: &Moment, before: Option<Promise>) -> Option<Promise> {
+    match moment.what {
+        What::Promised(date) | What::Reported(Some(date)) => Some(Promise {
+            date,
+            since: moment.stamp.at,
+        }),
+        What::Held(interview) => before.filter(|promise| {
+            application
+                .interviews
+                .get(&interview)
+                .is_none_or(|it| it.starts_at.timestamp() <= promise.since)
+        }),
+        _ => before,
+    }
+}
+
+/// The date by which they promised to decide, where one stands.
+pub(crate) fn promised_date(application: &Application) -> Option<Date> {
+    let last = application
+        .moments
+        .iter()
+        .fold(None, |promise, moment| promise_after(application, moment, promise));
+    last.map(|promise| promise.date)
+}
+
+/// Owed after an interview that was held, or that they cancelled, with no date known and none ahead.
+pub(crate) fn ask_decision_date(application: &Application, owing: &mut Owing<'_>) {
+    let mut promise = None;
+    let mut ahead: Vec<InterviewId> = Vec::new();
+    let mut owed: Option<Owed> = None;
+    for moment in &application.moments {
+        promise = promise_after(application, moment, promise);
+        match moment.what {
+            What::Scheduled(interview) => ahead.push(interview),
+            What::Held(interview) | What::CancelledByThem(interview) | What::CancelledByCandidate(interview) => {
+                ahead.retain(|other| *other != interview);
+            }
+            _ => {}
+        }
+        match moment.what {
+            What::Held(interview) | What::CancelledByThem(interview) if promise.is_none() && ahead.is_empty() => {
+                let mut task = owing.raise(&ASK_DECISION_DATE, application.id, moment.event, moment.stamp.at);
+                task.interview = Some(interview);
+                owed = Some(task);
+            }
+            What::Promised(_) | What::Scheduled(_) | What::Reported(Some(_)) => {
+                owed = owed.map(|task| match task.ending {
+                    Ending::Live => task.done(Some((moment.event, moment.stamp))),
+                    Ending::Done(..) | Ending::Void(_) => task,
+                });
+            }
+            _ => {}
+        }
+    }
+    owed.into_iter().for_each(|task| owing.owe(task));
+}
+
+/// A standing play: one task at a time, dated from the latest of an interview held, a promise, an
+/// enquiry and a report; each of its closers moves it on.
+pub(crate) fn enquire_status(application: &Application, owing: &mut Owing<'_>) {
+    for task in enquiries(application, owing) {
+        let by = application
+            .moments
+            .iter()
+            .rev()
+            .find(|moment| matches!(moment.what, What::Scheduled(_)));
+        owing.owe(task.void_if(application.interview_ahead(), by.map(|moment| moment.event)));
+    }
+}
+
+fn enquiries(application: &Application, owing: &Owing<'_>) -> Vec<Owed> {
+    let zone = application.zone(owing.candidate);
+    let contact = right_person(application);
+    let large = application.organisation.size == Some(Size::Large);
+    let mut promise = None;
+    let mut unanswered = 0;
+    let mut past: Vec<Owed> = Vec::new();
+    let mut current: Option<Owed> = None;
+    for moment in &application.moments {
+        promise = promise_after(application, moment, promise);
+        if moment.what.is_their_word() {
+            unanswered = 0;
+        }
+        let at = moment.stamp.at;
+        let closes = match moment.what {
+            What::Reported(_) => true,
+            What::Enquired => current.as_ref().is_some_and(|task| at >= task.opens_at),
+            _ => false,
+        };
+        if closes && let Some(task) = current.take() {
+            past.push(task.done(Some((moment.event, moment.stamp))));
+        }
+        let opens_at = match moment.what {
+            What::Held(_) | What::Promised(_) | What::Reported(_) => Some(match promise {
+                Some(promise) => opening(working_days_after(promise.date.civil(), 1), &zone),
+                None => (if large { LARGE } else { ENQUIRE_STATUS.opens }).opens_after(at, &zone),
+            }),
+            What::Enquired if closes => {
+                unanswered += 1;
+                (unanswered < MOST).then(|| AGAIN.opens_after(at, &zone))
+            }
+            _ => None,
+        };
+        if let Some(opens_at) = opens_at {
+            let mut task = owing.raise(
+                &ENQUIRE_STATUS,
+                format_args!("{}|{}", application.id, past.len()),
+                moment.event,
+                at,
+            );
+            task.opens_at = opens_at;
+            task.due_at = Some(ENQUIRE_STATUS.due.due_after(opens_at, &zone));
+            task.contact = contact;
+            current = Some(task);
+        }
+    }
+    past.extend(current);
+    past
+}
+
+/// The right person to ask: who promised the date, else who was met last, or nobody in particular.
+pub(crate) fn right_person(application: &Application) -> Option<ContactId> {
+    let promised = application
+        .decision_dates
+        .values()
+        .max_by_key(|promise| promise.promised)
+        .and_then(|it| it.promised_by);
+    let met = || {
+        let held = application
+            .interviews
+            .values()
+            .filter_map(|it| it.held.as_ref().map(|held| (held.stamp, it)));
+        held.max_by_key(|(stamp, _)| *stamp)
+            .and_then(|(_, it)| it.interviewers().first().copied())
+    };
+    promised.or_else(met)
+}
+
+/// Since when they are silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Silence {
+    /// When they are called quiet.
+    pub quiet_at: Timestamp,
+    /// When they are called silent.
+    pub silent_at: Timestamp,
+    /// When the application is presumed closed.
+    pub presumed_closed_at: Timestamp,
+}
+
+impl Silence {
+    /// What it is called at a moment.
+    pub fn at(&self, now: Timestamp) -> Status {
+        if now >= self.presumed_closed_at {
+            Status::PresumedClosed
+        } else if now >= self.silent_at {
+            Status::Silent
+        } else if now >= self.quiet_at {
+            Status::Quiet
+        } else {
+            Status::Awaiting
+        }
+    }
+}
+
+/// Counts silence from the later of their last word (the interview itself is one) and the promised date.
+/// None before there was an interview to wait for word on.
+pub(crate) fn silence(application: &Application, zone: &Zone) -> Option<Silence> {
+    let waits = |moment: &&Moment| matches!(moment.what, What::Held(_) | What::CancelledByThem(_));
+    application.moments.iter().find(waits)?;
+    let word = |moment: &&Moment| moment.what.is_their_word() || matches!(moment.what, What::Held(_));
+    let last = application.moments.iter().rfind(word)?;
+    let promised = promised_date(application).map(|date| closing(date.civil(), zone));
+    let from = promised.map_or(last.stamp.at, |promised| promised.max(last.stamp.at));
+    let days = |days| Period::WorkingDays(days).opens_after(from, zone);
+    let unanswered = application
+        .moments
+        .iter()
+        .filter(|moment| moment.stamp > last.stamp && matches!(moment.what, What::Enquired));
+    let silent_at = unanswered.skip(MOST - 1).map(|moment| moment.stamp.at).next();
+    let silent_at = silent_at.map_or(days(SILENT), |second| second.min(days(SILENT)));
+    Some(Silence {
+        quiet_at: days(QUIET).min(silent_at),
+        silent_at,
+        presumed_closed_at: PRESUMED_CLOSED.due_after(from, zone),
+    })
+}
+
+/// Whether an enquiry is allowed now, and if not, from when and why.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct StatusEnquiryAdvice {
+    /// Whether the playbook has no objection to an enquiry now.
+    pub allowed: bool,
+    /// From when it has none; `null` where no enquiry is foreseen.
+    pub earliest_at: Option<Instant>,
+    /// The right person to ask.
+    pub contact: Option<ContactId>,
+    /// How that person likes to be contacted.
+    pub channel: Channel,
+    /// The reason, as a sentence.
+    pub why: String,
+}
+
+/// The gate before an enquiry.
+pub fn advice(candidate: &Candidate, application: &Application, now: Timestamp) -> StatusEnquiryAdvice {
+    let contact = right_person(application);
+    let channel = contact
+        .and_then(|id| candidate.contacts.get(&id))
+        .and_then(|it| *it.preferred_channel.get());
+    let zone = application.zone(candidate);
+    let task = candidate
+        .tasks
+        .values()
+        .filter(|task| task.play == &ENQUIRE_STATUS && task.application == Some(application.id))
+        .filter(|task| task.ending == Ending::Live)
+        .max_by_key(|task| task.opens_at);
+    let (earliest, why) = match task {
+        Some(task) => {
+            let opens = in_words(task.opens_at, &zone);
+            let why = match (promised_date(application), task.opens_at <= now) {
+                (_, true) => "The time they were given has passed: an enquiry shows interest now.".to_owned(),
+                (Some(date), false) => {
+                    format!("They promised to decide by {}: ask from {opens} on.", date.in_words())
+                }
+                (None, false) => format!("They have not had their time yet: ask from {opens} on."),
+            };
+            (Some(task.opens_at), why)
+        }
+        None if application.outcome().is_some() => (None, "The application has ended.".to_owned()),
+        None if application.interview_ahead() => (None, "An interview lies ahead: ask there.".to_owned()),
+        None => (
+            None,
+            "There is nothing to enquire about yet, or two enquiries stand unanswered.".to_owned(),
+        ),
+    };
+    StatusEnquiryAdvice {
+        allowed: earliest.is_some_and(|at| at <= now),
+        earliest_at: earliest.map(|at| Instant::in_zone(at, &zone)),
+        contact,
+        channel: channel.unwrap_or(Channel::Email),
+        why,
+    }
+}
+
+/// An enquiry before its time departs from the playbook.
+pub(crate) fn too_early(candidate: &Candidate, at: &At) -> Vec<Departure> {
+    let early = candidate.tasks.values().find(|task| {
+        task.play == &ENQUIRE_STATUS
+            && task.application == at.application
+            && task.ending == Ending::Live
+            && task.opens_at > at.occurred_at
+    });
+    let early = early.map(|task| Departure {
+        play: ENQUIRE_STATUS.name.into(),
+        reason: format!(
+            "The enquiry came before {}, from when the playbook allows it.",
+            in_words(task.opens_at, &task.zone)
+        ),
+        opens_at: Some(Instant::in_zone(task.opens_at, &task.zone)),
+        due_at: None,
+    });
+    early
+        .into_iter()
+        .chain(outcome::answered_after_the_end(candidate, at, &ENQUIRE_STATUS))
+        .collect()
+}
+
+/// A decision date that the organisation promised.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct DecisionDate {
+    /// Its id.
+    pub id: DecisionDateId,
+    /// The application it belongs to.
+    pub application: ApplicationId,
+    /// The version of the newest fact about it.
+    pub version: u64,
+    /// Always `promised`: the latest one counts.
+    pub status: DecisionDateStatus,
+    /// The last day of the time they gave themselves.
+    pub decide_by: Date,
+    /// Who said so.
+    pub promised_by: Option<ContactId>,
+    /// How.
+    pub channel: Option<Channel>,
+    #[serde(skip)]
+    pub(crate) promised: Stamp,
+}
+
+/// Where a promised decision date stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DecisionDateStatus {
+    /// It was promised.
+    Promised,
+}
+
+/// A status enquiry that the candidate made.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct StatusEnquiry {
+    /// Its id.
+    pub id: StatusEnquiryId,
+    /// The application it belongs to.
+    pub application: ApplicationId,
+    /// The version of the newest fact about it.
+    pub version: u64,
+    /// Whether they have spoken since.
+    pub status: StatusEnquiryStatus,
+    /// How.
+    pub channel: Channel,
+    /// Whom.
+    pub contact: Option<ContactId>,
+    /// Anything to remember.
+    pub remark: Option<Text>,
+}
+
+/// Where a status enquiry stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StatusEnquiryStatus {
+    /// It was made.
+    Made,
+}
+
+/// What the organisation said about where things stand.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct StatusReport {
+    /// Its id.
+    pub id: StatusReportId,
+    /// The application it belongs to.
+    pub application: ApplicationId,
+    /// The version of the newest fact about it.
+    pub version: u64,
+    /// Always `received`.
+    pub status: StatusReportStatus,
+    /// What they said.
+    pub summary: Text,
+    /// A date by which they will decide.
+    pub decide_by: Option<Date>,
+    /// Who said so.
+    pub contact: Option<ContactId>,
+}
+
+/// Where a status report stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StatusReportStatus {
+    /// It was received.
+    Received,
+}
+
+impl Fact for DecisionDatePromised {
+    const NAME: &'static str = "DecisionDatePromised";
+    type Subject = DecisionDateId;
+    const PLACE: Place = Place::NewWithin;
+
+    fn mentions(&self) -> Vec<(String, Subject)> {
+        mention_if("/promised_by", self.promised_by).into_iter().collect()
+    }
+
+    fn apply(&self, candidate: &mut Candidate, at: &At) {
+        let Ok(id) = DecisionDateId::try_from(at.subject) else {
+            return;
+        };
+        let Some(application) = candidate.application_of(at) else {
+            return;
+        };
+        let promise = DecisionDate {
+            id,
+            application: application.id,
+            version: at.version,
+            status: DecisionDateStatus::Promised,
+            decide_by: self.decide_by,
+            promised_by: self.promised_by,
+            channel: self.channel,
+            promised: at.stamp(),
+        };
+        application.decision_dates.insert(id, Arc::new(promise));
+        application.happened(at, What::Promised(self.decide_by));
+    }
+
+    fn tell(&self, candidate: &Candidate, at: &At) -> String {
+        let who = self
+            .promised_by
+            .map_or_else(|| organisation(candidate, at.application), |id| name_of(candidate, id));
+        format!("{who} promised a decision by {}.", self.decide_by.in_words())
+    }
+}
+
+impl Fact for StatusEnquired {
+    const NAME: &'static str = "StatusEnquired";
+    type Subject = StatusEnquiryId;
+    const PLACE: Place = Place::NewWithin;
+
+    fn mentions(&self) -> Vec<(String, Subject)> {
+        mention_if("/contact", self.contact).into_iter().collect()
+    }
+
+    fn departures(&self, candidate: &Candidate, at: &At) -> Vec<Departure> {
+        too_early(candidate, at)
+    }
+
+    fn apply(&self, candidate: &mut Candidate, at: &At) {
+        let Ok(id) = StatusEnquiryId::try_from(at.subject) else {
+            return;
+        };
+        let Some(application) = candidate.application_of(at) else {
+            return;
+        };
+        let enquiry = StatusEnquiry {
+            id,
+            application: application.id,
+            version: at.version,
+            status: StatusEnquiryStatus::Made,
+            channel: self.channel,
+            contact: self.contact,
+            remark: self.remark.clone(),
+        };
+        application.status_enquiries.insert(id, Arc::new(enquiry));
+        application.happened(at, What::Enquired);
+        self.contact
+            .into_iter()
+            .for_each(|contact| candidate.touched(contact, at));
+    }
+
+    fn tell(&self, candidate: &Candidate, at: &At) -> String {
+        let whom = self
+            .contact
+            .map_or_else(|| organisation(candidate, at.application), |id| name_of(candidate, id));
+        format!("Asked {whom} {} where things stand.", self.channel.in_words())
+    }
+}
+
+impl Fact for StatusReported {
+    const NAME: &'static str = "StatusReported";
+    type Subject = StatusReportId;
+    const PLACE: Place = Place::NewWithin;
+
+    fn mentions(&self) -> Vec<(String, Subject)> {
+        mention_if("/contact", self.contact).into_iter().collect()
+    }
+
+    fn apply(&self, candidate: &mut Candidate, at: &At) {
+        let Ok(id) = StatusReportId::try_from(at.subject) else {
+            return;
+        };
+        let Some(application) = candidate.application_of(at) else {
+            return;
+        };
+        let report = StatusReport {
+            id,
+            application: application.id,
+            version: at.version,
+            status: StatusReportStatus::Received,
+            summary: self.summary.clone(),
+            decide_by: self.decide_by,
+            contact: self.contact,
+        };
+        application.status_reports.insert(id, Arc::new(report));
+        application.happened(at, What::Reported(self.decide_by));
+    }
+
+    fn tell(&self, candidate: &Candidate, at: &At) -> String {
+        let who = self
+            .contact
+            .map_or_else(|| organisation(candidate, at.application), |id| name_of(candidate, id));
+        match self.decide_by {
+            Some(date) => format!(
+                "{who} said where things stand: {} They will decide by {}.",
+                self.summary,
+                date.in_words()
+            ),
+            None => format!("{who} said where things stand: {}", self.summary),
+        }
+    }
+}

@@ -1,0 +1,498 @@
+//! Instants, dates, zones and periods, and the arithmetic that plays need: working days, wall-clock
+//! times across daylight saving, nine in the morning and five in the afternoon. Nothing here reads a clock.
+
+use std::{borrow::Cow, fmt, str::FromStr};
+
+use jiff::{
+    Span, Timestamp, Zoned,
+    civil::{self, Weekday},
+    tz::{Offset, TimeZone},
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, Schema},
+};
+
+use crate::values::string_schema;
+
+/// An instant as somebody wrote it: a moment in time and the offset it was given in (RFC 3339).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Instant {
+    at: Timestamp,
+    offset: Offset,
+}
+
+impl Instant {
+    /// The moment itself.
+    pub const fn timestamp(self) -> Timestamp {
+        self.at
+    }
+
+    /// The moment, written in this zone.
+    pub fn in_zone(at: Timestamp, zone: &Zone) -> Self {
+        Self {
+            at,
+            offset: zone.0.to_offset(at),
+        }
+    }
+
+    /// Whether the zone uses the written offset at that moment; `Z` is accepted everywhere.
+    pub fn suits(self, zone: &Zone) -> bool {
+        self.offset == Offset::UTC || zone.0.to_offset(self.at) == self.offset
+    }
+}
+
+impl From<Timestamp> for Instant {
+    fn from(at: Timestamp) -> Self {
+        Self {
+            at,
+            offset: Offset::UTC,
+        }
+    }
+}
+
+impl FromStr for Instant {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const TOLD: &str = "must be an RFC 3339 instant with an offset, such as `2026-03-02T15:00:00+01:00`";
+        let shape = text.len() >= 20 && text.as_bytes()[10].eq_ignore_ascii_case(&b'T') && !text.contains('[');
+        if !shape {
+            return Err(TOLD);
+        }
+        let at: Timestamp = text.parse().map_err(|_| TOLD)?;
+        let offset = match &text.as_bytes()[text.len() - 6..] {
+            [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
+                let two = |a: &u8, b: &u8| i32::from(a - b'0') * 10 + i32::from(b - b'0');
+                let seconds = two(h1, h2) * 3600 + two(m1, m2) * 60;
+                Offset::from_seconds(if *sign == b'-' { -seconds } else { seconds }).map_err(|_| TOLD)?
+            }
+            [.., b'Z' | b'z'] => Offset::UTC,
+            _ => return Err(TOLD),
+        };
+        // The log counts microseconds.
+        let at = Timestamp::from_microsecond(at.as_microsecond()).map_err(|_| TOLD)?;
+        Ok(Self { at, offset })
+    }
+}
+
+impl fmt::Display for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.offset == Offset::UTC {
+            return fmt::Display::fmt(&self.at, f);
+        }
+        fmt::Display::fmt(&self.at.display_with_offset(self.offset), f)
+    }
+}
+
+impl fmt::Debug for Instant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for Instant {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Instant {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<'de, str>::deserialize(deserializer)?
+            .parse()
+            .map_err(D::Error::custom)
+    }
+}
+
+impl PartialSchema for Instant {
+    fn schema() -> RefOr<Schema> {
+        string_schema("A moment: RFC 3339 with an offset.", Some("date-time"))
+            .examples(["2026-03-02T15:00:00+01:00"])
+            .into()
+    }
+}
+impl ToSchema for Instant {
+    fn name() -> Cow<'static, str> {
+        "Instant".into()
+    }
+}
+
+/// A calendar date.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Date(civil::Date);
+
+impl Date {
+    /// The calendar date inside.
+    pub const fn civil(self) -> civil::Date {
+        self.0
+    }
+    /// The day as it stands in a sentence.
+    pub fn in_words(self) -> String {
+        self.0.strftime("%-d %B %Y").to_string()
+    }
+}
+
+impl From<civil::Date> for Date {
+    fn from(date: civil::Date) -> Self {
+        Self(date)
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl Serialize for Date {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Date {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const TOLD: &str = "must be a date such as `2026-03-02`";
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        // Dates far outside any search would overflow the arithmetic of plays.
+        let date: civil::Date = if text.len() == 10 {
+            text.parse().map_err(|_| D::Error::custom(TOLD))?
+        } else {
+            return Err(D::Error::custom(TOLD));
+        };
+        if !(1900..=2200).contains(&date.year()) {
+            return Err(D::Error::custom("must be a date between the years 1900 and 2200"));
+        }
+        Ok(Self(date))
+    }
+}
+
+impl PartialSchema for Date {
+    fn schema() -> RefOr<Schema> {
+        string_schema("A calendar date.", Some("date"))
+            .examples(["2026-03-06"])
+            .into()
+    }
+}
+impl ToSchema for Date {
+    fn name() -> Cow<'static, str> {
+        "Date".into()
+    }
+}
+
+/// A time zone by its IANA name.
+#[derive(Clone, PartialEq)]
+pub struct Zone(TimeZone);
+
+impl Zone {
+    /// UTC.
+    pub const UTC: Zone = Zone(TimeZone::UTC);
+
+    /// The IANA name.
+    pub fn name(&self) -> &str {
+        self.0.iana_name().unwrap_or("UTC")
+    }
+
+    /// The zone of the time library.
+    pub const fn time_zone(&self) -> &TimeZone {
+        &self.0
+    }
+}
+
+impl FromStr for Zone {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const TOLD: &str = "must be the IANA name of a time zone, such as `Europe/Berlin`";
+        let zone = jiff::tz::db().get(text).map_err(|_| TOLD)?;
+        zone.iana_name().ok_or(TOLD)?;
+        Ok(Self(zone))
+    }
+}
+
+impl fmt::Debug for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Zone {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for Zone {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cow::<'de, str>::deserialize(deserializer)?
+            .parse()
+            .map_err(D::Error::custom)
+    }
+}
+
+impl PartialSchema for Zone {
+    fn schema() -> RefOr<Schema> {
+        string_schema("A time zone by its IANA name.", None)
+            .examples(["Europe/Berlin"])
+            .into()
+    }
+}
+impl ToSchema for Zone {
+    fn name() -> Cow<'static, str> {
+        "Zone".into()
+    }
+}
+
+/// Where a moment stands among a candidate's facts: by when it happened, then by when it was recorded.
+/// "The latest" always means the greatest of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp {
+    /// When it happened.
+    pub at: Timestamp,
+    /// The fact's place in the stream.
+    pub version: u64,
+}
+
+impl Stamp {
+    /// Before every fact: what a thing was made with.
+    pub const BASE: Stamp = Stamp {
+        at: Timestamp::MIN,
+        version: 0,
+    };
+}
+
+/// A field that later facts may change: the value that happened last stands, in whatever order the
+/// facts were recorded.
+#[derive(Clone, PartialEq)]
+pub struct Dated<T> {
+    since: Stamp,
+    value: T,
+}
+
+impl<T> Dated<T> {
+    /// What the thing was made with.
+    pub const fn base(value: T) -> Self {
+        Self {
+            since: Stamp::BASE,
+            value,
+        }
+    }
+    /// Takes the value unless a later one stands already.
+    pub fn offer(&mut self, since: Stamp, value: T) {
+        if since > self.since {
+            *self = Self { since, value };
+        }
+    }
+    /// The value that stands.
+    pub const fn get(&self) -> &T {
+        &self.value
+    }
+    /// Since when it stands.
+    pub const fn since(&self) -> Stamp {
+        self.since
+    }
+}
+
+impl<T> std::ops::Deref for Dated<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Dated<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(f)
+    }
+}
+
+impl<T: Serialize> Serialize for Dated<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.value.serialize(serializer)
+    }
+}
+
+/// A length of time as plays count it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Period {
+    /// None at all.
+    AtOnce,
+    /// Hours on the clock that never changes: `PT24H`.
+    Hours(i16),
+    /// Calendar days, at the same wall-clock time: `P3D`.
+    Days(i16),
+    /// Days from Monday to Friday: `{"working_days": 5}`.
+    WorkingDays(i16),
+}
+
+/// What opens on a date opens at nine.
+const OPENS: civil::Time = civil::time(9, 0, 0, 0);
+/// What is due on a date ends at five in the afternoon.
+const ENDS: civil::Time = civil::time(17, 0, 0, 0);
+
+/// Nine in the morning of a date.
+pub(crate) fn opening(date: civil::Date, zone: &Zone) -> Timestamp {
+    on(date, OPENS, zone)
+}
+
+/// Five in the afternoon of a date.
+pub(crate) fn closing(date: civil::Date, zone: &Zone) -> Timestamp {
+    on(date, ENDS, zone)
+}
+
+/// A wall-clock time that daylight saving skips is the first moment after the gap; one that comes
+/// twice is the first of the two.
+fn on(date: civil::Date, time: civil::Time, zone: &Zone) -> Timestamp {
+    date.to_datetime(time)
+        .to_zoned(zone.0.clone())
+        .map_or(Timestamp::MAX, |at| at.timestamp())
+}
+
+fn local(at: Timestamp, zone: &Zone) -> Zoned {
+    at.to_zoned(zone.0.clone())
+}
+
+/// The day of a moment in a zone.
+pub(crate) fn day(at: Timestamp, zone: &Zone) -> civil::Date {
+    local(at, zone).date()
+}
+
+/// The day that many working days after another; none: the day itself, or the next working day.
+pub(crate) fn working_days_after(mut date: civil::Date, days: i16) -> civil::Date {
+    let works = |date: civil::Date| !matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday);
+    let mut left = days;
+    while left > 0 || !works(date) {
+        let Ok(next) = date.tomorrow() else { return date };
+        date = next;
+        if works(date) {
+            left -= 1;
+        }
+    }
+    date
+}
+
+/// The last working day on or before a day.
+pub(crate) fn working_day_until(mut date: civil::Date) -> civil::Date {
+    while matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday) {
+        let Ok(before) = date.yesterday() else { return date };
+        date = before;
+    }
+    date
+}
+
+impl Period {
+    /// The moment this long after another. Working days end at a wall-clock time of their own,
+    /// which `day_time` gives: a task opens in the morning and is due in the afternoon.
+    fn after(self, from: Timestamp, zone: &Zone, day_time: fn(civil::Date, &Zone) -> Timestamp) -> Timestamp {
+        match self {
+            Period::AtOnce => from,
+            Period::Hours(hours) => from
+                .checked_add(Span::new().hours(i64::from(hours)))
+                .unwrap_or(Timestamp::MAX),
+            Period::Days(days) => local(from, zone)
+                .checked_add(Span::new().days(i64::from(days)))
+                .map_or(Timestamp::MAX, |at| at.timestamp()),
+            Period::WorkingDays(days) => day_time(working_days_after(day(from, zone), days), zone),
+        }
+    }
+
+    /// When something opens that waits this long.
+    pub fn opens_after(self, from: Timestamp, zone: &Zone) -> Timestamp {
+        self.after(from, zone, opening)
+    }
+
+    /// When something is due that has this long.
+    pub fn due_after(self, from: Timestamp, zone: &Zone) -> Timestamp {
+        self.after(from, zone, closing)
+    }
+
+    /// As it stands in a sentence: "5 working days".
+    pub fn in_words(self) -> String {
+        match self {
+            Period::AtOnce => "at once".into(),
+            Period::Hours(hours) => format!("{hours} hours"),
+            Period::Days(days) => format!("{days} days"),
+            Period::WorkingDays(1) => "1 working day".into(),
+            Period::WorkingDays(days) => format!("{days} working days"),
+        }
+    }
+}
+
+/// A moment as it stands in a sentence, in a zone: "Friday 6 March 2026, 09:00".
+pub(crate) fn in_words(at: Timestamp, zone: &Zone) -> String {
+    local(at, zone).strftime("%A %-d %B %Y, %H:%M").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_instant_needs_an_offset_and_keeps_it() {
+        let instant: Instant = "2026-03-02T15:00:00+01:00".parse().unwrap();
+        assert_eq!(instant.to_string(), "2026-03-02T15:00:00+01:00");
+        assert!("2026-03-02T15:00:00".parse::<Instant>().is_err());
+        assert!("2026-03-02".parse::<Instant>().is_err());
+        assert!("2026-02-30T15:00:00Z".parse::<Instant>().is_err());
+        assert!("next week, at fifteen hours".parse::<Instant>().is_err());
+    }
+
+    #[test]
+    fn a_zone_denies_an_offset_that_it_does_not_use_that_day() {
+        let berlin: Zone = "Europe/Berlin".parse().unwrap();
+        let instant = |text: &str| text.parse::<Instant>().unwrap();
+        assert!(instant("2026-03-02T15:00:00+01:00").suits(&berlin));
+        assert!(!instant("2026-07-02T15:00:00+01:00").suits(&berlin));
+        assert!(instant("2026-07-02T15:00:00Z").suits(&berlin));
+    }
+
+    #[test]
+    fn twenty_four_hours_are_not_a_day_when_the_clocks_change() {
+        let berlin: Zone = "Europe/Berlin".parse().unwrap();
+        let before = at("2026-03-28T15:00:00+01:00");
+        assert_eq!(
+            Period::Hours(24).due_after(before, &berlin),
+            at("2026-03-29T16:00:00+02:00")
+        );
+        assert_eq!(
+            Period::Days(1).due_after(before, &berlin),
+            at("2026-03-29T15:00:00+02:00")
+        );
+    }
+
+    #[test]
+    fn working_days_leave_the_weekend_out() {
+        let utc = Zone::UTC;
+        let thursday = at("2026-03-05T11:30:00Z");
+        assert_eq!(
+            Period::WorkingDays(5).opens_after(thursday, &utc),
+            at("2026-03-12T09:00:00Z")
+        );
+        assert_eq!(
+            Period::WorkingDays(2).due_after(thursday, &utc),
+            at("2026-03-09T17:00:00Z")
+        );
+    }
+
+    #[test]
+    fn the_value_that_happened_last_stands_whatever_was_recorded_first() {
+        let stamp = |at: i64, version| Stamp {
+            at: Timestamp::from_second(at).unwrap(),
+            version,
+        };
+        let mut one = Dated::base("made");
+        one.offer(stamp(20, 2), "later");
+        one.offer(stamp(10, 3), "earlier");
+        assert_eq!(*one.get(), "later");
+    }
+}

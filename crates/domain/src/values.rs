@@ -1,0 +1,317 @@
+//! Values that many facts share: lines, texts, addresses, channels. Each is parsed where it enters;
+//! inside, an invalid one does not exist. A rule here is a promise about history: it may be loosened
+//! later, never tightened.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{Deserialize, Serialize};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, SchemaFormat, schema::SchemaType, schema::Type},
+};
+
+pub(crate) fn string_schema(description: &str, format: Option<&str>) -> ObjectBuilder {
+    ObjectBuilder::new()
+        .schema_type(SchemaType::new(Type::String))
+        .description(Some(description))
+        .format(format.map(|format| SchemaFormat::Custom(format.to_owned())))
+}
+
+macro_rules! text_values {
+    ($($(#[doc = $doc:literal])+ $name:ident, $most:literal, $format:expr, $example:literal, $rule:expr;)+) => {$(
+        $(#[doc = $doc])+
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text inside.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = String;
+            fn try_from(text: String) -> Result<Self, String> {
+                if text.trim().is_empty() {
+                    return Err("must not be empty".into());
+                }
+                if text.chars().count() > $most {
+                    return Err(concat!("must not be longer than ", $most, " characters").into());
+                }
+                if text.contains('\0') {
+                    return Err("must not hold a NUL character".into());
+                }
+                let rule: fn(&str) -> Result<(), &'static str> = $rule;
+                rule(&text)?;
+                Ok(Self(text))
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = String;
+            fn try_from(text: &str) -> Result<Self, String> {
+                Self::try_from(text.to_owned())
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                string_schema(concat!($($doc),+).trim(), $format)
+                    .min_length(Some(1))
+                    .max_length(Some($most))
+                    .examples([$example])
+                    .into()
+            }
+        }
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+        }
+    )+};
+}
+
+fn one_line(text: &str) -> Result<(), &'static str> {
+    if text.chars().any(char::is_control) {
+        return Err("must be one line without control characters");
+    }
+    Ok(())
+}
+
+fn email(text: &str) -> Result<(), &'static str> {
+    let told = "must be an e-mail address such as `anna@example.org`";
+    let (local, domain) = text.rsplit_once('@').ok_or(told)?;
+    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | ',' | ';');
+    if local.is_empty() || domain.is_empty() || domain.starts_with('.') || text.contains(odd) || local.contains('@') {
+        return Err(told);
+    }
+    Ok(())
+}
+
+fn web_address(text: &str) -> Result<(), &'static str> {
+    let told = "must be an address that begins with `https://` or `http://`";
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"))
+        .ok_or(told)?;
+    if rest.is_empty() || rest.starts_with('/') || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(told);
+    }
+    Ok(())
+}
+
+fn label(text: &str) -> Result<(), &'static str> {
+    if text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '-'))
+    {
+        return Ok(());
+    }
+    Err("must be made of the letters a to z, digits and `.` `_` `:` `-`")
+}
+
+fn locale(text: &str) -> Result<(), &'static str> {
+    if text.len() >= 2 && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-') {
+        return Ok(());
+    }
+    Err("must be a language tag such as `en-GB`")
+}
+
+text_values! {
+    /// One line of text: a name, a title, a position.
+    Line, 500, None, "Ada Lovelace", one_line;
+    /// Free text of any number of lines.
+    Text, 50000, None, "They asked about my last project.", |_| Ok(());
+    /// An e-mail address.
+    Email, 254, Some("email"), "anna.berg@example.org", email;
+    /// A web address (http or https).
+    WebAddress, 2000, Some("uri"), "https://example.org/jobs/17", web_address;
+    /// A label by which candidates are grouped, such as a coach's name for a class. Not personal data.
+    Label, 100, None, "class-of-2026", label;
+    /// A language tag (BCP 47).
+    Locale, 35, None, "en-GB", locale;
+}
+
+impl Line {
+    /// What stands in the log where an erased person's particulars stood.
+    pub(crate) const REDACTED: &str = "[erased]";
+
+    pub(crate) fn redacted() -> Self {
+        Self(Self::REDACTED.to_owned())
+    }
+}
+
+/// How people reach each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// E-mail.
+    Email,
+    /// A telephone call.
+    Phone,
+    /// A letter on paper.
+    Post,
+    /// Face to face.
+    InPerson,
+    /// A video call.
+    Video,
+    /// A chat or text message.
+    Message,
+    /// The organisation's applicant portal.
+    Portal,
+    /// Anything else.
+    Other,
+}
+
+impl Channel {
+    /// As it stands in a sentence: "by phone".
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Channel::Email => "by e-mail",
+            Channel::Phone => "by phone",
+            Channel::Post => "by post",
+            Channel::InPerson => "in person",
+            Channel::Video => "in a video call",
+            Channel::Message => "by message",
+            Channel::Portal => "through the portal",
+            Channel::Other => "by other means",
+        }
+    }
+}
+
+/// A postal address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PostalAddress {
+    /// Street, house, floor: what stands above the city.
+    #[schema(min_items = 1, max_items = 10)]
+    pub lines: Vec<Line>,
+    /// The city or town.
+    pub city: Line,
+    /// State, province or county.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub region: Option<Line>,
+    /// The postal code.
+    pub postal_code: Line,
+    /// The country, by name or ISO 3166 code.
+    pub country: Line,
+}
+
+/// A field of a PATCH: left alone, cleared with `null`, or set.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Patch<T> {
+    /// The field was not named.
+    #[default]
+    Keep,
+    /// The field was `null`.
+    Clear,
+    /// The field's new value.
+    Set(T),
+}
+
+impl<T> Patch<T> {
+    /// Whether the field was not named.
+    pub const fn is_keep(&self) -> bool {
+        matches!(self, Patch::Keep)
+    }
+    /// The new value, if the field was named: `None` clears it.
+    pub fn named(&self) -> Option<Option<T>>
+    where
+        T: Clone,
+    {
+        match self {
+            Patch::Keep => None,
+            Patch::Clear => Some(None),
+            Patch::Set(value) => Some(Some(value.clone())),
+        }
+    }
+}
+
+impl<T: Serialize> Serialize for Patch<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Patch::Set(value) => value.serialize(serializer),
+            Patch::Keep | Patch::Clear => serializer.serialize_none(),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(Patch::Clear, Patch::Set))
+    }
+}
+
+/// For fields of a PATCH that can be changed but not cleared: `null` is refused.
+pub(crate) fn not_null<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(d: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(d).map(Some)
+}
+
+/// Names of organisations, compared: case, punctuation and legal forms do not count.
+pub fn same_organisation(one: &str, other: &str) -> bool {
+    fn normal(name: &str) -> String {
+        const FORMS: [&str; 14] = [
+            "inc",
+            "llc",
+            "ltd",
+            "limited",
+            "plc",
+            "gmbh",
+            "ag",
+            "corp",
+            "corporation",
+            "co",
+            "company",
+            "sa",
+            "bv",
+            "the",
+        ];
+        let lower = name.to_lowercase();
+        let words = lower
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| !word.is_empty());
+        let kept: Vec<&str> = words.clone().filter(|word| !FORMS.contains(word)).collect();
+        if kept.is_empty() {
+            words.collect()
+        } else {
+            kept.concat()
+        }
+    }
+    normal(one) == normal(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn organisations_are_the_same_whatever_their_legal_form() {
+        assert!(same_organisation("Acme, Inc.", "ACME"));
+        assert!(same_organisation("The Globex Corporation", "Globex"));
+        assert!(!same_organisation("Acme", "Acme Health"));
+        assert!(!same_organisation("Co", "Ltd"));
+    }
+
+    #[test]
+    fn an_address_without_a_domain_is_no_email() {
+        assert!(Email::try_from("anna@example.org").is_ok());
+        for text in ["anna", "anna@", "@example.org", "a b@example.org", "a@b@c", "<a@b.c>"] {
+            assert!(Email::try_from(text).is_err(), "{text}");
+        }
+    }
+}
