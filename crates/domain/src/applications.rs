@@ -40,7 +40,7 @@ pub enum Size {
 }
 
 /// An organisation as it is known from an application.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Organisation {
     /// Its name, as it wants to be written.
@@ -122,7 +122,7 @@ pub struct ApplicationWithdrawn {
 }
 
 /// One candidate's way through one job at one organisation.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Application {
     /// Its id.
     pub id: ApplicationId,
@@ -155,12 +155,12 @@ pub struct Application {
     pub(crate) moments: Vec<Moment>,
     /// The notes that went out for it, by when they did.
     pub(crate) letters: Vec<Letter>,
-    settled: Settled,
+    pub(crate) settled: Settled,
 }
 
 /// What follows from an application's moments, kept so that others need not walk them.
-#[derive(Debug, Clone, PartialEq, Default)]
-struct Settled {
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Settled {
     outcome: Option<Outcome>,
     silence: Option<Silence>,
 }
@@ -341,6 +341,12 @@ impl Application {
             .max_by_key(|rejection| rejection.received.1)
     }
 
+    /// The newest rejection that had come by then.
+    pub(crate) fn rejection_before(&self, stamp: Stamp) -> Option<RejectionId> {
+        let come = self.rejections.values().filter(|it| it.received.1 < stamp);
+        come.max_by_key(|rejection| rejection.received.1).map(|rejection| rejection.id)
+    }
+
     /// Puts a moment in its place among those that happened before and after.
     pub(crate) fn happened(&mut self, at: &At, what: What) {
         let moment = Moment {
@@ -352,13 +358,11 @@ impl Application {
         self.moments.insert(place, moment);
     }
 
-    /// The application with what follows from its moments brought up to date.
-    pub(crate) fn settled(&self, candidate: &Candidate) -> Self {
-        let outcome = outcome::of(self);
-        let silence = status::silence(self, &self.zone(candidate));
-        Self {
-            settled: Settled { outcome, silence },
-            ..self.clone()
+    /// What follows from its moments.
+    pub(crate) fn settled(&self, candidate: &Candidate) -> Settled {
+        Settled {
+            outcome: outcome::of(self),
+            silence: status::silence(self, &self.zone(candidate)),
         }
     }
 }

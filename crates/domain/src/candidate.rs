@@ -10,10 +10,11 @@ use crate::{
     applications::Application,
     catalogue::AnyFact,
     contacts::Contact,
+    derive::{Of, Ties},
     fact::{At, Envelope, Place},
     ids::{ApplicationId, CandidateId, ContactId, EventId, NoteId, RejectionId, Subject, TaskId},
     notes::Note,
-    play::{self, Ending, Owed},
+    play::{Ending, Owed},
     profile::Profile,
     tasks::Marks,
     time::Zone,
@@ -47,8 +48,10 @@ pub struct Candidate {
     pub tasks: Things<TaskId, Owed>,
     /// Which application a thing belongs to.
     pub(crate) places: OrdMap<Subject, ApplicationId>,
-    /// The tasks of each application, and (under none) of the person, as they were last derived.
-    derived: OrdMap<Option<ApplicationId>, Arc<Vec<TaskId>>>,
+    /// The tasks of each application and contact, as they were last derived.
+    pub(crate) derived: OrdMap<Of, Arc<[TaskId]>>,
+    /// What ties applications and contacts together.
+    pub(crate) ties: Ties,
     /// The stream itself: timelines, undoing and looking back are folds of it.
     history: Vector<Arc<Envelope>>,
     /// The facts in the stream, by id.
@@ -72,10 +75,16 @@ impl Candidate {
             tasks: OrdMap::new(),
             places: OrdMap::new(),
             derived: OrdMap::new(),
+            ties: Ties::default(),
             history: Vector::new(),
             by_id: OrdMap::new(),
             retracted: OrdSet::new(),
         }
+    }
+
+    /// A candidate who was erased: nothing is known but that.
+    pub fn erased(id: CandidateId, version: u64, at: Timestamp) -> Self {
+        Self { version, recorded_at: at, erased_at: Some(at), ..Self::unknown(id) }
     }
 
     /// Folds facts onto the state.
@@ -185,63 +194,6 @@ impl Candidate {
         again.retracted = retracted;
         again.history = history;
         again
-    }
-
-    /// Derives again the tasks of every application that changed, and of the person.
-    fn derive(&mut self, before: &Self) {
-        let unchanged = |one: &Option<Arc<Profile>>, other: &Option<Arc<Profile>>| match (one, other) {
-            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-            (one, other) => one.is_none() == other.is_none(),
-        };
-        let all = !unchanged(&self.profile, &before.profile);
-        let touched: Vec<Arc<Application>> = self
-            .applications
-            .values()
-            .filter(|now| {
-                all || !before
-                    .applications
-                    .get(&now.id)
-                    .is_some_and(|then| Arc::ptr_eq(then, now))
-            })
-            .cloned()
-            .collect();
-        for application in &touched {
-            let settled = application.settled(self);
-            self.applications.insert(application.id, Arc::new(settled));
-        }
-        for application in touched {
-            if let Some(application) = self.applications.get(&application.id).cloned() {
-                let owed = play::owed(self, Some(&application));
-                self.owe(Some(application.id), owed);
-            }
-        }
-        let owed = play::owed(self, None);
-        self.owe(None, owed);
-    }
-
-    /// Replaces what one application (or the person) owes; what is no longer owed is void.
-    fn owe(&mut self, of: Option<ApplicationId>, owed: Vec<Owed>) {
-        let ids: Vec<TaskId> = owed.iter().map(|task| task.id).collect();
-        for task in owed {
-            if self.tasks.get(&task.id).is_none_or(|known| **known != task) {
-                self.tasks.insert(task.id, Arc::new(task));
-            }
-        }
-        let gone = self.derived.get(&of).cloned().unwrap_or_default();
-        for id in gone.iter().filter(|id| !ids.contains(id)) {
-            if let Some(task) = self.tasks.get(id)
-                && !matches!(task.ending, Ending::Void(_))
-            {
-                let void = Owed {
-                    ending: Ending::Void(None),
-                    ..(**task).clone()
-                };
-                self.tasks.insert(*id, Arc::new(void));
-            }
-        }
-        if *gone != ids {
-            self.derived.insert(of, Arc::new(ids));
-        }
     }
 
     /// The person's time zone.

@@ -113,6 +113,10 @@ fn schema_of<F: Fact>(_: &F) -> u32 {
     F::SCHEMA
 }
 
+fn theirs<F: Fact>(_: &F) -> bool {
+    F::THEIRS
+}
+
 impl AnyFact {
     /// Its name.
     pub fn name(&self) -> &'static str {
@@ -121,6 +125,9 @@ impl AnyFact {
     /// The version of the shape that this release writes.
     pub fn schema(&self) -> u32 {
         each!(self, fact => schema_of(fact))
+    }
+    pub(crate) fn is_theirs(&self) -> bool {
+        each!(self, fact => theirs(fact))
     }
     pub(crate) fn application(&self, candidate: &Candidate) -> Option<ApplicationId> {
         each!(self, fact => fact.application(candidate))

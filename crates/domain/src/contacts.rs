@@ -13,8 +13,9 @@ use crate::{
     fact::{At, Envelope, Fact, Place},
     ids::{ContactId, EventId},
     play::{Action, Owing, Play},
+    refusal::Refusal,
     time::{Dated, Period, Stamp},
-    values::{Channel, Email, Line, Patch, PostalAddress, not_null},
+    values::{Channel, Email, Line, Patch, PostalAddress, not_null, organisation_key},
 };
 
 /// Complete the card of an interviewer.
@@ -27,7 +28,7 @@ pub const COMPLETE_CARD: Play = Play {
     due: Period::Hours(12),
     closed_by: &["ContactRevised"],
     by_hand: false,
-    outlives_outcome: true,
+    outlives_outcome: false,
     action: |candidate, owed| {
         let contact = owed.contact.map(|id| id.to_string()).unwrap_or_default();
         let body = owed
@@ -41,42 +42,32 @@ pub const COMPLETE_CARD: Play = Play {
     },
 };
 
-/// One task per contact who interviewed, from the first interview that was held with them.
-pub(crate) fn complete_card(candidate: &Candidate, owing: &mut Owing<'_>) {
-    let rounds = candidate
-        .applications
-        .values()
-        .flat_map(|application| application.interviews.values());
-    let mut held: Vec<_> = rounds
-        .filter_map(|interview| interview.held.as_ref().map(|held| (held.stamp, held.event, interview)))
-        .collect();
-    held.sort_by_key(|(stamp, ..)| *stamp);
-    let mut seen: Vec<ContactId> = Vec::new();
-    for (stamp, event, interview) in held {
-        for id in interview.interviewers() {
-            if seen.contains(id) {
-                continue;
-            }
-            seen.push(*id);
-            let Some(card) = candidate
-                .contacts
-                .get(id)
-                .filter(|card| card.status == ContactStatus::Known)
-            else {
-                continue;
-            };
-            let complete = card.complete_since();
-            if complete.is_some_and(|(_, since)| since <= stamp) {
-                continue;
-            }
-            let mut owed = owing.raise(&COMPLETE_CARD, id, event, stamp.at);
-            owed.application = Some(interview.application);
-            owed.interview = Some(interview.id);
-            owed.contact = Some(*id);
-            owed.zone = interview.time_zone.get().clone();
-            owing.owe(owed.done(complete));
-        }
+/// One task per contact who interviewed, from the first interview that was held while the card had a gap;
+/// one whose application goes on comes before one whose application has ended.
+pub(crate) fn complete_card(contact: &Contact, owing: &mut Owing<'_>) {
+    if contact.status == ContactStatus::Erased {
+        return;
     }
+    let candidate = owing.candidate;
+    let met = candidate.ties.met(contact.id).filter_map(|id| candidate.interview(id));
+    let raising = met
+        .filter(|interview| interview.interviewers().contains(&contact.id))
+        .filter_map(|interview| {
+            let held = interview.held.as_ref()?;
+            let outcome = candidate.application(interview.application)?.outcome();
+            (!contact.complete_at(held.stamp)).then_some((interview, held, outcome))
+        })
+        .min_by_key(|(_, held, outcome)| (outcome.is_some(), held.stamp));
+    let Some((interview, held, outcome)) = raising else {
+        return;
+    };
+    let mut owed = owing.raise(&COMPLETE_CARD, contact.id, held.event, held.stamp.at);
+    owed.application = Some(interview.application);
+    owed.interview = Some(interview.id);
+    owed.contact = Some(contact.id);
+    owed.zone = interview.time_zone.get().clone();
+    let owed = owed.done(contact.completed_after(held.stamp));
+    owing.owe(owed.void_if(outcome.is_some(), outcome.map(|outcome| outcome.event)));
 }
 
 /// The card of somebody who was met.
@@ -159,7 +150,7 @@ pub struct ContactRevised {
 pub struct ContactErased {}
 
 /// A business card.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Contact {
     /// Its id.
     pub id: ContactId,
@@ -194,9 +185,45 @@ pub struct Contact {
     /// When something last reached the person, by when it happened.
     #[serde(skip)]
     pub(crate) touches: Vec<(Stamp, EventId)>,
-    /// The revisions, by when they happened.
+    /// The ways to reach the person as the card was collected with them.
     #[serde(skip)]
-    revisions: Vec<(Stamp, EventId)>,
+    collected: Reach,
+    /// What later facts did to them, by when it happened.
+    #[serde(skip)]
+    reached: Vec<Reached>,
+}
+
+/// Which ways to reach a person a card holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Reach {
+    email: bool,
+    postal_address: bool,
+    preferred_channel: bool,
+}
+
+/// What a revision did to the ways to reach a person; none: it left that one alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Reached {
+    stamp: Stamp,
+    event: EventId,
+    email: Option<bool>,
+    postal_address: Option<bool>,
+    preferred_channel: Option<bool>,
+}
+
+impl Reach {
+    fn then(self, later: &Reached) -> Self {
+        Self {
+            email: later.email.unwrap_or(self.email),
+            postal_address: later.postal_address.unwrap_or(self.postal_address),
+            preferred_channel: later.preferred_channel.unwrap_or(self.preferred_channel),
+        }
+    }
+
+    /// What a later step needs: a way to write to the person, and how the person likes to be contacted.
+    const fn is_complete(self) -> bool {
+        (self.email || self.postal_address) && self.preferred_channel
+    }
 }
 
 /// Where a contact stands.
@@ -210,22 +237,25 @@ pub enum ContactStatus {
 }
 
 impl Contact {
-    /// Since which fact the card has everything that a later step needs; none: it has a gap.
-    fn complete_since(&self) -> Option<(EventId, Stamp)> {
-        self.preferred_channel.get().as_ref()?;
-        let email = self.email.get().as_ref().map(|_| self.email.since());
-        let address = self.postal_address.get().as_ref().map(|_| self.postal_address.since());
-        let reachable = match (email, address) {
-            (Some(one), Some(other)) => one.min(other),
-            (one, other) => one.or(other)?,
-        };
-        let since = reachable.max(self.preferred_channel.since());
-        let by = self
-            .revisions
-            .iter()
-            .find(|(stamp, _)| *stamp == since)
-            .map(|(_, event)| *event);
-        Some((by.unwrap_or(EventId::new(uuid::Uuid::nil())), since))
+    /// Whether the card had everything that a later step needs.
+    fn complete_at(&self, stamp: Stamp) -> bool {
+        let known = self.reached.iter().take_while(|known| known.stamp <= stamp);
+        known.fold(self.collected, Reach::then).is_complete()
+    }
+
+    /// The first fact after a moment that left the card without a gap.
+    fn completed_after(&self, stamp: Stamp) -> Option<(EventId, Stamp)> {
+        let mut reach = self.collected;
+        self.reached.iter().find_map(|known| {
+            reach = reach.then(known);
+            (known.stamp > stamp && reach.is_complete()).then_some((known.event, known.stamp))
+        })
+    }
+
+    /// Whether the person works at the organisation of this key.
+    pub(crate) fn works_at(&self, key: &str) -> bool {
+        let name = self.organisation_name.get().as_ref();
+        name.is_some_and(|name| organisation_key(name.as_str()) == key)
     }
 
     /// The fields that are missing, as a body to fill in.
@@ -293,7 +323,12 @@ impl Fact for ContactCollected {
             postal_address: Dated::base(self.postal_address.clone()),
             preferred_channel: Dated::base(self.preferred_channel),
             touches: Vec::new(),
-            revisions: Vec::new(),
+            collected: Reach {
+                email: self.email.is_some(),
+                postal_address: self.postal_address.is_some(),
+                preferred_channel: self.preferred_channel.is_some(),
+            },
+            reached: Vec::new(),
         };
         candidate.contacts.insert(id, Arc::new(contact));
     }
@@ -324,6 +359,10 @@ impl Fact for ContactRevised {
     type Subject = ContactId;
     const PLACE: Place = Place::Step;
 
+    fn admit(&self, candidate: &Candidate, at: &At) -> Result<(), Refusal> {
+        admit_known(candidate, at)
+    }
+
     fn apply(&self, candidate: &mut Candidate, at: &At) {
         let Ok(id) = ContactId::try_from(at.subject) else {
             return;
@@ -334,7 +373,17 @@ impl Fact for ContactRevised {
         let contact = Arc::make_mut(contact);
         let since = at.stamp();
         contact.version = at.version;
-        contact.revisions.push((since, at.event));
+        let place = contact.reached.partition_point(|known| known.stamp <= since);
+        contact.reached.insert(
+            place,
+            Reached {
+                stamp: since,
+                event: at.event,
+                email: self.email.named().map(|it| it.is_some()),
+                postal_address: self.postal_address.named().map(|it| it.is_some()),
+                preferred_channel: self.preferred_channel.named().map(|it| it.is_some()),
+            },
+        );
         if let Some(name) = &self.name {
             contact.name.offer(since, name.clone());
         }
@@ -383,6 +432,10 @@ impl Fact for ContactErased {
     type Subject = ContactId;
     const PLACE: Place = Place::Step;
 
+    fn admit(&self, candidate: &Candidate, at: &At) -> Result<(), Refusal> {
+        admit_known(candidate, at)
+    }
+
     /// The log is rewritten without the person; what is folded again from it holds no word of them.
     fn apply(&self, candidate: &mut Candidate, at: &At) {
         let Ok(id) = ContactId::try_from(at.subject) else {
@@ -407,6 +460,17 @@ impl Fact for ContactErased {
 
     fn tell(&self, _: &Candidate, _: &At) -> String {
         "A contact was forgotten.".into()
+    }
+}
+
+/// Nothing more is known of a person who was erased.
+fn admit_known(candidate: &Candidate, at: &At) -> Result<(), Refusal> {
+    let contact = ContactId::try_from(at.subject)
+        .ok()
+        .and_then(|id| candidate.contacts.get(&id));
+    match contact.map(|contact| contact.status) {
+        Some(ContactStatus::Erased) => Err(Refusal::already_recorded("The contact was erased already.")),
+        Some(ContactStatus::Known) | None => Ok(()),
     }
 }
 
@@ -442,33 +506,43 @@ fn without(fact: &Envelope, id: ContactId, words: &[String]) -> Option<Envelope>
             ..fact.clone()
         });
     }
-    let mut data = serde_json::to_value(&fact.data).ok()?;
-    if !take_out(&mut data, words) {
-        return None;
+    let data = serde_json::to_value(&fact.data).ok()?;
+    let read = |data: &Value| AnyFact::read(fact.data.name(), fact.schema, &data.to_string()).ok();
+    let mut redacted = data.clone();
+    for (place, text) in texts(&data, String::new()) {
+        let redact = |with| words.iter().fold(text.to_owned(), |text, word| text.replace(word, with));
+        // What a date or an enumeration spells by chance cannot be redacted; an e-mail address only by another one.
+        let attempts = [redact(Line::REDACTED), redact(Email::REDACTED)];
+        for attempt in attempts.into_iter().filter(|attempt| attempt != text) {
+            let mut with = redacted.clone();
+            if let Some(field) = with.pointer_mut(&place) {
+                *field = Value::String(attempt);
+            }
+            if read(&with).is_some() {
+                redacted = with;
+                break;
+            }
+        }
     }
-    let json = serde_json::to_string(&data).ok()?;
-    let data = AnyFact::read(fact.data.name(), fact.schema, &json).ok()?;
-    Some(Envelope { data, ..fact.clone() })
+    (redacted != data).then(|| read(&redacted)).flatten().map(|data| Envelope { data, ..fact.clone() })
 }
 
-fn take_out(value: &mut Value, words: &[String]) -> bool {
+/// Every text in a value, each with its JSON pointer. Names of fields need no escaping here.
+fn texts(value: &Value, place: String) -> Vec<(String, &str)> {
     match value {
-        Value::String(text) => {
-            let mut found = false;
-            for word in words {
-                if text.contains(word.as_str()) {
-                    *text = text.replace(word.as_str(), Line::REDACTED);
-                    found = true;
-                }
-            }
-            found
-        }
+        Value::String(text) => vec![(place, text)],
         Value::Array(items) => items
-            .iter_mut()
-            .fold(false, |found, item| take_out(item, words) | found),
+            .iter()
+            .enumerate()
+            .flat_map(|(i, item)| texts(item, format!("{place}/{i}")))
+            .collect(),
         Value::Object(fields) => fields
-            .values_mut()
-            .fold(false, |found, field| take_out(field, words) | found),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+            .iter()
+            .flat_map(|(name, field)| texts(field, format!("{place}/{name}")))
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,11 +8,12 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     candidate::Candidate,
     catalogue::AnyFact,
+    derive,
     fact::{At, Departure, Envelope, Place, TaskRef, TaskRefs},
-    ids::{ApplicationId, EventId, Kind, Subject, TaskId},
+    ids::{ApplicationId, EventId, Kind, Subject},
     play::{Ending, Owed},
     refusal::Refusal,
-    time::{Instant, in_words},
+    time::{Instant, Period, in_words},
 };
 
 /// A fact that somebody wants recorded.
@@ -118,9 +119,16 @@ pub fn decide(
     };
     // The state does not depend on departures or on the list of moved tasks: they are written once it is known.
     candidate.record(Arc::new(envelope.clone()));
-    departures.extend(untimely(&before, candidate, &envelope.at, &departures));
+    let moved = moved(&before, candidate, recorded_at);
+    if !envelope.data.is_theirs() {
+        for departure in untimely(&before, &moved, &envelope.at) {
+            if departures.iter().all(|told| told.play != departure.play) {
+                departures.push(departure);
+            }
+        }
+    }
     envelope.departures = departures;
-    envelope.tasks = moved(&before, candidate, recorded_at).refs(candidate, recorded_at);
+    envelope.tasks = moved.refs(candidate, recorded_at);
     let envelope = Arc::new(envelope);
     candidate.complete_newest(Arc::clone(&envelope));
     Ok(Decided::Recorded(envelope))
@@ -222,41 +230,42 @@ pub(crate) fn admit(candidate: &Candidate, fact: &AnyFact, at: &At) -> Result<()
     fact.admit(candidate, at)
 }
 
-/// Tasks that the fact closed outside the time that their plays give them.
-fn untimely(before: &Candidate, after: &Candidate, at: &At, told: &[Departure]) -> Vec<Departure> {
-    let closed = after
-        .tasks
-        .values()
+/// The plays whose tasks the fact closed outside the time that they give.
+fn untimely(before: &Candidate, moved: &Moved, at: &At) -> Vec<Departure> {
+    let closed = moved
+        .closed
+        .iter()
         .filter(|task| matches!(task.ending, Ending::Done(event, _) if event == at.event));
-    let mut departures = Vec::new();
-    for task in closed {
-        let Some(known) = before.tasks.get(&task.id).filter(|known| known.ending == Ending::Live) else {
-            continue;
-        };
-        if told.iter().any(|departure| departure.play == known.play.name) {
-            continue;
-        }
-        let place = |moment| Instant::in_zone(moment, &known.zone);
-        if at.occurred_at < known.opens_at {
-            departures.push(Departure {
-                play: known.play.name.into(),
-                reason: format!(
-                    "This came before {}, from when the playbook allows it.",
-                    in_words(known.opens_at, &known.zone)
-                ),
-                opens_at: Some(place(known.opens_at)),
-                due_at: None,
-            });
-        } else if let Some(due_at) = known.due_at.filter(|due_at| at.occurred_at > *due_at) {
-            departures.push(Departure {
-                play: known.play.name.into(),
-                reason: format!("This was due by {}.", in_words(due_at, &known.zone)),
-                opens_at: None,
-                due_at: Some(place(due_at)),
-            });
-        }
-    }
-    departures
+    let known = closed.filter_map(|task| before.tasks.get(&task.id));
+    known
+        .filter(|task| task.ending == Ending::Live)
+        .filter_map(|task| early(task, at).or_else(|| late(task, at)))
+        .collect()
+}
+
+/// What was done before its play, which makes one wait, allows it.
+pub(crate) fn early(task: &Owed, at: &At) -> Option<Departure> {
+    let opens_at = Instant::in_zone(task.opens_at, &task.zone);
+    (task.play.opens != Period::AtOnce && at.occurred_at < task.opens_at).then(|| Departure {
+        play: task.play.name.into(),
+        reason: format!(
+            "This came before {}, from when the playbook allows it.",
+            in_words(task.opens_at, &task.zone)
+        ),
+        opens_at: Some(opens_at),
+        due_at: None,
+    })
+}
+
+/// What was done after it was due.
+pub(crate) fn late(task: &Owed, at: &At) -> Option<Departure> {
+    let due_at = task.due_at.filter(|due_at| at.occurred_at > *due_at)?;
+    Some(Departure {
+        play: task.play.name.into(),
+        reason: format!("This was due by {}.", in_words(due_at, &task.zone)),
+        opens_at: None,
+        due_at: Some(Instant::in_zone(due_at, &task.zone)),
+    })
 }
 
 /// The tasks that moved between two states of a candidate.
@@ -298,16 +307,9 @@ impl Moved {
 /// Compares what two states of a candidate owe.
 pub fn moved(before: &Candidate, after: &Candidate, now: Timestamp) -> Moved {
     let mut moved = Moved::default();
-    let changed = |id: &TaskId, task: &Arc<Owed>| {
-        let same = |known: &Arc<Owed>| Arc::ptr_eq(known, task) || known == task;
-        let marked = !match (before.marks.get(id), after.marks.get(id)) {
-            (None, None) => true,
-            (Some(one), Some(other)) => Arc::ptr_eq(one, other) || one == other,
-            (Some(_), None) | (None, Some(_)) => false,
-        };
-        marked || !before.tasks.get(id).is_some_and(same)
-    };
-    for (id, task) in after.tasks.iter().filter(|(id, task)| changed(id, task)) {
+    let mut changed = derive::changed(&before.tasks, &after.tasks);
+    changed.extend(derive::changed(&before.marks, &after.marks));
+    for (id, task) in changed.iter().filter_map(|id| after.tasks.get_key_value(id)) {
         let was_live = before.tasks.get(id).map(|known| before.state_of(known, now).is_live());
         let is_live = after.state_of(task, now).is_live();
         match (was_live, is_live) {
@@ -322,3 +324,6 @@ pub fn moved(before: &Candidate, after: &Candidate, now: Timestamp) -> Moved {
     moved.closed.sort_by_key(by_due);
     moved
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,10 +11,11 @@ use utoipa::ToSchema;
 use crate::{
     applications::{Application, organisation},
     candidate::Candidate,
+    decide,
     fact::{At, Departure, Fact, Place, mention_if},
     ids::{ApplicationId, ContactId, DocumentRequestId, EventId, Subject},
     outcome,
-    play::{Action, Owing, Play},
+    play::{Action, Ending, Owing, Play},
     refusal::Refusal,
     status::What,
     time::{Date, Period, Stamp, closing},
@@ -61,7 +62,8 @@ pub(crate) fn answer_document_request(application: &Application, owing: &mut Owi
             Some(Delay { stamp, .. }) => Some(ANSWER_DOCUMENT_REQUEST.due.due_after(stamp.at, &zone)),
             None => owed.due_at.map(|due| needed.map_or(due, |needed| due.min(needed))),
         };
-        let done = request.sent.or(request.withdrawn);
+        let done = request.sent.into_iter().chain(request.withdrawn);
+        let done = done.min_by_key(|(_, stamp)| *stamp);
         owing.owe(owed.done(done));
     }
 }
@@ -125,7 +127,7 @@ pub struct DocumentRequestWithdrawn {
 }
 
 /// A document that the organisation asked for.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DocumentRequest {
     /// Its id.
     pub id: DocumentRequestId,
@@ -154,7 +156,7 @@ pub struct DocumentRequest {
 }
 
 /// A word on the document's progress.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Delay {
     stamp: Stamp,
     expected_on: Option<Date>,
@@ -225,6 +227,7 @@ impl Fact for DocumentRequested {
     const NAME: &'static str = "DocumentRequested";
     type Subject = DocumentRequestId;
     const PLACE: Place = Place::NewWithin;
+    const THEIRS: bool = true;
 
     fn mentions(&self) -> Vec<(String, Subject)> {
         mention_if("/requested_by", self.requested_by).into_iter().collect()
@@ -264,13 +267,24 @@ impl Fact for DocumentRequested {
     }
 }
 
+/// A word on a document's progress departs from the playbook once it was due, and after the end.
+pub(crate) fn late_word(candidate: &Candidate, at: &At, request: Subject) -> Vec<Departure> {
+    let owed = at.application.into_iter().flat_map(|id| candidate.tasks_of(id));
+    let live = owed
+        .filter(|task| task.play == &ANSWER_DOCUMENT_REQUEST && task.about == Some(request))
+        .filter(|task| task.ending == Ending::Live);
+    live.filter_map(|task| decide::late(task, at))
+        .chain(outcome::answered_after_the_end(candidate, at, &ANSWER_DOCUMENT_REQUEST))
+        .collect()
+}
+
 impl Fact for DocumentDelayReported {
     const NAME: &'static str = "DocumentDelayReported";
     type Subject = DocumentRequestId;
     const PLACE: Place = Place::Step;
 
     fn departures(&self, candidate: &Candidate, at: &At) -> Vec<Departure> {
-        outcome::answered_after_the_end(candidate, at, &ANSWER_DOCUMENT_REQUEST)
+        late_word(candidate, at, at.subject)
     }
 
     fn apply(&self, candidate: &mut Candidate, at: &At) {
@@ -323,6 +337,7 @@ impl Fact for DocumentRequestWithdrawn {
     const NAME: &'static str = "DocumentRequestWithdrawn";
     type Subject = DocumentRequestId;
     const PLACE: Place = Place::Step;
+    const THEIRS: bool = true;
 
     fn admit(&self, candidate: &Candidate, at: &At) -> Result<(), Refusal> {
         once(
@@ -363,3 +378,6 @@ fn once(
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

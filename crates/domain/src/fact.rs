@@ -29,6 +29,8 @@ pub trait Fact: Clone + PartialEq + std::fmt::Debug + Serialize + DeserializeOwn
     type Subject: ThingId;
     /// Where it stands in the tree of things.
     const PLACE: Place;
+    /// Whether it is the organisation's doing: that departs from no play.
+    const THEIRS: bool = false;
 
     /// The application that the fact's own fields tie it to; the place of its subject ties the others.
     fn application(&self, _candidate: &Candidate) -> Option<ApplicationId> {

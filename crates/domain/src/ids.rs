@@ -220,6 +220,8 @@ things! {
     Event EventId "evt" "event";
     /// A task: what a play asks for.
     Task TaskId "task" "task";
+    /// An API key.
+    Key KeyId "key" "key";
 }
 
 impl fmt::Debug for Subject {

@@ -85,14 +85,8 @@ pub(crate) fn record_interview(application: &Application, owing: &mut Owing<'_>)
         owed.interview = Some(interview.id);
         owed.zone = interview.time_zone.get().clone();
         let held = interview.held.as_ref().map(|held| (held.event, held.stamp));
-        owing.owe(
-            owed.done(
-                held.or(interview
-                    .cancelled
-                    .as_ref()
-                    .map(|cancelled| (cancelled.event, cancelled.stamp))),
-            ),
-        );
+        let cancelled = interview.cancelled.as_ref().map(|it| (it.event, it.stamp));
+        owing.owe(owed.done(held.or(cancelled)));
     }
 }
 
@@ -222,7 +216,7 @@ pub struct InterviewersNamed {
 }
 
 /// One round of an application.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interview {
     /// Its id.
     pub id: InterviewId,
@@ -249,7 +243,7 @@ pub struct Interview {
 }
 
 /// A list of interviewers, and since when it stands.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Named {
     pub(crate) stamp: Stamp,
     pub(crate) event: Option<EventId>,
@@ -257,7 +251,7 @@ pub(crate) struct Named {
 }
 
 /// That it was held.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Held {
     pub(crate) event: EventId,
     pub(crate) stamp: Stamp,
@@ -266,7 +260,7 @@ pub(crate) struct Held {
 }
 
 /// That it was cancelled.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Cancelled {
     event: EventId,
     stamp: Stamp,
@@ -440,10 +434,28 @@ fn admit_times(starts_at: Instant, ends_at: Instant, zone: &Zone) -> Result<(), 
     Ok(())
 }
 
+/// An interview that was held or cancelled can be neither moved nor cancelled.
+fn admit_ahead(candidate: &Candidate, at: &At) -> Result<(), Refusal> {
+    let interview = candidate.interview_at(at);
+    if interview.is_some_and(|interview| interview.held.is_some()) {
+        let told = "The interview was held: take that fact back first.";
+        return Err(Refusal::new("interview_already_held", told));
+    }
+    if interview.is_some_and(|interview| interview.cancelled.is_some()) {
+        return Err(was_cancelled());
+    }
+    Ok(())
+}
+
+fn was_cancelled() -> Refusal {
+    Refusal::new("interview_cancelled", "The interview was cancelled: take that fact back first.")
+}
+
 impl Fact for InterviewScheduled {
     const NAME: &'static str = "InterviewScheduled";
     type Subject = InterviewId;
     const PLACE: Place = Place::NewWithin;
+    const THEIRS: bool = true;
 
     fn mentions(&self) -> Vec<(String, Subject)> {
         mention_all("/interviewers", &self.interviewers)
@@ -519,8 +531,10 @@ impl Fact for InterviewRescheduled {
     const NAME: &'static str = "InterviewRescheduled";
     type Subject = InterviewId;
     const PLACE: Place = Place::Step;
+    const THEIRS: bool = true;
 
-    fn admit(&self, _: &Candidate, _: &At) -> Result<(), Refusal> {
+    fn admit(&self, candidate: &Candidate, at: &At) -> Result<(), Refusal> {
+        admit_ahead(candidate, at)?;
         admit_times(self.starts_at, self.ends_at, &self.time_zone)
     }
 
@@ -553,21 +567,13 @@ impl Fact for InterviewCancelled {
     const NAME: &'static str = "InterviewCancelled";
     type Subject = InterviewId;
     const PLACE: Place = Place::Step;
+    const THEIRS: bool = true;
 
     fn admit(&self, candidate: &Candidate, at: &At) -> Result<(), Refusal> {
-        let Some(interview) = candidate.interview_at(at) else {
-            return Ok(());
-        };
-        if interview.cancelled.is_some() {
-            return Err(Refusal::already_recorded("The interview was cancelled already."));
+        match candidate.interview_at(at).map(|interview| &interview.cancelled) {
+            Some(Some(_)) => Err(Refusal::already_recorded("The interview was cancelled already.")),
+            Some(None) | None => admit_ahead(candidate, at),
         }
-        if interview.held.is_some() {
-            return Err(Refusal::new(
-                "interview_already_held",
-                "The interview was held: take that fact back first.",
-            ));
-        }
-        Ok(())
     }
 
     fn apply(&self, candidate: &mut Candidate, at: &At) {
@@ -616,10 +622,7 @@ impl Fact for InterviewHeld {
             return Err(Refusal::already_recorded("The interview was recorded as held already."));
         }
         if interview.cancelled.is_some() {
-            return Err(Refusal::new(
-                "interview_cancelled",
-                "The interview was cancelled: take that fact back first.",
-            ));
+            return Err(was_cancelled());
         }
         if !self.ended_at.suits(&interview.time_zone) {
             let right = Instant::in_zone(self.ended_at.timestamp(), &interview.time_zone);
@@ -692,3 +695,6 @@ impl Fact for InterviewersNamed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

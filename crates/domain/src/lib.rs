@@ -1,14 +1,22 @@
 //! What happens after an interview: facts, the state they add up to, the plays that follow from it, and
 //! the views on it. Pure: no clock, no input or output, no randomness. A slice per area of the mission.
 
+// Stories are told in the same words here and in `tests/`.
+#[cfg(test)]
+extern crate self as afterword_domain;
+
 pub mod aggregate;
 pub mod applications;
+pub mod boards;
 pub mod candidate;
 pub mod catalogue;
 pub mod contacts;
 pub mod decide;
+mod derive;
 pub mod documents;
 pub mod fact;
+#[cfg(test)]
+mod given;
 pub mod ids;
 pub mod interviews;
 pub mod notes;

@@ -12,10 +12,12 @@ use crate::{
     applications::Application,
     candidate::Candidate,
     contacts::{ContactStatus, names_of},
+    documents,
     fact::{At, Departure, Fact, Place, mention_all, mention_if},
     ids::{ApplicationId, ContactId, DocumentRequestId, EventId, InterviewId, NoteId, Subject},
     play::{Action, Owing, Play},
     refusal::Refusal,
+    rejection,
     status::{self, What},
     time::{Date, Dated, Period, Stamp, closing, day, working_day_until},
     values::{Line, Patch, Text},
@@ -89,7 +91,7 @@ pub(crate) fn write_thank_you(application: &Application, owing: &mut Owing<'_>) 
             let thanked = |letter: &&Letter| {
                 letter.kind == NoteKind::ThankYou
                     && letter.recipients.contains(contact)
-                    && round_of(application, letter) == Some(interview.round)
+                    && round_of(application, letter, *contact) == Some(interview.round)
             };
             let letter = application.letters.iter().find(thanked);
             owing.owe(owed.done(letter.map(|letter| (letter.event, letter.stamp))));
@@ -97,15 +99,17 @@ pub(crate) fn write_thank_you(application: &Application, owing: &mut Owing<'_>) 
     }
 }
 
-/// The round that a letter belongs to: its interview's, else that of the last interview held before it.
-fn round_of(application: &Application, letter: &Letter) -> Option<u16> {
+/// The round that a letter to somebody belongs to: its interview's, else that of the last interview with
+/// them that was held before it.
+fn round_of(application: &Application, letter: &Letter, to: ContactId) -> Option<u16> {
     let named = letter.interview.and_then(|id| application.interviews.get(&id));
     let before = || {
         let held = application
             .interviews
             .values()
             .filter(|it| it.ended_at().is_some_and(|ended| ended <= letter.stamp.at));
-        held.max_by_key(|interview| interview.ended_at())
+        held.filter(|it| it.interviewers().contains(&to))
+            .max_by_key(|interview| interview.ended_at())
     };
     named.or_else(before).map(|interview| interview.round)
 }
@@ -321,7 +325,7 @@ pub enum NoteStatus {
 }
 
 /// A note that went out, as the plays of its application see it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Letter {
     pub(crate) event: EventId,
     pub(crate) stamp: Stamp,
@@ -537,10 +541,16 @@ impl Fact for NoteSent {
     }
 
     fn departures(&self, candidate: &Candidate, at: &At) -> Vec<Departure> {
-        match note(candidate, at).map(|note| note.kind) {
-            Some(NoteKind::StatusEnquiry) => status::too_early(candidate, at),
-            Some(NoteKind::FeedbackRequest) => crate::rejection::asked_before(candidate, at),
-            Some(_) | None => Vec::new(),
+        let Some(note) = note(candidate, at) else {
+            return Vec::new();
+        };
+        match (note.kind, *note.about.get()) {
+            (NoteKind::StatusEnquiry, _) => status::unwise_enquiry(candidate, at),
+            (NoteKind::FeedbackRequest, about) => rejection::asked_before(candidate, at, about),
+            (NoteKind::DocumentProgress, Some(request)) => documents::late_word(candidate, at, request),
+            (NoteKind::DocumentProgress, None) => Vec::new(),
+            (NoteKind::ThankYou | NoteKind::RejectionThanks | NoteKind::Other, _) => Vec::new(),
+            (NoteKind::ReferenceNotice | NoteKind::ConnectionNotice, _) => Vec::new(),
         }
     }
 
@@ -645,3 +655,6 @@ impl Fact for NoteDiscarded {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

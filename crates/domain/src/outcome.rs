@@ -49,7 +49,13 @@ pub const WITHDRAW_OTHERS: Play = Play {
     source: None,
     opens: Period::AtOnce,
     due: Period::Days(2),
-    closed_by: &["ApplicationWithdrawn"],
+    closed_by: &[
+        "ApplicationWithdrawn",
+        "RejectionReceived",
+        "PositionClosed",
+        "OfferAccepted",
+        "OfferDeclined",
+    ],
     by_hand: false,
     outlives_outcome: true,
     action: |candidate, owed| {
@@ -75,30 +81,18 @@ pub(crate) fn answer_offer(application: &Application, owing: &mut Owing<'_>) {
     }
 }
 
-/// One task per application that was live when an offer elsewhere was accepted.
-pub(crate) fn withdraw_others(candidate: &Candidate, owing: &mut Owing<'_>) {
-    let accepted = candidate.applications.values().filter_map(|application| {
-        let outcome = application
-            .outcome()
-            .filter(|outcome| outcome.status == Status::Accepted)?;
-        Some((application.id, outcome.event, outcome.stamp))
-    });
-    let Some((place, event, stamp)) = accepted.min_by_key(|(.., stamp)| *stamp) else {
+/// Owed for an application that was live when the first offer elsewhere was accepted.
+pub(crate) fn withdraw_others(application: &Application, owing: &mut Owing<'_>) {
+    let Some((accepted, event, elsewhere)) = owing.candidate.ties.accepted() else {
         return;
     };
-    for other in candidate
-        .applications
-        .values()
-        .filter(|other| other.id != place && other.opened.1 < stamp)
-    {
-        let outcome = other.outcome();
-        if outcome.is_some_and(|outcome| outcome.stamp < stamp) {
-            continue;
-        }
-        let mut owed = owing.raise(&WITHDRAW_OTHERS, other.id, event, stamp.at);
-        owed.application = Some(other.id);
-        owing.owe(owed.done(outcome.map(|outcome| (outcome.event, outcome.stamp))));
+    let outcome = application.outcome();
+    let over = outcome.is_some_and(|outcome| outcome.stamp < accepted);
+    if elsewhere == application.id || application.opened.1 > accepted || over {
+        return;
     }
+    let owed = owing.raise(&WITHDRAW_OTHERS, application.id, event, accepted.at);
+    owing.owe(owed.done(outcome.map(|outcome| (outcome.event, outcome.stamp))));
 }
 
 /// The organisation offers the job.
@@ -154,7 +148,7 @@ pub struct ApplicationReopened {
 }
 
 /// An offer.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Offer {
     /// Its id.
     pub id: OfferId,
@@ -194,7 +188,7 @@ impl Offer {
 }
 
 /// How an application ended.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Outcome {
     /// What it ended as.
     pub status: Status,
@@ -297,11 +291,12 @@ impl Candidate {
     }
 }
 
-fn admit_answer(candidate: &Candidate, at: &At) -> Result<(), Refusal> {
+fn admit_answer(candidate: &Candidate, at: &At, answer: OfferStatus) -> Result<(), Refusal> {
     let offer = OfferId::try_from(at.subject).ok().and_then(|id| candidate.offer(id));
-    match offer.and_then(|offer| offer.answered) {
-        Some(_) => Err(Refusal::already_recorded("The offer was answered already.")),
-        None => Ok(()),
+    match offer.map(|offer| offer.status) {
+        Some(OfferStatus::Open) | None => Ok(()),
+        Some(before) if before == answer => Err(Refusal::already_recorded("The offer was answered so already.")),
+        Some(_) => Err(Refusal::new("offer_answered", "The offer was answered already.")),
     }
 }
 
@@ -309,6 +304,7 @@ impl Fact for OfferReceived {
     const NAME: &'static str = "OfferReceived";
     type Subject = OfferId;
     const PLACE: Place = Place::NewWithin;
+    const THEIRS: bool = true;
 
     fn apply(&self, candidate: &mut Candidate, at: &At) {
         let Ok(id) = OfferId::try_from(at.subject) else { return };
@@ -340,7 +336,7 @@ impl Fact for OfferAccepted {
     const PLACE: Place = Place::Step;
 
     fn admit(&self, candidate: &Candidate, at: &At) -> Result<(), Refusal> {
-        admit_answer(candidate, at)
+        admit_answer(candidate, at, OfferStatus::Accepted)
     }
 
     fn departures(&self, candidate: &Candidate, at: &At) -> Vec<Departure> {
@@ -362,7 +358,7 @@ impl Fact for OfferDeclined {
     const PLACE: Place = Place::Step;
 
     fn admit(&self, candidate: &Candidate, at: &At) -> Result<(), Refusal> {
-        admit_answer(candidate, at)
+        admit_answer(candidate, at, OfferStatus::Declined)
     }
 
     fn departures(&self, candidate: &Candidate, at: &At) -> Vec<Departure> {
@@ -382,6 +378,7 @@ impl Fact for PositionClosed {
     const NAME: &'static str = "PositionClosed";
     type Subject = ApplicationId;
     const PLACE: Place = Place::Step;
+    const THEIRS: bool = true;
 
     fn admit(&self, candidate: &Candidate, at: &At) -> Result<(), Refusal> {
         refuse_again(
@@ -430,3 +427,6 @@ impl Fact for ApplicationReopened {
         )
     }
 }
+
+#[cfg(test)]
+mod tests;

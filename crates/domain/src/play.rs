@@ -13,7 +13,8 @@ use uuid::Uuid;
 use crate::{
     applications::{self, Application},
     candidate::Candidate,
-    contacts, documents,
+    contacts::{self, Contact},
+    documents,
     ids::{ApplicationId, CandidateId, ContactId, EventId, InterviewId, Subject, TaskId},
     interviews, notes, outcome, rejection, status,
     time::{Instant, Period, Stamp, Zone},
@@ -44,6 +45,8 @@ pub struct Play {
     pub action: fn(&Candidate, &Owed) -> Action,
 }
 
+impl Eq for Play {}
+
 impl PartialEq for Play {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
@@ -59,12 +62,13 @@ const OF_APPLICATIONS: &[fn(&Application, &mut Owing<'_>)] = &[
     status::enquire_status,
     documents::answer_document_request,
     outcome::answer_offer,
+    outcome::withdraw_others,
     rejection::handle_rejection,
+    rejection::revisit,
 ];
 
-/// Plays that look at the person: across applications.
-const OF_CANDIDATES: &[fn(&Candidate, &mut Owing<'_>)] =
-    &[contacts::complete_card, outcome::withdraw_others, rejection::revisit];
+/// Plays that look at one contact.
+const OF_CONTACTS: &[fn(&Contact, &mut Owing<'_>)] = &[contacts::complete_card];
 
 /// The default playbook.
 pub const PLAYBOOK: &[&Play] = &[
@@ -99,7 +103,7 @@ pub enum Ending {
 }
 
 /// A task as the state owes it, whatever the clock says.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owed {
     /// Its id, derived from the play and its key.
     pub id: TaskId,
@@ -200,17 +204,25 @@ pub(crate) fn task_id(candidate: CandidateId, play: &Play, key: impl std::fmt::D
     ))
 }
 
-/// What the state owes for one application, or for the person.
-pub(crate) fn owed(candidate: &Candidate, application: Option<&Application>) -> Vec<Owed> {
+/// What the state owes for one application.
+pub(crate) fn owed_for_application(candidate: &Candidate, application: &Application) -> Vec<Owed> {
     let mut owing = Owing {
         candidate,
-        application,
+        application: Some(application),
         owed: Vec::new(),
     };
-    match application {
-        Some(application) => OF_APPLICATIONS.iter().for_each(|play| play(application, &mut owing)),
-        None => OF_CANDIDATES.iter().for_each(|play| play(candidate, &mut owing)),
-    }
+    OF_APPLICATIONS.iter().for_each(|play| play(application, &mut owing));
+    owing.owed
+}
+
+/// What the state owes for one contact.
+pub(crate) fn owed_for_contact(candidate: &Candidate, contact: &Contact) -> Vec<Owed> {
+    let mut owing = Owing {
+        candidate,
+        application: None,
+        owed: Vec::new(),
+    };
+    OF_CONTACTS.iter().for_each(|play| play(contact, &mut owing));
     owing.owed
 }
 

@@ -241,13 +241,13 @@ impl Fact for CandidateErased {
     const PLACE: Place = Place::Step;
 
     fn apply(&self, candidate: &mut Candidate, at: &At) {
-        *candidate = Candidate::unknown(candidate.id);
-        candidate.version = at.version;
-        candidate.recorded_at = at.recorded_at;
-        candidate.erased_at = Some(at.recorded_at);
+        *candidate = Candidate::erased(candidate.id, at.version, at.recorded_at);
     }
 
     fn tell(&self, _: &Candidate, _: &At) -> String {
         "The candidate was forgotten.".into()
     }
 }
+
+#[cfg(test)]
+mod tests;

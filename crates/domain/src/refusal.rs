@@ -1,11 +1,15 @@
 //! Why a fact is refused. Only the impossible is: what is merely unwise is recorded, with its departure.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
 /// A fact that cannot be recorded, and why.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{detail}")]
 pub struct Refusal {
     /// What went wrong, as a stable code.
-    pub code: &'static str,
+    pub code: Cow<'static, str>,
     /// What went wrong, as a sentence.
     pub detail: String,
     /// The fields at fault: JSON pointers into the fact's data and what would be right.
@@ -14,9 +18,9 @@ pub struct Refusal {
 
 impl Refusal {
     /// A refusal that concerns the fact as a whole.
-    pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
+    pub fn new(code: impl Into<Cow<'static, str>>, detail: impl Into<String>) -> Self {
         Self {
-            code,
+            code: code.into(),
             detail: detail.into(),
             fields: Vec::new(),
         }

@@ -20,7 +20,7 @@ use crate::{
     refusal::Refusal,
     status::What,
     time::{Date, Instant, Period, Stamp, opening},
-    values::{Channel, Text, same_organisation},
+    values::{Channel, Text, organisation_key},
 };
 
 /// Thank them for their answer.
@@ -154,50 +154,34 @@ pub(crate) fn handle_rejection(application: &Application, owing: &mut Owing<'_>)
 }
 
 /// One task per rejection whose door was kept open, on the day to come back.
-pub(crate) fn revisit(candidate: &Candidate, owing: &mut Owing<'_>) {
-    for application in candidate.applications.values() {
-        for rejection in application.rejections.values() {
-            let Some(door) = rejection.doors.last() else { continue };
-            let zone = application.zone(candidate);
-            let mut owed = owing.raise(&REVISIT, rejection.id, door.event, door.stamp.at);
-            owed.application = Some(application.id);
-            owed.about = Some(rejection.id.into());
-            owed.opens_at = opening(door.revisit_on.civil(), &zone);
-            owed.due_at = Some(REVISIT.due.due_after(owed.opens_at, &zone));
-            owed.zone = zone;
-            let closed = rejection.closed.as_ref().map(|(event, stamp, _)| (*event, *stamp));
-            let back = back_there(candidate, application, door.stamp);
-            owing.owe(
-                owed.done(
-                    [closed, back]
-                        .into_iter()
-                        .flatten()
-                        .filter(|(_, stamp)| *stamp > door.stamp)
-                        .min_by_key(|(_, stamp)| *stamp),
-                ),
-            );
-        }
+pub(crate) fn revisit(application: &Application, owing: &mut Owing<'_>) {
+    let zone = application.zone(owing.candidate);
+    for rejection in application.rejections.values() {
+        let Some(door) = rejection.doors.last() else { continue };
+        let mut owed = owing.raise(&REVISIT, rejection.id, door.event, door.stamp.at);
+        owed.about = Some(rejection.id.into());
+        owed.opens_at = opening(door.revisit_on.civil(), &zone);
+        owed.due_at = Some(REVISIT.due.due_after(owed.opens_at, &zone));
+        let closed = rejection.closed.as_ref().map(|(event, stamp, _)| (*event, *stamp));
+        let back = back_there(owing.candidate, application, door.stamp);
+        let done = closed.filter(|(_, stamp)| *stamp > door.stamp).into_iter().chain(back);
+        owing.owe(owed.done(done.min_by_key(|(_, stamp)| *stamp)));
     }
 }
 
 /// The first new application there, or touch of somebody there, after the door was kept open.
 fn back_there(candidate: &Candidate, application: &Application, since: Stamp) -> Option<(EventId, Stamp)> {
-    let there = application.organisation.name.as_str();
-    let again = candidate.applications.values().filter(|other| {
-        other.id != application.id
-            && other.opened.1 > since
-            && same_organisation(other.organisation.name.as_str(), there)
-    });
-    let people = candidate.contacts.values().filter(|contact| {
-        contact
-            .organisation_name
-            .get()
-            .as_ref()
-            .is_some_and(|name| same_organisation(name.as_str(), there))
-    });
-    let touches = people.flat_map(|contact| contact.touches.iter().map(|(stamp, event)| (*event, *stamp)));
+    let name = application.organisation.name.as_str();
+    let there = organisation_key(name);
+    let applications = candidate.ties.applications_at(name).filter_map(|id| candidate.application(id));
+    let again = applications
+        .filter(|other| other.id != application.id && organisation_key(other.organisation.name.as_str()) == there)
+        .map(|other| other.opened);
+    let contacts = candidate.ties.contacts_at(name).filter_map(|id| candidate.contacts.get(&id));
+    let touches = contacts
+        .filter(|contact| contact.works_at(&there))
+        .flat_map(|contact| contact.touches.iter().map(|(stamp, event)| (*event, *stamp)));
     again
-        .map(|other| other.opened)
         .chain(touches)
         .filter(|(_, stamp)| *stamp > since)
         .min_by_key(|(_, stamp)| *stamp)
@@ -262,7 +246,7 @@ pub struct RejectionClosed {
 }
 
 /// A rejection, and what was done about it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
     /// Its id.
     pub id: RejectionId,
@@ -283,7 +267,7 @@ pub struct Rejection {
 }
 
 /// A date to come back.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Door {
     event: EventId,
     stamp: Stamp,
@@ -373,8 +357,9 @@ impl Rejection {
     /// The letters of a kind that went out for it since it came.
     fn letters<'a>(&'a self, application: &'a Application, kind: NoteKind) -> impl Iterator<Item = &'a Letter> {
         application.letters.iter().filter(move |letter| {
-            let meant = letter.about.and_then(|about| RejectionId::try_from(about).ok());
-            letter.kind == kind && letter.stamp.at >= self.received.1.at && meant.is_none_or(|meant| meant == self.id)
+            let said = letter.about.and_then(|about| RejectionId::try_from(about).ok());
+            let meant = said.or_else(|| application.rejection_before(letter.stamp));
+            letter.kind == kind && letter.stamp > self.received.1 && meant == Some(self.id)
         })
     }
 
@@ -413,6 +398,11 @@ impl Rejection {
         }
     }
 
+    /// The day to come back.
+    pub fn revisit_on(&self) -> Option<Date> {
+        self.doors.last().map(|door| door.revisit_on)
+    }
+
     /// The rejection as clients see it at a moment.
     pub fn view(&self, candidate: &Candidate, application: &Application, now: Timestamp) -> RejectionView {
         let zone = application.zone(candidate);
@@ -438,7 +428,7 @@ impl Rejection {
             owed: owed.map(|task| candidate.task(task, now)).collect(),
             gracious: None,
             feedback: self.feedback.iter().map(|(_, text)| text.clone()).collect(),
-            revisit_on: self.doors.last().map(|door| door.revisit_on),
+            revisit_on: self.revisit_on(),
             lesson: self.closed.as_ref().and_then(|(_, _, lesson)| lesson.clone()),
         }
     }
@@ -474,9 +464,10 @@ impl Candidate {
 }
 
 /// A second request for feedback departs from the playbook.
-pub(crate) fn asked_before(candidate: &Candidate, at: &At) -> Vec<Departure> {
+pub(crate) fn asked_before(candidate: &Candidate, at: &At, about: Option<Subject>) -> Vec<Departure> {
     let application = at.application.and_then(|id| candidate.application(id));
-    let asked = application.and_then(|it| it.newest_rejection().map(|rejection| rejection.asked(it)));
+    let meant = about.and_then(|about| candidate.rejection(about.try_into().ok()?));
+    let asked = application.and_then(|it| Some(meant.or(it.newest_rejection())?.asked(it)));
     let departure = Departure {
         play: ASK_FEEDBACK.name.into(),
         reason: "Feedback was asked for before; once is enough.".into(),
@@ -494,6 +485,7 @@ impl Fact for RejectionReceived {
     const NAME: &'static str = "RejectionReceived";
     type Subject = RejectionId;
     const PLACE: Place = Place::NewWithin;
+    const THEIRS: bool = true;
 
     fn mentions(&self) -> Vec<(String, Subject)> {
         mention_if("/from_contact", self.from_contact).into_iter().collect()
@@ -545,7 +537,7 @@ impl Fact for FeedbackRequested {
     const PLACE: Place = Place::StepWithin;
 
     fn departures(&self, candidate: &Candidate, at: &At) -> Vec<Departure> {
-        asked_before(candidate, at)
+        asked_before(candidate, at, Some(at.subject))
     }
 
     fn apply(&self, candidate: &mut Candidate, at: &At) {
@@ -565,6 +557,7 @@ impl Fact for FeedbackReceived {
     const NAME: &'static str = "FeedbackReceived";
     type Subject = RejectionId;
     const PLACE: Place = Place::StepWithin;
+    const THEIRS: bool = true;
 
     fn apply(&self, candidate: &mut Candidate, at: &At) {
         candidate.change_rejection(at, |rejection| {
@@ -638,3 +631,6 @@ impl Fact for RejectionClosed {
         format!("Closed the rejection by {}.", organisation(candidate, at.application))
     }
 }
+
+#[cfg(test)]
+mod tests;

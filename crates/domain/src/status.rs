@@ -14,6 +14,7 @@ use crate::{
     applications::{Application, Size, Status, organisation},
     candidate::Candidate,
     contacts::name_of,
+    decide,
     fact::{At, Departure, Fact, Place, mention_if},
     ids::{
         ApplicationId, ContactId, DecisionDateId, EventId, InterviewId, OfferId, RejectionId, StatusEnquiryId,
@@ -140,7 +141,7 @@ pub struct StatusReported {
 }
 
 /// What happened between the two sides of an application, as far as waiting for word depends on it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moment {
     pub(crate) stamp: Stamp,
     pub(crate) event: EventId,
@@ -148,7 +149,7 @@ pub(crate) struct Moment {
 }
 
 /// The kinds of such moments.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
     Scheduled(InterviewId),
     Rescheduled,
@@ -170,10 +171,11 @@ pub(crate) enum What {
 }
 
 impl What {
-    /// Whether it is a word of theirs, which ends silence.
+    /// Whether it is a word of theirs, which ends silence; an interview that was held is one.
     const fn is_their_word(self) -> bool {
         match self {
             What::Scheduled(_)
+            | What::Held(_)
             | What::Rescheduled
             | What::CancelledByThem(_)
             | What::Promised(_)
@@ -181,8 +183,7 @@ impl What {
             | What::Spoke
             | What::Offered(_)
             | What::Reopened => true,
-            What::Held(_)
-            | What::CancelledByCandidate(_)
+            What::CancelledByCandidate(_)
             | What::Enquired
             | What::Accepted(_)
             | What::Declined(_)
@@ -365,21 +366,24 @@ impl Silence {
     }
 }
 
+/// The enquiries since their last word, by when they were made.
+fn unanswered(application: &Application) -> impl Iterator<Item = &Moment> {
+    let moments = &application.moments;
+    let since = moments.iter().rposition(|moment| moment.what.is_their_word());
+    let since = moments.iter().skip(since.unwrap_or(0));
+    since.filter(|moment| matches!(moment.what, What::Enquired))
+}
+
 /// Counts silence from the later of their last word (the interview itself is one) and the promised date.
 /// None before there was an interview to wait for word on.
 pub(crate) fn silence(application: &Application, zone: &Zone) -> Option<Silence> {
     let waits = |moment: &&Moment| matches!(moment.what, What::Held(_) | What::CancelledByThem(_));
     application.moments.iter().find(waits)?;
-    let word = |moment: &&Moment| moment.what.is_their_word() || matches!(moment.what, What::Held(_));
-    let last = application.moments.iter().rfind(word)?;
+    let last = application.moments.iter().rfind(|moment| moment.what.is_their_word())?;
     let promised = promised_date(application).map(|date| closing(date.civil(), zone));
     let from = promised.map_or(last.stamp.at, |promised| promised.max(last.stamp.at));
     let days = |days| Period::WorkingDays(days).opens_after(from, zone);
-    let unanswered = application
-        .moments
-        .iter()
-        .filter(|moment| moment.stamp > last.stamp && matches!(moment.what, What::Enquired));
-    let silent_at = unanswered.skip(MOST - 1).map(|moment| moment.stamp.at).next();
+    let silent_at = unanswered(application).nth(MOST - 1).map(|moment| moment.stamp.at);
     let silent_at = silent_at.map_or(days(SILENT), |second| second.min(days(SILENT)));
     Some(Silence {
         quiet_at: days(QUIET).min(silent_at),
@@ -410,12 +414,7 @@ pub fn advice(candidate: &Candidate, application: &Application, now: Timestamp) 
         .and_then(|id| candidate.contacts.get(&id))
         .and_then(|it| *it.preferred_channel.get());
     let zone = application.zone(candidate);
-    let task = candidate
-        .tasks
-        .values()
-        .filter(|task| task.play == &ENQUIRE_STATUS && task.application == Some(application.id))
-        .filter(|task| task.ending == Ending::Live)
-        .max_by_key(|task| task.opens_at);
+    let task = live_enquiry(candidate, application.id);
     let (earliest, why) = match task {
         Some(task) => {
             let opens = in_words(task.opens_at, &zone);
@@ -444,31 +443,36 @@ pub fn advice(candidate: &Candidate, application: &Application, now: Timestamp) 
     }
 }
 
-/// An enquiry before its time departs from the playbook.
-pub(crate) fn too_early(candidate: &Candidate, at: &At) -> Vec<Departure> {
-    let early = candidate.tasks.values().find(|task| {
-        task.play == &ENQUIRE_STATUS
-            && task.application == at.application
-            && task.ending == Ending::Live
-            && task.opens_at > at.occurred_at
-    });
-    let early = early.map(|task| Departure {
+/// The task to ask where things stand, while it lives.
+fn live_enquiry(candidate: &Candidate, application: ApplicationId) -> Option<&Arc<Owed>> {
+    candidate
+        .tasks_of(application)
+        .find(|task| task.play == &ENQUIRE_STATUS && task.ending == Ending::Live)
+}
+
+/// An enquiry departs from the playbook before its time, after the end, and where two stand unanswered.
+pub(crate) fn unwise_enquiry(candidate: &Candidate, at: &At) -> Vec<Departure> {
+    let Some(application) = at.application.and_then(|id| candidate.application(id)) else {
+        return Vec::new();
+    };
+    let once_more = || Departure {
         play: ENQUIRE_STATUS.name.into(),
-        reason: format!(
-            "The enquiry came before {}, from when the playbook allows it.",
-            in_words(task.opens_at, &task.zone)
-        ),
-        opens_at: Some(Instant::in_zone(task.opens_at, &task.zone)),
+        reason: "Two enquiries stand unanswered: the playbook has no third.".into(),
+        opens_at: None,
         due_at: None,
-    });
-    early
-        .into_iter()
-        .chain(outcome::answered_after_the_end(candidate, at, &ENQUIRE_STATUS))
-        .collect()
+    };
+    if application.outcome().is_some() {
+        return outcome::answered_after_the_end(candidate, at, &ENQUIRE_STATUS);
+    }
+    let departure = match live_enquiry(candidate, application.id) {
+        Some(task) => decide::early(task, at),
+        None => (unanswered(application).count() >= MOST).then(once_more),
+    };
+    departure.into_iter().collect()
 }
 
 /// A decision date that the organisation promised.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DecisionDate {
     /// Its id.
     pub id: DecisionDateId,
@@ -497,7 +501,7 @@ pub enum DecisionDateStatus {
 }
 
 /// A status enquiry that the candidate made.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct StatusEnquiry {
     /// Its id.
     pub id: StatusEnquiryId,
@@ -524,7 +528,7 @@ pub enum StatusEnquiryStatus {
 }
 
 /// What the organisation said about where things stand.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct StatusReport {
     /// Its id.
     pub id: StatusReportId,
@@ -598,7 +602,7 @@ impl Fact for StatusEnquired {
     }
 
     fn departures(&self, candidate: &Candidate, at: &At) -> Vec<Departure> {
-        too_early(candidate, at)
+        unwise_enquiry(candidate, at)
     }
 
     fn apply(&self, candidate: &mut Candidate, at: &At) {
@@ -636,6 +640,7 @@ impl Fact for StatusReported {
     const NAME: &'static str = "StatusReported";
     type Subject = StatusReportId;
     const PLACE: Place = Place::NewWithin;
+    const THEIRS: bool = true;
 
     fn mentions(&self) -> Vec<(String, Subject)> {
         mention_if("/contact", self.contact).into_iter().collect()
@@ -675,3 +680,6 @@ impl Fact for StatusReported {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,7 @@ pub struct TaskDismissed {
 }
 
 /// What was done to a task by hand.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marks {
     pub(crate) snoozed: Dated<Option<Timestamp>>,
     pub(crate) dismissed: Option<(EventId, Stamp)>,
@@ -61,10 +61,8 @@ impl Candidate {
             })
         };
         change(Arc::make_mut(self.marks.entry(id).or_insert_with(none)));
-        // Other tasks of the application may open with this one's end.
-        if let Some(application) = at.application.and_then(|id| self.applications.get_mut(&id)) {
-            *application = Arc::new((**application).clone());
-        }
+        // Other tasks of the application may open with this one's end: its new version has them derived again.
+        self.application_of(at);
     }
 }
 
@@ -168,3 +166,6 @@ impl Fact for TaskDismissed {
         format!("Put {} aside: {}", title(candidate, at), self.reason)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -188,7 +188,7 @@ impl ToSchema for Date {
 }
 
 /// A time zone by its IANA name.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Zone(TimeZone);
 
 impl Zone {
@@ -269,7 +269,7 @@ impl Stamp {
 
 /// A field that later facts may change: the value that happened last stands, in whatever order the
 /// facts were recorded.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Dated<T> {
     since: Stamp,
     value: T,

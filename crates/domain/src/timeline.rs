@@ -111,3 +111,6 @@ pub fn timeline(
     ahead.sort_by_key(|entry| entry.at.timestamp());
     past.chain(ahead).collect()
 }
+
+#[cfg(test)]
+mod tests;

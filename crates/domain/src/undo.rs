@@ -101,3 +101,6 @@ fn needed_by(candidate: &Candidate, without: EventId) -> Vec<(EventId, String)> 
     }
     needed_by
 }
+
+#[cfg(test)]
+mod tests;

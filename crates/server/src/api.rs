@@ -1,0 +1,187 @@
+//! One registration gives an endpoint its route and its place in the OpenAPI document, so that neither
+//! can say what the other does not. Paths are written as in the design: `C` is one candidate, `A` one
+//! application of a candidate.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use actix_web::{Route, http::Method, web};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::edge::{
+    codes::Code,
+    routes::Methods,
+    scopes::Scope,
+};
+
+/// Every endpoint of the service.
+#[derive(Default)]
+pub struct Api {
+    operations: Vec<Operation>,
+    schemas: BTreeMap<String, Value>,
+    tag: &'static str,
+}
+
+/// One endpoint: what it does, what it takes, what it answers.
+pub struct Operation {
+    /// The HTTP method.
+    pub method: Method,
+    /// The path, with its parameters in braces.
+    pub path: String,
+    /// The operation's id in the OpenAPI document.
+    pub id: String,
+    /// What it does, in a line.
+    pub summary: String,
+    /// What it does, at length.
+    pub description: String,
+    /// The area of the mission.
+    pub tag: &'static str,
+    /// The scope that a key needs; none: no key is needed.
+    pub scope: Option<Scope>,
+    /// The names of the query parameters, described once for all endpoints.
+    pub query: &'static [&'static str],
+    /// Whether it writes, and so takes `Idempotency-Key` (and `If-Match`, where one candidate is written).
+    pub writes: bool,
+    /// The body that it takes: content type and schema.
+    pub body: Option<(&'static str, Value)>,
+    /// The answer: status and schema.
+    pub answer: (u16, Value),
+    /// Problems of its own, beside those that every operation can have.
+    pub problems: Vec<Code>,
+    /// Makes the route.
+    pub route: Arc<dyn Fn() -> Route + Send + Sync>,
+}
+
+impl Operation {
+    /// A read.
+    pub fn get(path: &str, id: &str, summary: &str) -> Self {
+        Self {
+            method: Method::GET,
+            path: expand(path),
+            id: id.to_owned(),
+            summary: summary.to_owned(),
+            description: String::new(),
+            tag: "",
+            scope: Some(Scope::CandidatesRead),
+            query: &[],
+            writes: false,
+            body: None,
+            answer: (200, json!({})),
+            problems: Vec::new(),
+            route: Arc::new(web::get),
+        }
+    }
+
+    /// A write.
+    pub fn write(method: Method, path: &str, id: &str, summary: &str) -> Self {
+        let answer = (if method == Method::POST { 201 } else { 200 }, json!({}));
+        Self { method, writes: true, scope: Some(Scope::CandidatesWrite), answer, ..Self::get(path, id, summary) }
+    }
+}
+
+/// `C/tasks` is `/v1/candidates/{candidate}/tasks`.
+fn expand(path: &str) -> String {
+    const C: &str = "/v1/candidates/{candidate}";
+    match path.split_once('/') {
+        Some(("C", rest)) => format!("{C}/{rest}"),
+        Some(("A", rest)) => format!("{C}/applications/{{application}}/{rest}"),
+        None if path == "C" => C.to_owned(),
+        None if path == "A" => format!("{C}/applications/{{application}}"),
+        _ => path.to_owned(),
+    }
+}
+
+impl Api {
+    /// The endpoints of every area.
+    pub fn of_the_mission() -> Self {
+        let mut api = Self::default();
+        api.area("Candidates", crate::profile::endpoints);
+        api.area("Applications", crate::applications::endpoints);
+        api.area("Interviews", crate::interviews::endpoints);
+        api.area("Contacts", crate::contacts::endpoints);
+        api.area("Notes", crate::notes::endpoints);
+        api.area("Status", crate::status::endpoints);
+        api.area("Documents", crate::documents::endpoints);
+        api.area("Offers and outcomes", crate::outcome::endpoints);
+        api.area("Rejections", crate::rejection::endpoints);
+        api.area("Tasks", crate::tasks::endpoints);
+        api.area("Undo", crate::undo::endpoints);
+        api.area("Facts", crate::facts::endpoints);
+        api.area("Imports", crate::imports::endpoints);
+        api.area("Events", crate::events::endpoints);
+        api.area("Keys", crate::keys::endpoints);
+        api
+    }
+
+    fn area(&mut self, tag: &'static str, endpoints: fn(&mut Self)) {
+        self.tag = tag;
+        endpoints(self);
+    }
+
+    /// Adds an endpoint.
+    pub fn add(&mut self, operation: Operation) {
+        self.operations.push(Operation { tag: self.tag, ..operation });
+    }
+
+    /// Adds a schema with everything it refers to, and gives a reference to it.
+    pub fn schema<T: ToSchema>(&mut self) -> Value {
+        let mut found = vec![(T::name().into_owned(), T::schema())];
+        T::schemas(&mut found);
+        for (name, schema) in found {
+            let schema = serde_json::to_value(schema).unwrap_or_default();
+            self.schemas.entry(name).or_insert(schema);
+        }
+        reference(&T::name())
+    }
+
+    /// Adds a schema that follows from others, and gives a reference to it.
+    pub fn schema_of(&mut self, name: &str, schema: Value) -> Value {
+        self.schemas.entry(name.to_owned()).or_insert(schema);
+        reference(name)
+    }
+
+    /// Replaces a schema by what it turned out to be.
+    pub fn replace(&mut self, name: &str, schema: Value) {
+        self.schemas.insert(name.to_owned(), schema);
+    }
+
+    /// A schema that was added before.
+    pub fn known(&self, name: &str) -> Value {
+        self.schemas.get(name).cloned().unwrap_or_default()
+    }
+
+    /// Every endpoint.
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// Every schema, by name.
+    pub const fn schemas(&self) -> &BTreeMap<String, Value> {
+        &self.schemas
+    }
+
+    /// Which methods each path knows, for `405`.
+    pub fn methods(&self) -> Methods {
+        let name = |method: &Method| match *method {
+            Method::GET => "GET",
+            Method::POST => "POST",
+            Method::PUT => "PUT",
+            Method::PATCH => "PATCH",
+            Method::DELETE => "DELETE",
+            _ => "OPTIONS",
+        };
+        Methods::new(self.operations.iter().map(|it| (it.path.clone(), name(&it.method))))
+    }
+
+    /// Puts every endpoint into an app.
+    pub fn configure(&self, app: &mut web::ServiceConfig) {
+        for operation in &self.operations {
+            app.route(&operation.path, (operation.route)());
+        }
+    }
+}
+
+/// A reference to a schema.
+pub fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}

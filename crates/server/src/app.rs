@@ -1,0 +1,113 @@
+//! The service as an HTTP server: what every request passes through, and what is served beside the API.
+
+use std::{net::TcpListener, sync::Arc, time::Duration};
+
+use actix_web::{
+    App, HttpResponse, HttpServer,
+    dev::Server,
+    http::header,
+    middleware::{Compress, from_fn},
+    web,
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde_json::Value;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::{
+    api::Api,
+    edge::{
+        keys::Authenticator,
+        middleware::{Edge, edge},
+        pages,
+        rate_limit::{Rate, RateLimits},
+        routes::fallback,
+    },
+    openapi::document,
+    service::{Service, Shared, unavailable},
+};
+
+/// How the server runs.
+#[derive(Default)]
+pub struct Options {
+    /// How many requests a key may make; none: any number.
+    pub rate: Option<Rate>,
+    /// What renders `/metrics`; none: there is no such page.
+    pub metrics: Option<PrometheusHandle>,
+    /// How many threads serve requests; none: one per processor.
+    pub workers: Option<usize>,
+}
+
+/// How long requests in flight have after the server was told to stop.
+const SHUTDOWN: u64 = 25;
+
+/// The OpenAPI document.
+pub fn openapi() -> Value {
+    document(&mut Api::of_the_mission())
+}
+
+/// Serves on a listener until stopped.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn run(service: Service, listener: TcpListener, options: Options) -> std::io::Result<Server> {
+    let api = Arc::new(Api::of_the_mission());
+    let contract = openapi();
+    let address = listener.local_addr().map(|at| format!("http://{at}")).unwrap_or_default();
+    tracing::info!(%address, "listening");
+    let clock = service.clock.clone();
+    let authenticator = web::Data::new(Authenticator::new(Arc::new(service.clone()), clock.clone()));
+    let limits = options.rate.map(|rate| web::Data::new(RateLimits::new(rate)));
+    let edge_of = web::Data::new(Edge { clock, base: String::new() });
+    let methods = web::Data::new(api.methods());
+    let service = web::Data::new(service);
+    let metrics = options.metrics;
+    let server = HttpServer::new(move || {
+        let mut app = App::new()
+            .app_data(service.clone())
+            .app_data(authenticator.clone())
+            .app_data(edge_of.clone())
+            .app_data(methods.clone())
+            .wrap(from_fn(edge))
+            .wrap(Compress::default())
+            .configure(pages::configure)
+            .configure(|app| api.configure(app))
+            .route("/healthz", web::get().to(healthy))
+            .route("/readyz", web::get().to(ready))
+            .service(SwaggerUi::new("/docs/{_:.*}").external_url_unchecked("/openapi.json", contract.clone()))
+            .route("/docs", web::get().to(|| async { HttpResponse::TemporaryRedirect().insert_header((header::LOCATION, "/docs/")).finish() }))
+            .default_service(web::to(fallback));
+        if let Some(limits) = &limits {
+            app = app.app_data(limits.clone());
+        }
+        if let Some(metrics) = &metrics {
+            let metrics = metrics.clone();
+            app = app.route("/metrics", web::get().to(move || {
+                let text = metrics.render();
+                async move { HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text) }
+            }));
+        }
+        app
+    });
+    let server = match options.workers {
+        Some(workers) => server.workers(workers),
+        None => server,
+    };
+    let server = server
+        .client_request_timeout(Duration::from_secs(10))
+        .keep_alive(Duration::from_secs(75))
+        .shutdown_timeout(SHUTDOWN)
+        .disable_signals()
+        .listen(listener)?;
+    Ok(server.run())
+}
+
+/// The process lives.
+async fn healthy() -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({"status": "ok"}))
+}
+
+/// The store answers.
+async fn ready(service: Shared) -> crate::reading::Answered {
+    service.recorder.store().ready().await.map_err(unavailable)?;
+    Ok(HttpResponse::Ok().json(serde_json::json!({"status": "ready"})))
+}

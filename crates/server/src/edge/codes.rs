@@ -1,0 +1,174 @@
+//! The one table from an error's code to its status, title and page. A code is a promise: clients branch on it, so a
+//! row may be added and its words improved, but its code and status stay.
+
+use actix_web::http::StatusCode;
+
+macro_rules! codes {
+    ($($variant:ident $name:literal $status:ident $title:literal $page:literal)*) => {
+        /// Why a request was not answered as asked.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Code {
+            $(#[doc = $title] $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the table's order.
+            pub const ALL: &'static [Code] = &[$(Code::$variant,)*];
+
+            /// The code on the wire.
+            pub fn name(self) -> &'static str {
+                match self { $(Code::$variant => $name,)* }
+            }
+
+            /// The status it is answered with, where nothing else is said.
+            pub fn status(self) -> StatusCode {
+                match self { $(Code::$variant => StatusCode::$status,)* }
+            }
+
+            /// What kind of problem it is, the same for every occurrence.
+            pub fn title(self) -> &'static str {
+                match self { $(Code::$variant => $title,)* }
+            }
+
+            /// What its page says: why it happens and what to do.
+            pub fn page(self) -> &'static str {
+                match self { $(Code::$variant => $page,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    // What HTTP itself refuses.
+    Malformed "malformed" BAD_REQUEST "The request cannot be read"
+        "The body is not JSON, or a header has not the form that its standard gives it. Nothing was recorded; `detail` says where reading stopped."
+    Unauthenticated "unauthenticated" UNAUTHORIZED "No valid key"
+        "Send `Authorization: Bearer` with an API key. The key is missing, mistyped, unknown, expired or revoked; the service does not say which."
+    InsufficientScope "insufficient_scope" FORBIDDEN "The key may not do this"
+        "The key is valid and lacks the scope that `detail` names. Make a key with that scope, or use one that has it."
+    NotFound "not_found" NOT_FOUND "Nothing is here"
+        "There is no such path, or no such thing for this key. An id of another tenant, a malformed id and an id that never was get this same answer."
+    MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "The path has no such method"
+        "The path exists, the method does not. The header `Allow` lists the methods that it has."
+    Timeout "timeout" REQUEST_TIMEOUT "The request took too long to arrive"
+        "The body did not arrive in time. Nothing was recorded; send the request again."
+    TooLarge "too_large" PAYLOAD_TOO_LARGE "The body is too large"
+        "The body is larger than the limit that `detail` names. Send the facts in several requests."
+    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The body's type is not accepted"
+        "A body needs a Content-Type that the endpoint accepts, as a rule `application/json` in UTF-8, for PATCH also `application/merge-patch+json`. An empty body needs none."
+    Invalid "invalid" UNPROCESSABLE_ENTITY "A value is not acceptable"
+        "A field, a query parameter or a cursor has a value that the service cannot accept. Each entry of `errors` names one: `pointer` is a JSON Pointer into the body, `?name` for a query parameter, or a header's name. Nothing was recorded."
+    UnknownReference "unknown_reference" UNPROCESSABLE_ENTITY "A reference leads nowhere"
+        "The body names an id that this candidate does not have. `errors` points to it."
+    IdempotencyReused "idempotency_reused" UNPROCESSABLE_ENTITY "The idempotency key belongs to another request"
+        "This Idempotency-Key was sent before with a different request. Use a new key for a new request."
+    Stale "stale" PRECONDITION_FAILED "The candidate has moved on"
+        "The ETag in If-Match is not the candidate's newest. Read the candidate again and decide anew, or leave If-Match out."
+    RateLimited "rate_limited" TOO_MANY_REQUESTS "Too many requests"
+        "The key has used up its allowance. Wait as long as `Retry-After` says; `RateLimit` and `RateLimit-Policy` on every answer tell what is left."
+    Internal "internal" INTERNAL_SERVER_ERROR "The service made a mistake"
+        "This is the service's own fault. Report it with the `request_id`. A request with an Idempotency-Key can safely be sent again."
+    Overloaded "overloaded" SERVICE_UNAVAILABLE "The service is busy"
+        "A queue is full or the store does not answer. Wait as long as `Retry-After` says and send the request again, with the same Idempotency-Key if it had one."
+
+    // What the domain refuses: the impossible, never the unwise.
+    Refused "refused" CONFLICT "The fact cannot be"
+        "What was said contradicts what is on record; `detail` says how."
+    IdTaken "id_taken" CONFLICT "The id is taken"
+        "The id that the request gives to its fact, or to the new thing, already stands for something else. Repeating the very same fact is fine and gets the first answer again."
+    ExternalIdTaken "external_id_taken" CONFLICT "The external id is taken"
+        "Another candidate of the tenant carries this `external_id`."
+    AlreadyRecorded "already_recorded" CONFLICT "This can happen only once"
+        "The fact happens at most once, and it is on record. To correct it, retract it and record the right one."
+    StillNeeded "still_needed" CONFLICT "Later facts rest on this one"
+        "Without this fact, those that `errors` lists would become impossible. Retract them first, or all of them in one atomic request."
+    NotRetractable "not_retractable" CONFLICT "This fact cannot be retracted"
+        "Registrations, playbooks, announcements by the clock and retractions themselves stay."
+    NeedsItsFact "needs_its_fact" CONFLICT "The task is done by its fact"
+        "This task cannot be ticked off by hand: record what happened and it is done by itself, or dismiss it with a reason."
+    TaskClosed "task_closed" CONFLICT "The task is closed"
+        "The task is done, dismissed or void; nothing more can be done with it."
+    CandidateErased "candidate_erased" CONFLICT "The candidate is erased"
+        "Everything about this candidate was destroyed on request and cannot be brought back. Writing is refused with 409, reading with 410."
+    InterviewNotBegun "interview_not_begun" CONFLICT "The interview has not begun"
+        "An interview cannot be held before its start. If it was moved, record that first."
+    InterviewCancelled "interview_cancelled" CONFLICT "The interview is cancelled"
+        "A cancelled interview can neither be held nor moved. If it takes place after all, retract the cancellation."
+    InterviewAlreadyHeld "interview_already_held" CONFLICT "The interview was held"
+        "An interview that was held can no longer be moved or cancelled. If the record is wrong, retract it."
+    EndsBeforeStart "ends_before_start" CONFLICT "The end is before the start"
+        "An end must come after its start."
+    NoteAlreadySent "note_already_sent" CONFLICT "The note was sent"
+        "A note that was sent can no longer be changed, discarded or sent again. Draft a new one."
+    NoteDiscarded "note_discarded" CONFLICT "The note was discarded"
+        "A discarded note can no longer be changed or sent. Draft a new one."
+    RequestClosed "request_closed" CONFLICT "The document request is closed"
+        "The document was sent or the request withdrawn."
+    OfferAnswered "offer_answered" CONFLICT "The offer was answered"
+        "An offer is accepted or declined once. If the record is wrong, retract it."
+    NotRejected "not_rejected" CONFLICT "There is no rejection"
+        "This step follows a rejection, and none is on record for the application."
+    NothingToReopen "nothing_to_reopen" CONFLICT "The application is open"
+        "Only an application with a final outcome can be reopened."
+}
+
+impl Code {
+    /// The code of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.name() == name)
+    }
+
+    /// The code that stands for a status which the framework chose.
+    pub fn of_status(status: StatusCode) -> Self {
+        let same = Self::ALL
+            .iter()
+            .copied()
+            .find(|code| code.status() == status);
+        match same {
+            // The first 422 is `invalid` and the first 409 `refused`, the general ones.
+            Some(code) => code,
+            None if status.is_server_error() => Self::Internal,
+            None => Self::Malformed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn a_code_is_snake_case_and_stands_once_in_the_table() {
+        let names: HashSet<_> = Code::ALL.iter().map(|code| code.name()).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert!(
+                code.name()
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
+                "{code:?}"
+            );
+            assert!(
+                code.page().ends_with('.') && !code.title().ends_with('.'),
+                "{code:?}"
+            );
+            assert_eq!(Code::named(code.name()), Some(*code));
+        }
+    }
+
+    #[test]
+    fn a_status_of_the_framework_has_its_code() {
+        assert_eq!(
+            Code::of_status(StatusCode::UNPROCESSABLE_ENTITY),
+            Code::Invalid
+        );
+        assert_eq!(Code::of_status(StatusCode::CONFLICT), Code::Refused);
+        assert_eq!(Code::of_status(StatusCode::BAD_GATEWAY), Code::Internal);
+        assert_eq!(
+            Code::of_status(StatusCode::EXPECTATION_FAILED),
+            Code::Malformed
+        );
+    }
+}

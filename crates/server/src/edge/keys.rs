@@ -1,0 +1,290 @@
+//! From the `Authorization` header to a `Caller`: one look-up, remembered for less than the second within which a
+//! revoked key must stop working.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use futures_util::future::{BoxFuture, FutureExt, LocalBoxFuture};
+use jiff::Timestamp;
+
+use super::api_key::ApiKey;
+use super::clock::{Clock, stopwatch};
+use super::problem::{Code, Problem};
+use super::rate_limit::RateLimits;
+use super::scopes::Caller;
+
+/// Where keys are stored.
+pub trait StoredKeys: Send + Sync {
+    /// The key of this hash in this tenant, unless it is unknown or revoked.
+    fn find(
+        &self,
+        tenant: i64,
+        hash: [u8; 32],
+    ) -> BoxFuture<'_, Result<Option<StoredKey>, Problem>>;
+}
+
+/// A key as it is stored.
+#[derive(Clone, Debug)]
+pub struct StoredKey {
+    /// Who asks with it.
+    pub caller: Caller,
+    /// From when on it is no longer valid.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Tells callers by their keys. One per process, put into the app as `web::Data`.
+pub struct Authenticator {
+    stored: Arc<dyn StoredKeys>,
+    clock: Clock,
+    remembered: Mutex<HashMap<[u8; 32], Remembered>>,
+    lifetime: Duration,
+}
+
+struct Remembered {
+    key: StoredKey,
+    looked_up: Instant,
+}
+
+/// More keys than this in one second are looked up each time.
+const REMEMBERED: usize = 10_000;
+
+impl Authenticator {
+    /// Keys expire by this clock: the wall's, never a tenant's.
+    pub fn new(stored: Arc<dyn StoredKeys>, clock: Clock) -> Self {
+        Self {
+            stored,
+            clock,
+            remembered: Mutex::default(),
+            lifetime: Duration::from_millis(900),
+        }
+    }
+
+    /// Who asks, or `401`.
+    pub async fn caller(&self, authorization: Option<&[u8]>) -> Result<Caller, Problem> {
+        let text = bearer(authorization).ok_or_else(Problem::unauthenticated)?;
+        let key = ApiKey::parse(text)
+            .map_err(|fault| Problem::unauthenticated().at("Authorization", fault.to_string()))?;
+        let hash = key.hash();
+        let known = match self.recall(&hash) {
+            Some(known) => known,
+            None => {
+                // The moment before the look-up counts: a key revoked during it must not be remembered for longer.
+                let looked_up = stopwatch();
+                let found = self
+                    .stored
+                    .find(key.tenant(), hash)
+                    .await?
+                    .ok_or_else(Problem::unauthenticated)?;
+                self.remember(
+                    hash,
+                    Remembered {
+                        key: found.clone(),
+                        looked_up,
+                    },
+                );
+                found
+            }
+        };
+        match known.expires_at {
+            Some(end) if end <= self.clock.now() => Err(Problem::unauthenticated()),
+            _ => Ok(known.caller),
+        }
+    }
+
+    /// Forgets all keys, so that a revocation counts at once on this instance.
+    pub fn forget(&self) {
+        self.remembered().clear();
+    }
+
+    fn recall(&self, hash: &[u8; 32]) -> Option<StoredKey> {
+        let remembered = self.remembered();
+        let known = remembered.get(hash)?;
+        (known.looked_up.elapsed() < self.lifetime).then(|| known.key.clone())
+    }
+
+    /// Unknown keys are not remembered: they would be as many as an attacker likes, and a new key must work at once.
+    fn remember(&self, hash: [u8; 32], key: Remembered) {
+        let mut remembered = self.remembered();
+        if remembered.len() >= REMEMBERED {
+            remembered.retain(|_, known| known.looked_up.elapsed() < self.lifetime);
+        }
+        if remembered.len() < REMEMBERED {
+            remembered.insert(hash, key);
+        }
+    }
+
+    fn remembered(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], Remembered>> {
+        self.remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn bearer(authorization: Option<&[u8]>) -> Option<&str> {
+    let (scheme, key) = std::str::from_utf8(authorization?).ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
+/// As a handler's argument a caller is the proof that the key is valid and within its rate limit.
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        async move {
+            let authenticator = request
+                .app_data::<web::Data<Authenticator>>()
+                .ok_or_else(|| Problem::internal("the app has no Authenticator"))?;
+            let authorization = request
+                .headers()
+                .get(AUTHORIZATION)
+                .map(|value| value.as_bytes());
+            let caller = authenticator.caller(authorization).await?;
+            request.extensions_mut().insert(caller.clone());
+            if let Some(limits) = request.app_data::<web::Data<RateLimits>>() {
+                let (allowance, wait) = limits.take(caller.key_id);
+                request.extensions_mut().insert(allowance);
+                if let Some(seconds) = wait {
+                    let problem = Problem::new(
+                        Code::RateLimited,
+                        format!("The key may ask again in {seconds} s."),
+                    );
+                    return Err(
+                        problem.header(actix_web::http::header::RETRY_AFTER, seconds.into())
+                    );
+                }
+            }
+            Ok(caller)
+        }
+        .boxed_local()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::edge::scopes::{Bound, Scope};
+
+    /// One key in memory, and how often it was looked up.
+    #[derive(Default)]
+    pub(crate) struct InMemory {
+        pub(crate) key: Mutex<Option<([u8; 32], StoredKey)>>,
+        look_ups: AtomicUsize,
+    }
+
+    impl StoredKeys for InMemory {
+        fn find(
+            &self,
+            tenant: i64,
+            hash: [u8; 32],
+        ) -> BoxFuture<'_, Result<Option<StoredKey>, Problem>> {
+            self.look_ups.fetch_add(1, Ordering::Relaxed);
+            let key = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+            let found = key
+                .as_ref()
+                .filter(|(stored, key)| *stored == hash && key.caller.tenant == tenant);
+            let found = found.map(|(_, key)| key.clone());
+            async move { Ok(found) }.boxed()
+        }
+    }
+
+    impl InMemory {
+        pub(crate) fn with_key(expires_at: Option<Timestamp>) -> (Arc<Self>, String) {
+            let key = ApiKey::generate(5, false).expect("a key");
+            let caller = Caller {
+                tenant: 5,
+                test: false,
+                key_id: Uuid::from_u128(9),
+                scopes: [Scope::CandidatesRead].into_iter().collect(),
+                bound: Bound::Everything,
+            };
+            let stored = Self::default();
+            *stored.key.lock().expect("no panic") =
+                Some((key.hash(), StoredKey { caller, expires_at }));
+            (Arc::new(stored), format!("Bearer {}", key.expose()))
+        }
+    }
+
+    #[actix_web::test]
+    async fn a_key_is_looked_up_once_and_remembered_for_less_than_a_second() {
+        let (stored, header) = InMemory::with_key(None);
+        let mut keys = Authenticator::new(stored.clone(), Clock::system());
+        assert!(keys.lifetime < Duration::from_secs(1));
+        keys.lifetime = Duration::from_millis(50);
+        for _ in 0..3 {
+            assert_eq!(
+                keys.caller(Some(header.as_bytes()))
+                    .await
+                    .expect("a caller")
+                    .tenant,
+                5
+            );
+        }
+        assert_eq!(stored.look_ups.load(Ordering::Relaxed), 1);
+        *stored.key.lock().expect("no panic") = None;
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        assert!(keys.caller(Some(header.as_bytes())).await.is_err());
+    }
+
+    #[actix_web::test]
+    async fn a_forgotten_key_is_looked_up_again() {
+        let (stored, header) = InMemory::with_key(None);
+        let keys = Authenticator::new(stored.clone(), Clock::system());
+        assert!(keys.caller(Some(header.as_bytes())).await.is_ok());
+        *stored.key.lock().expect("no panic") = None;
+        assert!(keys.caller(Some(header.as_bytes())).await.is_ok());
+        keys.forget();
+        assert!(keys.caller(Some(header.as_bytes())).await.is_err());
+    }
+
+    #[actix_web::test]
+    async fn a_key_expires_while_it_is_remembered() {
+        let now: Timestamp = "2026-03-01T10:00:00Z".parse().expect("a moment");
+        let clock = Clock::fixed(now);
+        let (stored, header) = InMemory::with_key(Some(now + jiff::SignedDuration::from_secs(1)));
+        let keys = Authenticator::new(stored, clock.clone());
+        assert!(keys.caller(Some(header.as_bytes())).await.is_ok());
+        clock.advance(jiff::SignedDuration::from_secs(1));
+        assert!(keys.caller(Some(header.as_bytes())).await.is_err());
+    }
+
+    #[actix_web::test]
+    async fn what_is_no_key_is_refused_without_a_look_up() {
+        let (stored, header) = InMemory::with_key(None);
+        let keys = Authenticator::new(stored.clone(), Clock::system());
+        let mistyped = format!("{}x", &header[..header.len() - 1]);
+        for wrong in [
+            None,
+            Some(""),
+            Some("Basic abc"),
+            Some("Bearer"),
+            Some("Bearer aw_live_abc"),
+            Some(&mistyped),
+        ] {
+            // One key in 62 ends in an x anyway.
+            if wrong != Some(header.as_str()) {
+                assert!(
+                    keys.caller(wrong.map(str::as_bytes))
+                        .await
+                        .is_err_and(|problem| problem.code() == Code::Unauthenticated)
+                );
+            }
+        }
+        assert_eq!(stored.look_ups.load(Ordering::Relaxed), 0);
+        let unknown = format!(
+            "bearer {}",
+            ApiKey::generate(5, false).expect("a key").expose()
+        );
+        assert!(keys.caller(Some(unknown.as_bytes())).await.is_err());
+        assert_eq!(stored.look_ups.load(Ordering::Relaxed), 1);
+    }
+}

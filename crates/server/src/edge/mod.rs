@@ -1,0 +1,25 @@
+//! Where HTTP meets the service: what arrives is parsed and refused here, so that inside an invalid value does not
+//! exist, and everything that leaves, the framework's own answers included, has the one form the API promises.
+
+pub mod api_key;
+pub mod body;
+pub mod clock;
+pub mod codes;
+pub mod cursor;
+pub mod etag;
+pub mod headers;
+pub mod instant;
+pub mod json;
+pub mod keys;
+pub mod middleware;
+pub mod pages;
+mod parameter;
+pub mod pointer;
+pub mod problem;
+pub mod query;
+pub mod rate_limit;
+pub mod routes;
+pub mod scopes;
+
+#[cfg(test)]
+mod tests;

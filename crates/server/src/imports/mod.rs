@@ -1,0 +1,2 @@
+//! Imports.
+pub(crate) fn endpoints(_: &mut crate::api::Api) {}

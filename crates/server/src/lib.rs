@@ -1,0 +1,28 @@
+//! Everything a job candidate does after an interview, as a headless service: endpoints, the OpenAPI
+//! document, the command line. The rules live in `afterword-domain`, the log in `afterword-store`.
+
+pub mod api;
+pub mod app;
+mod applications;
+pub mod cli;
+mod contacts;
+pub mod demo;
+mod documents;
+pub mod edge;
+mod events;
+mod facts;
+pub mod imports;
+mod interviews;
+mod keys;
+mod lists;
+mod notes;
+pub mod openapi;
+mod outcome;
+mod profile;
+mod reading;
+mod recording;
+mod rejection;
+pub mod service;
+mod status;
+mod tasks;
+mod undo;

@@ -1,0 +1,290 @@
+//! The OpenAPI document: what the registration of the endpoints and the schemas of the facts add up to.
+//! It is shaped for generators of SDKs: every schema named, every variant of the union of facts a
+//! component of its own, told apart by `type`; every answer described, every operation with an example.
+
+use afterword_domain::{catalogue::AnyFact, fact::{Departure, TaskRefs}, ids};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    api::{Api, Operation, reference},
+    edge::{codes::Code, problem},
+    events::{envelope_schema, variants},
+};
+
+/// The document, as it is served and committed.
+pub fn document(api: &mut Api) -> Value {
+    complete(api);
+    let mut paths = Map::new();
+    for operation in api.operations() {
+        let path = paths.entry(operation.path.clone()).or_insert_with(|| json!({}));
+        path[operation.method.as_str().to_ascii_lowercase()] = describe(api, operation);
+    }
+    let mut tags: Vec<&str> = Vec::new();
+    for operation in api.operations() {
+        if !tags.contains(&operation.tag) {
+            tags.push(operation.tag);
+        }
+    }
+    let tags: Vec<Value> = tags.into_iter().map(|tag| json!({"name": tag})).collect();
+    let schemas: Map<String, Value> = api.schemas().iter().map(|(name, schema)| (name.clone(), tidy(schema.clone()))).collect();
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Afterword",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Everything a job candidate does after an interview: facts in, task queues, timelines and rejection handling out.",
+            "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+            "contact": {"name": "The Afterword project"},
+        },
+        "servers": [{"url": "/", "description": "This service."}],
+        "security": [{"key": []}],
+        "tags": tags,
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "description": "An API key: `aw_live_…` or `aw_test_…`."}},
+            "schemas": schemas,
+        },
+    })
+}
+
+/// Adds what the endpoints refer to without naming a type: the problem document and the union of facts.
+fn complete(api: &mut Api) {
+    api.schema::<problem::Document<'static>>();
+    api.schema::<ids::EventId>();
+    api.schema::<ids::CandidateId>();
+    api.schema::<ids::ApplicationId>();
+    api.schema::<ids::Subject>();
+    api.schema::<afterword_domain::time::Instant>();
+    api.schema::<Departure>();
+    api.schema::<TaskRefs>();
+    for (name, variant) in variants() {
+        let schema = envelope_schema(name, json!({"allOf": [reference(name)], "description": "The fact itself."}));
+        api.schema_of(&variant, schema);
+    }
+    let erased = envelope_schema("FactErased", json!({"type": "null", "description": "Nothing of it can be read."}));
+    api.schema_of("FactErasedEvent", erased);
+    let names: Vec<(&str, String)> = variants().chain([("FactErased", "FactErasedEvent".to_owned())]).collect();
+    let mapping: Map<String, Value> = names.iter().map(|(name, variant)| ((*name).to_owned(), json!(format!("#/components/schemas/{variant}")))).collect();
+    let one_of: Vec<Value> = names.iter().map(|(_, variant)| reference(variant)).collect();
+    api.replace("Event", json!({
+        "description": "A fact of any type.",
+        "oneOf": one_of,
+        "discriminator": {"propertyName": "type", "mapping": mapping},
+    }));
+    debug_assert!(AnyFact::KINDS.len() + 1 == names.len());
+}
+
+/// What utoipa leaves that generators stumble over: `oneOf` of a reference and null, and references with
+/// a description beside them.
+fn tidy(mut schema: Value) -> Value {
+    match &mut schema {
+        Value::Object(fields) => {
+            if fields.contains_key("$ref") && fields.len() > 1 {
+                if let Some(target) = fields.shift_remove("$ref") {
+                    fields.insert("allOf".into(), json!([{"$ref": target}]));
+                }
+            }
+            for field in fields.values_mut() {
+                *field = tidy(field.take());
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = tidy(item.take())),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+    schema
+}
+
+fn describe(api: &Api, operation: &Operation) -> Value {
+    let mut parameters: Vec<Value> = path_parameters(&operation.path);
+    parameters.extend(operation.query.iter().map(|name| query_parameter(name, &operation.path)));
+    if operation.writes {
+        parameters.push(json!({"name": "Idempotency-Key", "in": "header", "required": false,
+            "description": "A name for this request: sent again within 72 hours, it has one effect and the same answer.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255}, "example": "5b1f3c1e-8d0e-4c39-9a55-0d9c2d3f6a11"}));
+        if operation.path.starts_with("/v1/candidates/") {
+            parameters.push(json!({"name": "If-Match", "in": "header", "required": false,
+                "description": "The candidate's ETag: the write is refused when the candidate has moved on.",
+                "schema": {"type": "string"}, "example": "\"3vQB7B6MrGQZaxCuFg4oh.7\""}));
+        }
+    }
+    let (status, schema) = &operation.answer;
+    let mut answers = Map::new();
+    let mut content = json!({"schema": schema});
+    content["example"] = example(api, schema, 0);
+    let told = if operation.writes { "Done." } else { "What was asked for." };
+    answers.insert(status.to_string(), json!({"description": told, "headers": headers(operation), "content": {"application/json": content}}));
+    if !operation.writes {
+        answers.insert("304".into(), json!({"description": "Nothing has changed since the ETag in `If-None-Match`."}));
+    }
+    for (status, codes) in problems(operation) {
+        let names: Vec<String> = codes.iter().map(|code| format!("`{}`", code.name())).collect();
+        let (first, base) = (codes[0], "/problems/");
+        answers.insert(status.to_string(), json!({
+            "description": format!("Refused: {}.", names.join(", ")),
+            "content": {"application/problem+json": {
+                "schema": reference("Problem"),
+                "example": {"type": format!("{base}{}", first.name()), "title": first.title(), "status": status,
+                            "detail": first.title(), "code": first.name(), "errors": [], "request_id": "0199e2b4-7c1a-7b3e-9f00-5a4f3a1d2c3b"},
+            }},
+        }));
+    }
+    let mut described = json!({
+        "tags": [operation.tag],
+        "operationId": operation.id,
+        "summary": operation.summary,
+    });
+    let scope = operation.scope.map(|scope| format!("Needs a key with the scope `{scope}`."));
+    let description: Vec<String> = [Some(operation.description.clone()).filter(|it| !it.is_empty()), scope].into_iter().flatten().collect();
+    described["description"] = json!(description.join("\n\n"));
+    if !parameters.is_empty() {
+        described["parameters"] = json!(parameters);
+    }
+    if let Some((content, schema)) = &operation.body {
+        let media = json!({"schema": schema, "example": example(api, schema, 0)});
+        let required = requires(api, schema);
+        let mut contents = Map::new();
+        contents.insert((*content).to_owned(), media);
+        described["requestBody"] = json!({"required": required, "description": "The request.", "content": contents});
+    }
+    described["responses"] = Value::Object(answers);
+    described
+}
+
+/// Whether a body has fields that must be there.
+fn requires(api: &Api, schema: &Value) -> bool {
+    let known = resolve(api, schema);
+    known.get("required").and_then(Value::as_array).is_some_and(|required| !required.is_empty()) || known.get("type") == Some(&json!("string"))
+}
+
+fn headers(operation: &Operation) -> Value {
+    let mut headers = json!({
+        "X-Request-Id": {"description": "The request's id, as problems and logs name it.", "schema": {"type": "string"}},
+    });
+    headers["ETag"] = json!({"description": "The tag of the candidate, or of what was read.", "schema": {"type": "string"}});
+    if operation.writes {
+        headers["Idempotency-Replayed"] = json!({"description": "`true` where the answer is that of an earlier request of the same name.", "schema": {"type": "string"}});
+        headers["Location"] = json!({"description": "Where the thing can be read.", "schema": {"type": "string"}});
+    }
+    headers
+}
+
+/// The problems that an operation can answer with, by status.
+fn problems(operation: &Operation) -> Vec<(u16, Vec<Code>)> {
+    let mut codes = vec![Code::Unauthenticated, Code::InsufficientScope, Code::Invalid, Code::RateLimited, Code::Overloaded];
+    if operation.path.contains('{') {
+        codes.push(Code::NotFound);
+    }
+    if operation.writes {
+        codes.extend([Code::Malformed, Code::TooLarge, Code::UnsupportedMediaType]);
+    }
+    codes.extend(&operation.problems);
+    let mut by_status: Vec<(u16, Vec<Code>)> = Vec::new();
+    for code in codes {
+        let status = code.status().as_u16();
+        match by_status.iter_mut().find(|(known, _)| *known == status) {
+            Some((_, known)) => known.push(code),
+            None => by_status.push((status, vec![code])),
+        }
+    }
+    by_status.sort_by_key(|(status, _)| *status);
+    by_status
+}
+
+fn path_parameters(path: &str) -> Vec<Value> {
+    let names = path.split('/').filter_map(|part| part.strip_prefix('{').and_then(|part| part.strip_suffix('}')));
+    let kinds = ids::Kind::ALL;
+    names
+        .map(|name| {
+            let kind = kinds.iter().find(|kind| kind.name() == name);
+            let prefix = kind.map_or("", |kind| kind.prefix());
+            json!({
+                "name": name, "in": "path", "required": true,
+                "description": format!("The id of the {}.", name.replace('_', " ")),
+                "schema": {"type": "string"},
+                "example": format!("{prefix}_01k9ze3n8qfq7s5b1x5n0v3gk2"),
+            })
+        })
+        .collect()
+}
+
+/// Query parameters, described once for all endpoints.
+fn query_parameter(name: &str, path: &str) -> Value {
+    let text = || json!({"type": "string"});
+    let list_of = |schema: &str| json!({"type": "array", "items": reference(schema)});
+    let (description, schema, example) = match name {
+        "limit" => ("How many rows a page holds, 1 to 100.", json!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 100, "default": 50}), json!(50)),
+        "cursor" => ("Where to read on: the `next_cursor` of the page before.", text(), json!("Yt0x2uLrk2mJ")),
+        "as_of" => ("What was known at this moment, judged at it.", reference("Instant"), json!("2026-03-02T15:00:00Z")),
+        "state" => ("The states to list, with commas; left out: open and overdue.", list_of("TaskState"), json!(["open", "overdue"])),
+        "status" => ("The statuses to list, with commas; left out: all that are not final.", list_of("ApplicationStatus"), json!(["awaiting", "quiet"])),
+        "stage" => ("The stages to list, with commas; left out: all.", list_of("RejectionStage"), json!(["received", "thanked"])),
+        "play" => ("Tasks of this play only.", text(), json!("write_thank_you")),
+        "application" => ("Of this application only.", reference("ApplicationId"), json!("app_01k9ze3n8qfq7s5b1x5n0v3gk2")),
+        "candidate" => ("Of this candidate only.", reference("CandidateId"), json!("cnd_01k9ze3n8qfq7s5b1x5n0v3gk2")),
+        "group" => ("Of candidates with this label only.", text(), json!("class-of-2026")),
+        "external_id" => ("The candidate with this id in the client's own system.", text(), json!("crm-4711")),
+        "due_before" => ("Tasks that are due before this moment only.", reference("Instant"), json!("2026-03-06T17:00:00Z")),
+        "snoozed" => ("Whether tasks that are hidden for a while are listed too.", json!({"type": "boolean", "default": false}), json!(true)),
+        "retracted" => ("Whether facts that were taken back are shown, marked.", json!({"type": "boolean", "default": false}), json!(true)),
+        "types" => ("Facts of these types only, with commas.", json!({"type": "array", "items": text()}), json!(["InterviewHeld", "NoteSent"])),
+        "wait" => ("How many seconds to wait for the next fact, 0 to 60.", json!({"type": "integer", "format": "int32", "minimum": 0, "maximum": 60, "default": 0}), json!(30)),
+        "order" => ("`asc`: the oldest first; `desc`: the newest first.", json!({"type": "string", "enum": ["asc", "desc"], "default": "asc"}), json!("asc")),
+        "format" => ("What the file is.", json!({"type": "string", "enum": ["ics", "vcf"]}), json!("ics")),
+        "dry_run" => ("Whether to tell only what would be recorded.", json!({"type": "boolean", "default": false}), json!(true)),
+        "atomic" => ("Whether all of the file is recorded, or nothing.", json!({"type": "boolean", "default": false}), json!(true)),
+        _ => ("", text(), json!("")),
+    };
+    let required = name == "format" && path.ends_with("/imports");
+    let mut parameter = json!({"name": name, "in": "query", "required": required, "description": description, "schema": schema, "example": example});
+    if parameter["schema"]["type"] == "array" {
+        parameter["style"] = json!("form");
+        parameter["explode"] = json!(false);
+    }
+    parameter
+}
+
+fn resolve<'a>(api: &'a Api, schema: &'a Value) -> &'a Value {
+    let name = schema["$ref"].as_str().and_then(|path| path.rsplit('/').next());
+    name.and_then(|name| api.schemas().get(name)).unwrap_or(schema)
+}
+
+/// An example that follows from a schema: its own, else one made of its parts.
+fn example(api: &Api, schema: &Value, depth: usize) -> Value {
+    let schema = resolve(api, schema);
+    if depth > 6 {
+        return Value::Null;
+    }
+    if let Some(given) = schema.get("example") {
+        return given.clone();
+    }
+    if let Some(given) = schema["examples"].as_array().and_then(|examples| examples.first()) {
+        return given.clone();
+    }
+    if let Some(first) = schema["enum"].as_array().and_then(|values| values.first()) {
+        return first.clone();
+    }
+    for parts in ["allOf", "oneOf", "anyOf"] {
+        let part = schema[parts].as_array().and_then(|parts| parts.iter().find(|part| part["type"] != "null"));
+        if let Some(part) = part {
+            return example(api, part, depth + 1);
+        }
+    }
+    let kind = match &schema["type"] {
+        Value::Array(kinds) => kinds.iter().find(|kind| *kind != "null").cloned().unwrap_or_default(),
+        kind => kind.clone(),
+    };
+    match kind.as_str() {
+        Some("object") => {
+            let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let fields = schema["properties"].as_object().into_iter().flatten();
+            let wanted = fields.filter(|(name, _)| required.contains(&name.as_str()));
+            wanted.map(|(name, field)| (name.clone(), example(api, field, depth + 1))).collect::<Map<_, _>>().into()
+        }
+        Some("array") => json!([example(api, &schema["items"], depth + 1)]),
+        Some("integer") => schema.get("default").or(schema.get("minimum")).cloned().unwrap_or_else(|| json!(1)),
+        Some("number") => json!(1.0),
+        Some("boolean") => schema.get("default").cloned().unwrap_or_else(|| json!(false)),
+        Some("string") => json!("text"),
+        _ => Value::Null,
+    }
+}

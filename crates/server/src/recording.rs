@@ -1,0 +1,397 @@
+//! Recording one fact: every endpoint that records one is this handler, told apart by the fact's type.
+//! The body is the fact itself, beside up to three fields of the envelope.
+
+use std::sync::Arc;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{Method, header},
+    web,
+};
+use afterword_domain::{
+    candidate::Candidate,
+    catalogue::{AnyFact, Reader},
+    decide::{Proposal, moved},
+    fact::{Envelope, Fact, Place},
+    ids::{ApplicationId, CandidateId, EventId, Kind, Subject, ThingId},
+    play::Task,
+    refusal::Refusal,
+};
+use afterword_store::{Command, Idempotency, RecordError, Recorded, Step};
+use jiff::Timestamp;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    api::{Api, Operation, reference},
+    edge::{
+        body,
+        codes::Code,
+        etag::{ETag, IfMatch},
+        headers,
+        problem::Problem,
+        query,
+        scopes::{Caller, Scope},
+    },
+    service::{Service, Shared, reaches, recorded_by, reused, tenant, unavailable},
+};
+
+/// The tasks that a fact moved, whole.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TasksMoved {
+    /// Tasks that came to be.
+    pub raised: Vec<Task>,
+    /// Tasks whose dates or texts moved.
+    pub changed: Vec<Task>,
+    /// Tasks that are done, dismissed or void now.
+    pub closed: Vec<Task>,
+}
+
+/// When an erased candidate was erased, and when the last backup of the key ages out.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ErasureReceipt {
+    /// When the candidate was erased.
+    #[schema(value_type = afterword_domain::time::Instant)]
+    pub erased_at: Timestamp,
+    /// When the last backup of the candidate's key is gone.
+    #[schema(value_type = afterword_domain::time::Instant)]
+    pub keys_gone_by: Timestamp,
+}
+
+/// The answer to a recorded fact.
+#[derive(Serialize)]
+pub struct Answer<'a> {
+    /// The fact in the log.
+    pub event: &'a Envelope,
+    /// The tasks that it moved.
+    pub tasks: TasksMoved,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<ErasureReceipt>,
+}
+
+impl<'a> Answer<'a> {
+    /// The answer that a step of a command has: the same again whenever it is asked for.
+    pub fn of(step: &'a Step) -> Self {
+        let event = &**step.decided.envelope();
+        let now = event.at.recorded_at;
+        let moved = moved(&step.before, &step.after, now);
+        let whole = |tasks: &[Arc<_>]| tasks.iter().map(|task| step.after.task(task, now)).collect();
+        let receipt = step.after.erased_at.map(|erased_at| ErasureReceipt {
+            erased_at,
+            keys_gone_by: erased_at.checked_add(jiff::SignedDuration::from_hours(7 * 24)).unwrap_or(Timestamp::MAX),
+        });
+        let tasks = TasksMoved { raised: whole(&moved.raised), changed: whole(&moved.changed), closed: whole(&moved.closed) };
+        Self { event, tasks, receipt }
+    }
+}
+
+/// Reads the data of a request as a fact.
+pub struct FromBody;
+
+impl Reader for FromBody {
+    type Error = Problem;
+    fn read<F: Fact>(&mut self, data: Value) -> Result<F, Problem> {
+        body::into_typed(data)
+    }
+}
+
+impl Api {
+    /// `POST` records this fact.
+    pub fn records<F: Fact + Into<AnyFact> + 'static>(&mut self, path: &str) {
+        self.recording::<F>(Method::POST, path);
+    }
+
+    /// `PATCH` records this fact.
+    pub fn patches<F: Fact + Into<AnyFact> + 'static>(&mut self, path: &str) {
+        self.recording::<F>(Method::PATCH, path);
+    }
+
+    /// `DELETE` records this fact.
+    pub fn deletes<F: Fact + Into<AnyFact> + 'static>(&mut self, path: &str) {
+        self.recording::<F>(Method::DELETE, path);
+    }
+
+    fn recording<F: Fact + Into<AnyFact> + 'static>(&mut self, method: Method, path: &str) {
+        self.schema::<F>();
+        self.schema::<TasksMoved>();
+        let fact = self.known(F::NAME);
+        let told = fact["description"].as_str().unwrap_or_default().to_owned();
+        let (summary, description) = told.split_once(": ").map_or((told.as_str(), ""), |(first, _)| (first, told.as_str()));
+        let summary = summary.split(". ").next().unwrap_or(summary).trim_end_matches('.');
+        let creates = matches!(F::PLACE, Place::New | Place::NewWithin);
+        let body = self.schema_of(&format!("Record{}", F::NAME), with_envelope(&fact, creates, F::Subject::KIND));
+        let event = reference(&format!("{}Event", F::NAME));
+        let mut properties = json!({
+            "event": event,
+            "tasks": {"allOf": [reference("TasksMoved")], "description": "The tasks that it moved."},
+        });
+        let mut required = vec!["event", "tasks"];
+        if F::NAME == "CandidateErased" {
+            properties["receipt"] = self.schema::<ErasureReceipt>();
+            required.push("receipt");
+        }
+        let answer = self.schema_of(
+            &format!("{}Recorded", F::NAME),
+            json!({"type": "object", "description": format!("The recorded {}, and the tasks that it moved.", F::NAME),
+                   "required": required, "properties": properties}),
+        );
+        let id = format!("record_{}", snake(F::NAME));
+        let content = if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
+        let takes_body = method != Method::DELETE;
+        let mut operation = Operation::write(method.clone(), path, &id, summary);
+        operation.description = description.to_owned();
+        operation.body = takes_body.then_some((content, body));
+        operation.answer.1 = answer;
+        operation.problems = vec![Code::IdTaken, Code::CandidateErased, Code::Stale, Code::UnknownReference, Code::IdempotencyReused];
+        operation.route = Arc::new(move || web::method(method.clone()).to(record::<F>));
+        self.add(operation);
+    }
+}
+
+/// The fact's schema with the fields of the envelope that a request may carry.
+fn with_envelope(fact: &Value, creates: bool, kind: Kind) -> Value {
+    let mut schema = fact.clone();
+    let Some(properties) = schema.as_object_mut().map(|it| it.entry("properties").or_insert_with(|| json!({}))) else {
+        return schema;
+    };
+    properties["occurred_at"] = json!({"allOf": [reference("Instant")], "description": "When it happened; left out: now, or when the fact itself says."});
+    properties["id"] = json!({"allOf": [reference("EventId")], "description": "The id that the fact will have: sent again, it has one effect."});
+    if creates {
+        let name = kind.name().replace('_', " ");
+        let what = format!("The id that the {name} will have; left out: a fresh one.");
+        let prefix = kind.prefix();
+        properties["subject"] = json!({"type": "string", "description": what, "pattern": format!("^{prefix}_[0-7][0-9a-hjkmnp-tv-z]{{25}}$"),
+                                       "examples": [format!("{prefix}_01k9ze3n8qfq7s5b1x5n0v3gk2")]});
+    }
+    schema
+}
+
+/// `InterviewHeld` is `interview_held`.
+pub fn snake(name: &str) -> String {
+    let mut snake = String::with_capacity(name.len() + 4);
+    for (at, letter) in name.chars().enumerate() {
+        if letter.is_ascii_uppercase() && at > 0 {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
+}
+
+/// A path parameter as an id; one that is no id is as unknown as one that never was.
+pub fn path_id<I: std::str::FromStr>(request: &HttpRequest, name: &str) -> Result<I, Problem> {
+    request.match_info().get(name).and_then(|text| text.parse().ok()).ok_or_else(Problem::not_found)
+}
+
+async fn record<F: Fact + Into<AnyFact> + DeserializeOwned>(
+    caller: Caller,
+    request: HttpRequest,
+    service: Shared,
+    payload: web::Payload,
+    _: query::Query<query::NoParameters>,
+) -> Result<HttpResponse, Problem> {
+    caller.require(Scope::CandidatesWrite)?;
+    let mut body = body::read_json(&request, payload, body::LIMIT).await?;
+    let writing = Writing::of(&service, &caller, &request, &body)?;
+    let registers = matches!(F::PLACE, Place::New) && F::Subject::KIND == Kind::Candidate;
+    let creates = matches!(F::PLACE, Place::New | Place::NewWithin);
+    let own_subject = if creates { None } else { body.shift_remove("subject") };
+    let lifted = body::lift_envelope(&mut body)?;
+    if let Some(subject) = own_subject {
+        body.insert("subject".to_owned(), subject);
+    }
+    let event = id_in_body::<EventId>(lifted.id.as_deref(), "/id")?.unwrap_or_else(|| EventId::new(writing.fresh(0)));
+    let named = subject_in_body(lifted.subject.as_deref(), F::Subject::KIND)?;
+    let fresh = registers && named.is_none() && writing.idempotency.is_none();
+    let candidate = match (registers, named) {
+        (true, Some(Subject::Candidate(id))) => id,
+        (true, _) => CandidateId::new(writing.fresh(1)),
+        (false, _) => path_id(&request, "candidate")?,
+    };
+    let subject = match F::PLACE {
+        Place::New | Place::NewWithin if registers => Some(candidate.into()),
+        Place::New | Place::NewWithin => Some(named.unwrap_or_else(|| F::Subject::KIND.with(writing.fresh(1)))),
+        Place::Step if F::Subject::KIND == Kind::Candidate => Some(candidate.into()),
+        Place::Step => Some(path_id::<F::Subject>(&request, F::Subject::KIND.name())?.into()),
+        Place::StepWithin => None,
+    };
+    let application = match request.match_info().get("application") {
+        Some(_) => Some(path_id::<ApplicationId>(&request, "application")?),
+        None => None,
+    };
+    let fact: F = body::into_typed(Value::Object(body))?;
+    let proposal = Proposal { event, application, subject, occurred_at: lifted.occurred_at, fact: fact.into() };
+    let recorded = writing.record(&service, &caller, candidate, fresh, vec![proposal], true).await?;
+    let Some(Ok(step)) = recorded.results.first() else { return Err(Problem::internal("a recorded command without a result")) };
+    Ok(answer(&request, &recorded, step))
+}
+
+fn answer(request: &HttpRequest, recorded: &Recorded, step: &Step) -> HttpResponse {
+    let at = &step.decided.envelope().at;
+    let mut response = if *request.method() == Method::POST { HttpResponse::Created() } else { HttpResponse::Ok() };
+    response.insert_header((header::LOCATION, location(at.candidate, at.application, at.subject)));
+    let version = i64::try_from(recorded.candidate.version).unwrap_or(i64::MAX);
+    response.insert_header((header::ETAG, ETag::of_candidate(at.candidate.uuid(), version).to_header()));
+    if recorded.replayed {
+        response.insert_header(("Idempotency-Replayed", "true"));
+    }
+    response.json(Answer::of(step))
+}
+
+/// Where a thing can be read.
+pub fn location(candidate: CandidateId, application: Option<ApplicationId>, subject: Subject) -> String {
+    let collection = match subject {
+        Subject::Candidate(_) | Subject::Key(_) => return format!("/v1/candidates/{candidate}"),
+        Subject::Rejection(_) => {
+            let application = application.map(|id| id.to_string()).unwrap_or_default();
+            return format!("/v1/candidates/{candidate}/applications/{application}/rejection");
+        }
+        Subject::Application(_) => "applications",
+        Subject::Interview(_) => "interviews",
+        Subject::Contact(_) => "contacts",
+        Subject::Note(_) => "notes",
+        Subject::DecisionDate(_) => "decision-dates",
+        Subject::StatusEnquiry(_) => "status-enquiries",
+        Subject::StatusReport(_) => "status-reports",
+        Subject::DocumentRequest(_) => "document-requests",
+        Subject::Offer(_) => "offers",
+        Subject::Event(_) => "events",
+        Subject::Task(_) => "tasks",
+    };
+    format!("/v1/candidates/{candidate}/{collection}/{subject}")
+}
+
+fn id_in_body<I: std::str::FromStr<Err = afterword_domain::ids::NotAnId>>(text: Option<&str>, pointer: &str) -> Result<Option<I>, Problem> {
+    text.map(str::parse).transpose().map_err(|error: afterword_domain::ids::NotAnId| Problem::invalid(pointer, error.to_string()))
+}
+
+fn subject_in_body(text: Option<&str>, kind: Kind) -> Result<Option<Subject>, Problem> {
+    let subject = id_in_body::<Subject>(text, "/subject")?;
+    if subject.is_some_and(|subject| subject.kind() != kind) {
+        return Err(Problem::invalid("/subject", format!("must be an id that begins with `{}_`", kind.prefix())));
+    }
+    Ok(subject)
+}
+
+/// A request that writes: its name, its condition, and the ids that it makes.
+pub struct Writing {
+    pub(crate) idempotency: Option<Idempotency>,
+    if_match: IfMatch,
+    fresh: Fresh,
+}
+
+enum Fresh {
+    Random([Uuid; 2]),
+    /// A repeated request makes the same ids again.
+    Derived(Uuid),
+}
+
+impl Writing {
+    /// Reads the headers of a request that writes.
+    pub fn of(service: &Service, caller: &Caller, request: &HttpRequest, body: &Map<String, Value>) -> Result<Self, Problem> {
+        let bytes = serde_json::to_vec(body).map_err(Problem::internal)?;
+        Self::of_bytes(service, caller, request, &bytes)
+    }
+
+    /// The same, of a request whose body is no JSON.
+    pub fn of_bytes(service: &Service, caller: &Caller, request: &HttpRequest, body: &[u8]) -> Result<Self, Problem> {
+        let tenant = caller.tenant.to_be_bytes();
+        let idempotency = headers::idempotency_key(request)?.map(|key| Idempotency {
+            key: service.hash(&[b"key", &tenant, key.as_bytes()]),
+            request: service.hash(&[
+                b"request",
+                &tenant,
+                caller.key_id.as_bytes(),
+                request.method().as_str().as_bytes(),
+                request.uri().to_string().as_bytes(),
+                body,
+            ]),
+        });
+        let fresh = match &idempotency {
+            Some(named) => Fresh::Derived(Uuid::new_v5(&Uuid::NAMESPACE_OID, &[&named.key[..], &named.request].concat())),
+            None => Fresh::Random([service.clock.uuid_v7(), service.clock.uuid_v7()]),
+        };
+        Ok(Self { idempotency, if_match: IfMatch::of(request)?, fresh })
+    }
+
+    /// A fresh id; with an idempotency key the same again when the request is repeated.
+    pub fn fresh(&self, nth: u32) -> Uuid {
+        match &self.fresh {
+            Fresh::Random(ids) => ids.get(nth as usize).copied().unwrap_or_else(|| Uuid::new_v5(&ids[0], &nth.to_be_bytes())),
+            Fresh::Derived(from) => Uuid::new_v5(from, &nth.to_be_bytes()),
+        }
+    }
+
+    /// Records facts for the caller.
+    pub async fn record(
+        self,
+        service: &Service,
+        caller: &Caller,
+        candidate: CandidateId,
+        fresh: bool,
+        proposals: Vec<Proposal>,
+        atomic: bool,
+    ) -> Result<Recorded, Problem> {
+        let registers = matches!(proposals.first(), Some(Proposal { fact: AnyFact::CandidateRegistered(_), .. }));
+        let within = may_write(service, caller, candidate, registers, &proposals).await?;
+        let if_match = self.if_match;
+        let tag = |candidate: &Candidate| {
+            ETag::of_candidate(candidate.id.uuid(), i64::try_from(candidate.version).unwrap_or(i64::MAX))
+        };
+        let conditional = !matches!(if_match, IfMatch::Absent);
+        let condition = |candidate: &Candidate| if_match.check(&tag(candidate)).is_ok();
+        let command = Command {
+            tenant: tenant(caller),
+            candidate,
+            fresh: fresh && within,
+            proposals,
+            atomic,
+            by: recorded_by(caller),
+            now: service.clock.now(),
+            condition: conditional.then_some(&condition),
+            idempotency: self.idempotency,
+        };
+        service.recorder.record(command).await.map_err(|error| match error {
+            RecordError::Refused { refusal, .. } => refused(refusal),
+            RecordError::Stale(newest) => {
+                if_match.check(&tag(&newest)).err().unwrap_or_else(|| Problem::new(Code::Stale, "The candidate has moved on."))
+            }
+            RecordError::IdempotencyReused => reused(),
+            RecordError::Store(error) => unavailable(error),
+        })
+    }
+}
+
+/// A bound key writes only where it reaches; registering, it may only make what it will reach.
+async fn may_write(
+    service: &Service,
+    caller: &Caller,
+    candidate: CandidateId,
+    registers: bool,
+    proposals: &[Proposal],
+) -> Result<bool, Problem> {
+    use crate::edge::scopes::Bound;
+    if matches!(caller.bound, Bound::Everything) {
+        return Ok(true);
+    }
+    if registers && let Some(Proposal { fact: AnyFact::CandidateRegistered(fact), .. }) = proposals.first() {
+        let groups: Vec<String> = fact.groups.iter().map(ToString::to_string).collect();
+        if caller.bound.admits(candidate.uuid(), &groups) {
+            return Ok(true);
+        }
+        return Err(Problem::new(Code::InsufficientScope, "This key may only register candidates that it will reach."));
+    }
+    let state = service.recorder.candidate(tenant(caller), candidate).await.map_err(unavailable)?;
+    if state.version > 0 && reaches(caller, &state) { Ok(true) } else { Err(Problem::not_found()) }
+}
+
+/// A refusal of the domain as a problem document.
+pub fn refused(refusal: Refusal) -> Problem {
+    let Refusal { code, detail, fields } = refusal;
+    if code == "not_found" {
+        return Problem::not_found();
+    }
+    fields.into_iter().fold(Problem::refused(&code, detail), |problem, (pointer, told)| problem.at(pointer, told))
+}

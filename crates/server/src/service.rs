@@ -1,0 +1,130 @@
+//! What every endpoint has at hand, and the one place where a caller's reach meets a candidate.
+
+use std::sync::Arc;
+
+use actix_web::web;
+use afterword_domain::{
+    candidate::Candidate,
+    ids::{CandidateId, KeyId},
+};
+use afterword_store::{Recorder, Store, StoreError, TenantId};
+use futures_util::future::{BoxFuture, FutureExt};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::edge::{
+    clock::Clock,
+    codes::Code,
+    cursor::Cursors,
+    keys::{StoredKey, StoredKeys},
+    problem::Problem,
+    scopes::{Bound, Caller, Scope, Scopes},
+};
+
+/// The service, shared by all workers.
+#[derive(Clone)]
+pub struct Service {
+    /// Records facts and reads candidates.
+    pub recorder: Recorder,
+    /// Seals and opens cursors.
+    pub cursors: Arc<Cursors>,
+    /// The one source of time and fresh ids.
+    pub clock: Clock,
+    requests: [u8; 32],
+}
+
+/// The service, as handlers take it.
+pub type Shared = web::Data<Service>;
+
+impl Service {
+    /// A service over a store.
+    pub fn new(store: Store, clock: Clock) -> Self {
+        Self {
+            cursors: Arc::new(Cursors::new(store.secret("cursors"))),
+            requests: store.secret("requests"),
+            recorder: Recorder::new(store),
+            clock,
+        }
+    }
+
+    /// A keyed hash, for what is compared and never read.
+    pub fn hash(&self, parts: &[&[u8]]) -> Vec<u8> {
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.requests) else { return Vec::new() };
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        mac.finalize().into_bytes().to_vec()
+    }
+
+    /// A candidate that the caller may read.
+    pub async fn candidate(&self, caller: &Caller, id: CandidateId) -> Result<Arc<Candidate>, Problem> {
+        caller.require(Scope::CandidatesRead)?;
+        let candidate = self.recorder.candidate(tenant(caller), id).await.map_err(unavailable)?;
+        if candidate.version == 0 || !reaches(caller, &candidate) {
+            return Err(Problem::not_found());
+        }
+        if candidate.erased_at.is_some() {
+            return Err(Problem::refused("candidate_erased", "The candidate was erased.").gone());
+        }
+        Ok(candidate)
+    }
+}
+
+/// Whether a key reaches a candidate; to others it is as if the candidate were not there.
+pub fn reaches(caller: &Caller, candidate: &Candidate) -> bool {
+    let groups = candidate.profile.as_ref().map(|profile| profile.groups.iter().map(ToString::to_string).collect());
+    let groups: Vec<String> = groups.unwrap_or_default();
+    caller.bound.admits(candidate.id.uuid(), &groups)
+}
+
+/// The tenant of a caller.
+pub const fn tenant(caller: &Caller) -> TenantId {
+    TenantId(caller.tenant)
+}
+
+/// What a failing store looks like from outside.
+pub fn unavailable(error: StoreError) -> Problem {
+    match error {
+        StoreError::Overloaded => Problem::overloaded(1),
+        StoreError::Unavailable(cause) => {
+            tracing::error!(%cause, "the store is unavailable");
+            Problem::overloaded(5)
+        }
+        unreadable => Problem::internal(unreadable),
+    }
+}
+
+impl StoredKeys for Service {
+    fn find(&self, tenant: i64, hash: [u8; 32]) -> BoxFuture<'_, Result<Option<StoredKey>, Problem>> {
+        async move {
+            let store = self.recorder.store();
+            let row = store.api_key_by_hash(TenantId(tenant), &hash).await.map_err(unavailable)?;
+            let Some(row) = row.filter(|row| row.revoked_at.is_none()) else { return Ok(None) };
+            let scopes: Scopes = row.scopes.split(' ').filter_map(|scope| scope.parse::<Scope>().ok()).collect();
+            let bound = match (row.candidate, row.group) {
+                (Some(candidate), _) => Bound::Candidate(candidate),
+                (None, Some(group)) => Bound::Group(group),
+                (None, None) => Bound::Everything,
+            };
+            let expires_at = row.expires_at.and_then(|at| jiff::Timestamp::from_microsecond(at).ok());
+            let caller = Caller { tenant, test: false, key_id: row.key_id, scopes, bound };
+            Ok(Some(StoredKey { caller, expires_at }))
+        }
+        .boxed()
+    }
+}
+
+/// How a key is named in `recorded_by`.
+pub fn recorded_by(caller: &Caller) -> Arc<str> {
+    KeyId::new(caller.key_id).to_string().into()
+}
+
+/// A refusal that only this edge makes.
+pub fn reused() -> Problem {
+    Problem::about(
+        Code::IdempotencyReused,
+        "Idempotency-Key",
+        "was used for another request: use a new key for a new request",
+    )
+}

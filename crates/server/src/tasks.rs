@@ -1,0 +1,90 @@
+//! Tasks over HTTP: one candidate's queue, and the queue across candidates.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, web};
+use afterword_domain::{
+    boards::QueuedTask,
+    ids::TaskId,
+    play::{State, Task},
+    tasks::{TaskCompleted, TaskDismissed, TaskSnoozed},
+};
+use afterword_store::{TaskFilter, TaskQuery};
+use jiff::Timestamp;
+
+use crate::{
+    api::{Api, Operation},
+    edge::{query::Query, scopes::Caller},
+    lists::{Turn, reach},
+    reading::{Answered, Asked, View},
+    recording::path_id,
+    service::{Shared, tenant, unavailable},
+};
+
+const OF_CANDIDATE: &[&str] = &["limit", "cursor", "as_of", "state", "play", "application", "due_before", "snoozed"];
+const QUEUE: &[&str] = &["limit", "cursor", "state", "play", "application", "candidate", "group", "due_before", "snoozed"];
+
+/// Unless a state is asked for: what is to be done.
+const DEFAULT: [State; 2] = [State::Open, State::Overdue];
+
+pub(crate) fn endpoints(api: &mut Api) {
+    api.records::<TaskCompleted>("C/tasks/{task}/completed");
+    api.records::<TaskSnoozed>("C/tasks/{task}/snoozed");
+    api.records::<TaskDismissed>("C/tasks/{task}/dismissed");
+    api.lists("C/tasks", "list_tasks_of_candidate", "What a candidate is to do, by due time", OF_CANDIDATE, list);
+    api.reads("C/tasks/{task}", "get_task", "A task, with what raised it and how it is closed", |view, request| {
+        let owed = view.candidate.tasks.get(&path_id::<TaskId>(request, "task").ok()?)?;
+        Some(view.candidate.task(owed, view.now))
+    });
+    api.schema::<QueuedTask>();
+    let page = api.page_of("QueuedTask");
+    api.add(Operation {
+        query: QUEUE,
+        answer: (200, page),
+        route: Arc::new(|| web::get().to(queue)),
+        ..Operation::get("/v1/tasks", "list_tasks", "What all candidates are to do, by due time")
+    });
+}
+
+fn list(view: &View) -> Vec<Task> {
+    let View { candidate, now, asked, .. } = view;
+    let states = asked.state.as_deref().unwrap_or(&DEFAULT);
+    let mut owed: Vec<_> = candidate
+        .tasks
+        .values()
+        .filter(|task| states.contains(&candidate.state_of(task, *now)))
+        .filter(|task| asked.play.as_ref().is_none_or(|play| play == task.play.name))
+        .filter(|task| asked.application.is_none_or(|id| task.application == Some(id)))
+        .filter(|task| asked.due_before.as_ref().is_none_or(|before| task.due_at.is_some_and(|due| due < before.0)))
+        .filter(|task| asked.snoozed == Some(true) || candidate.snoozed_until(task).is_none_or(|until| until <= *now))
+        .collect();
+    owed.sort_by_key(|task| (task.due_at.unwrap_or(Timestamp::MAX), task.id));
+    owed.into_iter().map(|task| candidate.task(task, *now)).collect()
+}
+
+async fn queue(caller: Caller, request: HttpRequest, service: Shared, asked: Query<Asked>) -> Answered {
+    let turn = Turn::of(&request, &caller, &service, &asked.0, QUEUE)?;
+    let Some((candidate, group)) = reach(&caller, &asked.0) else { return turn.answer(&request, &caller, &service, Vec::new()) };
+    let filter = |state: &State| match state {
+        State::Waiting => TaskFilter::Waiting,
+        State::Open => TaskFilter::Open,
+        State::Overdue => TaskFilter::Overdue,
+        State::Done => TaskFilter::Done,
+        State::Dismissed => TaskFilter::Dismissed,
+        State::Void => TaskFilter::Void,
+    };
+    let query = TaskQuery {
+        now: turn.now.as_microsecond(),
+        states: asked.0.state.as_deref().unwrap_or(&DEFAULT).iter().map(filter).collect(),
+        play: asked.0.play.clone(),
+        application: asked.0.application.map(|id| id.uuid()),
+        candidate,
+        group,
+        due_before: asked.0.due_before.as_ref().map(|before| before.0.as_microsecond()),
+        snoozed: asked.0.snoozed.unwrap_or(false),
+        after: turn.after,
+        limit: turn.fetch,
+    };
+    let rows = service.recorder.list_tasks(tenant(&caller), query).await.map_err(unavailable)?;
+    turn.answer(&request, &caller, &service, rows)
+}

@@ -1,0 +1,278 @@
+//! The appender: takes whatever waits, and brings it in with one transaction per tenant. Several tenants at once on
+//! PostgreSQL, one after another on SQLite; one tenant's batches never overlap on this instance, and between instances
+//! the tenant's head row orders them. Nothing waits for a timer: while a batch is being written, the next one gathers.
+
+mod plan;
+mod postgres;
+mod sqlite;
+
+use crate::commit::{Appended, Commit};
+use crate::error::{StoreError, describe};
+use crate::keys::{Keys, WrappedKey};
+use crate::lanes::Lanes;
+use crate::rows::TenantId;
+use crate::wake::Wake;
+use plan::{Known, Landed, Plan};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::{Id, JoinSet};
+
+/// So many commits may wait or be under way; one more is told to come back.
+const WAITING: usize = 4096;
+/// So many commits share a transaction, of so many events together (one commit may have more by itself).
+const BATCH: usize = 256;
+const BATCH_EVENTS: usize = 4096;
+const ATTEMPTS: u32 = 6;
+/// A batch takes milliseconds; a connection that says nothing for so long is dead.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where batches go.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    Sqlite(sqlx::SqlitePool),
+    Postgres(Arc<Lanes>),
+}
+
+impl Place {
+    fn at_once(&self) -> usize {
+        match self {
+            Self::Sqlite(_) => 1,
+            Self::Postgres(_) => 4,
+        }
+    }
+}
+
+struct Job {
+    commit: Commit,
+    answer: oneshot::Sender<Result<Appended, StoreError>>,
+    _room: OwnedSemaphorePermit,
+}
+
+#[derive(Debug)]
+pub(crate) struct Appender {
+    queue: mpsc::UnboundedSender<Job>,
+    room: Arc<Semaphore>,
+    place: Place,
+}
+
+impl Appender {
+    pub(crate) fn start(place: Place, keys: Arc<Keys>, wake: Arc<Wake>) -> Self {
+        let (queue, jobs) = mpsc::unbounded_channel();
+        let writer = Writer { place: place.clone(), keys, wake };
+        tokio::spawn(dispatch(jobs, Arc::new(writer)));
+        Self { queue, room: Arc::new(Semaphore::new(WAITING)), place }
+    }
+
+    pub(crate) async fn append(&self, commit: Commit) -> Result<Appended, StoreError> {
+        let closed = || StoreError::Unavailable("the store is closed".to_owned());
+        let room = match Arc::clone(&self.room).try_acquire_owned() {
+            Ok(room) => room,
+            Err(_) if self.room.is_closed() => return Err(closed()),
+            Err(_) => return Err(StoreError::Overloaded),
+        };
+        metrics::gauge!("afterword_append_queue_depth").set((WAITING - self.room.available_permits()) as f64);
+        let began = Instant::now();
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Job { commit, answer, _room: room }).map_err(|_| closed())?;
+        let appended = answered.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the batch was lost".to_owned())));
+        metrics::histogram!("afterword_append_seconds").record(began.elapsed().as_secs_f64());
+        appended
+    }
+
+    /// Takes nothing more, and waits for what was taken.
+    pub(crate) async fn close(&self) {
+        let all = u32::try_from(WAITING).unwrap_or(u32::MAX);
+        drop(self.room.acquire_many(all).await);
+        self.room.close();
+        if let Place::Postgres(lanes) = &self.place {
+            lanes.close().await;
+        }
+    }
+}
+
+/// Gathers commits per tenant and starts batches. Ends when the appender is dropped and all is written.
+async fn dispatch(mut jobs: mpsc::UnboundedReceiver<Job>, writer: Arc<Writer>) {
+    let mut waiting: HashMap<TenantId, VecDeque<Job>> = HashMap::new();
+    let mut ready: VecDeque<TenantId> = VecDeque::new();
+    let mut busy: HashMap<Id, TenantId> = HashMap::new();
+    let mut batches: JoinSet<()> = JoinSet::new();
+    let mut open = true;
+    while open || !batches.is_empty() || !ready.is_empty() {
+        while busy.len() < writer.place.at_once() {
+            let Some(tenant) = ready.pop_front() else { break };
+            let batch = waiting.get_mut(&tenant).map(take_batch).unwrap_or_default();
+            let writer = Arc::clone(&writer);
+            let handle = batches.spawn(async move { writer.write(tenant, batch).await });
+            busy.insert(handle.id(), tenant);
+        }
+        tokio::select! {
+            job = jobs.recv(), if open => {
+                let Some(job) = job else {
+                    open = false;
+                    continue;
+                };
+                let mut next = Some(job);
+                while let Some(job) = next {
+                    let tenant = job.commit.tenant;
+                    let line = waiting.entry(tenant).or_default();
+                    line.push_back(job);
+                    if line.len() == 1 && !busy.values().any(|busy| *busy == tenant) {
+                        ready.push_back(tenant);
+                    }
+                    next = jobs.try_recv().ok();
+                }
+            }
+            Some(ended) = batches.join_next_with_id(), if !batches.is_empty() => {
+                // A batch that panicked has dropped its callers, which tells them; the tenant goes on.
+                let id = match ended {
+                    Ok((id, ())) => id,
+                    Err(panic) => panic.id(),
+                };
+                if let Some(tenant) = busy.remove(&id) {
+                    match waiting.get(&tenant) {
+                        Some(line) if !line.is_empty() => ready.push_back(tenant),
+                        _ => drop(waiting.remove(&tenant)),
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn take_batch(line: &mut VecDeque<Job>) -> Vec<Job> {
+    let mut events = 0;
+    let mut batch = Vec::new();
+    while let Some(job) = line.front() {
+        events += job.commit.events.len();
+        if batch.len() == BATCH || (events > BATCH_EVENTS && !batch.is_empty()) {
+            break;
+        }
+        batch.extend(line.pop_front());
+    }
+    batch
+}
+
+struct Writer {
+    place: Place,
+    keys: Arc<Keys>,
+    wake: Arc<Wake>,
+}
+
+impl Writer {
+    async fn write(&self, tenant: TenantId, batch: Vec<Job>) {
+        metrics::histogram!("afterword_append_batch_size").record(batch.len() as f64);
+        let (commits, answers): (Vec<Commit>, Vec<_>) =
+            batch.into_iter().map(|job| (job.commit, (job.answer, job._room))).unzip();
+        match self.bring_in(tenant, &commits).await {
+            Ok(appended) => {
+                for ((answer, _room), appended) in answers.into_iter().zip(appended) {
+                    // Nobody waits any more where a request was cancelled.
+                    answer.send(Ok(appended)).ok();
+                }
+            }
+            Err(error) => {
+                tracing::warn!(commits = commits.len(), %error, "a batch was not appended");
+                for (answer, _room) in answers {
+                    answer.send(Err(StoreError::Unavailable(error.clone()))).ok();
+                }
+            }
+        }
+    }
+
+    async fn bring_in(&self, tenant: TenantId, commits: &[Commit]) -> Result<Vec<Appended>, String> {
+        let lost_keys = self.keep_keys(tenant, commits).await.map_err(|error| error.to_string())?;
+        let landed = self.until_it_lands(tenant, commits, &lost_keys).await?;
+        if landed.moved {
+            self.wake.appended(tenant, landed.position);
+        }
+        if let Err(error) = self.keys.destroy(tenant, &landed.erased).await {
+            // The erasure is recorded; opening a store destroys what is left.
+            tracing::error!(%error, "keys of erased candidates are still to be destroyed");
+        }
+        Ok(landed.answers)
+    }
+
+    async fn keep_keys(&self, tenant: TenantId, commits: &[Commit]) -> Result<HashSet<Vec<u8>>, StoreError> {
+        let new: Vec<(_, &WrappedKey, i64)> = commits
+            .iter()
+            .filter_map(|commit| {
+                let now = commit.events.first().map_or(0, |event| event.recorded_at);
+                commit.new_key.as_ref().map(|key| (commit.candidate, key, now))
+            })
+            .collect();
+        if new.is_empty() { Ok(HashSet::new()) } else { self.keys.keep(tenant, &new).await }
+    }
+
+    async fn until_it_lands(
+        &self,
+        tenant: TenantId,
+        commits: &[Commit],
+        lost_keys: &HashSet<Vec<u8>>,
+    ) -> Result<Landed, String> {
+        // What an earlier attempt sent COMMIT for without hearing the answer. The next attempt looks for it under the
+        // lock of the head row, which the lost transaction has let go of by then, one way or the other.
+        let mut perhaps = None;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let asked = Asked { tenant, commits, lost_keys };
+            let tried = tokio::time::timeout(PATIENCE, async {
+                match &self.place {
+                    Place::Sqlite(pool) => sqlite::attempt(pool, &asked, &mut perhaps).await,
+                    Place::Postgres(lanes) => postgres::attempt(lanes, &asked, &mut perhaps).await,
+                }
+            });
+            let error = match tried.await {
+                Ok(Ok(landed)) => return Ok(landed),
+                Ok(Err(error)) if !is_worth_another(&error) => return Err(describe(&error)),
+                Ok(Err(error)) => {
+                    if let (Place::Postgres(lanes), true) = (&self.place, crate::db::is_connection(&error)) {
+                        lanes.renew();
+                    }
+                    describe(&error)
+                }
+                Err(_) => "no answer in time".to_owned(),
+            };
+            if attempt == ATTEMPTS {
+                return Err(error);
+            }
+            tracing::debug!(attempt, %error, "a batch runs again");
+            tokio::time::sleep(Duration::from_millis(10 << (2 * attempt.min(4)))).await;
+        }
+    }
+}
+
+/// One tenant's batch.
+struct Asked<'a> {
+    tenant: TenantId,
+    commits: &'a [Commit],
+    lost_keys: &'a HashSet<Vec<u8>>,
+}
+
+impl Asked<'_> {
+    fn plan(&self, position: i64, known: &Known) -> Plan<'_> {
+        plan::plan(self.commits, position, known, self.lost_keys)
+    }
+}
+
+fn is_worth_another(error: &sqlx::Error) -> bool {
+    // Serialization failure, deadlock; SQLite's busy and its relatives.
+    let again = ["40001", "40P01", "5", "261", "517", "6"];
+    crate::db::is_connection(error)
+        || matches!(error, sqlx::Error::PoolTimedOut)
+        || crate::error::code(error).is_some_and(|code| again.contains(&code.as_str()))
+}
+
+/// What erasing takes away beside the key: `$1` the tenant, `$2` the candidate.
+const ERASE: [&str; 5] = [
+    "DELETE FROM tasks WHERE tenant_id = $1 AND candidate_id = $2",
+    "DELETE FROM applications WHERE tenant_id = $1 AND candidate_id = $2",
+    "DELETE FROM stream_groups WHERE tenant_id = $1 AND candidate_id = $2",
+    "UPDATE idempotency SET sealed = NULL WHERE tenant_id = $1 AND candidate_id = $2 AND sealed IS NOT NULL",
+    "UPDATE events SET sealed = NULL WHERE tenant_id = $1 AND candidate_id = $2",
+];
+/// And what is left to be known of the candidate: `$3` when, `$4` until when a backup may still have the key.
+const ERASE_STREAM: &str = "UPDATE streams SET erased_at = $3, keys_gone_by = $4, sealed = NULL, \
+     external_hash = NULL WHERE tenant_id = $1 AND candidate_id = $2";

@@ -1,0 +1,292 @@
+//! One batch on SQLite: `BEGIN IMMEDIATE` is the lock, and each table takes a few statements of some rows.
+
+use super::plan::{Known, Landed, Plan};
+use super::Asked;
+use crate::reads::{IDEMPOTENCY, idempotency};
+use crate::rows::TenantId;
+use crate::statement::{Cells, Statement, Value};
+use sqlx::{SqliteConnection, SqlitePool};
+use uuid::Uuid;
+
+pub(super) async fn attempt(
+    pool: &SqlitePool,
+    asked: &Asked<'_>,
+    perhaps: &mut Option<Landed>,
+) -> Result<Landed, sqlx::Error> {
+    let mut connection = pool.acquire().await?;
+    // Dropped half-way, the transaction rolls itself back.
+    let mut transaction = sqlx::Connection::begin_with(&mut *connection, "BEGIN IMMEDIATE").await?;
+    let head = Statement::of("SELECT position FROM heads WHERE tenant_id = $1", [asked.tenant.into()]);
+    let rows = head.fetch_sqlite(&mut transaction).await?;
+    let position = rows.first().map(|row| row.int(0)).transpose()?.unwrap_or(0);
+    let known = look(&mut transaction, asked).await?;
+    if let Some(landed) = perhaps.take_if(|landed| landed.is_in(&known)) {
+        return Ok(landed);
+    }
+    let plan = asked.plan(position, &known);
+    if plan.is_empty() {
+        transaction.rollback().await?;
+        return Ok(plan.landed());
+    }
+    write(&mut transaction, asked.tenant, &plan).await?;
+    *perhaps = Some(plan.landed());
+    transaction.commit().await?;
+    Ok(plan.landed())
+}
+
+async fn look(connection: &mut SqliteConnection, asked: &Asked<'_>) -> Result<Known, sqlx::Error> {
+    let tenant = asked.tenant;
+    let mut known = Known::default();
+    let candidates: Vec<Uuid> = asked.commits.iter().map(|commit| commit.candidate).collect();
+    for some in candidates.chunks(1024) {
+        let mut statement =
+            Statement::new("SELECT candidate_id, version, COALESCE(erased_at, 0) FROM streams WHERE tenant_id = ");
+        statement.bind(tenant).push(" AND candidate_id IN ").bind_list(some.iter().copied());
+        for row in statement.fetch_sqlite(connection).await? {
+            known.streams.insert(row.id(0)?, (row.int(1)?, row.int(2)? != 0));
+        }
+    }
+    let events: Vec<Uuid> =
+        asked.commits.iter().flat_map(|commit| &commit.events).map(|event| event.event_id).collect();
+    for some in events.chunks(1024) {
+        let mut statement =
+            Statement::new("SELECT event_id, candidate_id, version, position FROM events WHERE tenant_id = ");
+        statement.bind(tenant).push(" AND event_id IN ").bind_list(some.iter().copied());
+        for row in statement.fetch_sqlite(connection).await? {
+            known.events.insert(row.id(0)?, (row.id(1)?, row.int(2)?, row.int(3)?));
+        }
+    }
+    let requests: Vec<&[u8]> = asked
+        .commits
+        .iter()
+        .filter_map(|commit| commit.idempotency.as_ref())
+        .map(|row| row.key_hash.as_slice())
+        .collect();
+    if !requests.is_empty() {
+        let mut statement = Statement::new(IDEMPOTENCY);
+        statement.push("WHERE tenant_id = ").bind(tenant).push(" AND key_hash IN ").bind_list(requests);
+        for row in statement.fetch_sqlite(connection).await? {
+            let row = idempotency(&row)?;
+            known.requests.insert(row.key_hash.clone(), row);
+        }
+    }
+    let external: Vec<&[u8]> = asked
+        .commits
+        .iter()
+        .filter_map(|commit| commit.stream.as_ref()?.external_hash.as_deref())
+        .collect();
+    if !external.is_empty() {
+        let mut statement = Statement::new("SELECT external_hash, candidate_id FROM streams WHERE tenant_id = ");
+        statement.bind(tenant).push(" AND external_hash IN ").bind_list(external);
+        for row in statement.fetch_sqlite(connection).await? {
+            known.external.insert(row.bytes(0)?, row.id(1)?);
+        }
+    }
+    Ok(known)
+}
+
+async fn write(connection: &mut SqliteConnection, tenant: TenantId, plan: &Plan<'_>) -> Result<(), sqlx::Error> {
+    for candidate in &plan.replaced {
+        for sql in [
+            "DELETE FROM tasks WHERE tenant_id = $1 AND candidate_id = $2",
+            "DELETE FROM applications WHERE tenant_id = $1 AND candidate_id = $2",
+        ] {
+            Statement::of(sql, [tenant.into(), (*candidate).into()]).run_sqlite(connection).await?;
+        }
+    }
+    let t = || Value::from(tenant);
+    insert(
+        connection,
+        "INSERT INTO events (tenant_id, position, candidate_id, version, event_id, type, schema_version, \
+         application_id, subject, occurred_at, recorded_at, recorded_by, sealed) VALUES ",
+        plan.events.iter().map(|placed| {
+            let event = placed.event;
+            [
+                t(),
+                placed.position.into(),
+                placed.candidate.into(),
+                placed.version.into(),
+                event.event_id.into(),
+                event.kind.as_str().into(),
+                event.schema_version.into(),
+                event.application.into(),
+                event.subject.as_str().into(),
+                event.occurred_at.into(),
+                event.recorded_at.into(),
+                event.recorded_by.as_str().into(),
+                event.sealed.clone().into(),
+            ]
+        }),
+        "",
+    )
+    .await?;
+    streams(connection, tenant, plan).await?;
+    insert(
+        connection,
+        "INSERT INTO tasks (tenant_id, candidate_id, task_id, application_id, play, state, opens_at, due_at, \
+         snoozed_until, version, sealed, sealed_long) VALUES ",
+        plan.tasks.iter().map(|((candidate, task_id), task)| {
+            [
+                t(),
+                (*candidate).into(),
+                (*task_id).into(),
+                task.application.into(),
+                task.play.as_str().into(),
+                task.state.as_str().into(),
+                task.opens_at.into(),
+                task.due_at.into(),
+                task.snoozed_until.into(),
+                task.version.into(),
+                task.short().into(),
+                task.long().into(),
+            ]
+        }),
+        " ON CONFLICT (tenant_id, candidate_id, task_id) DO UPDATE SET application_id = excluded.application_id, \
+         play = excluded.play, state = excluded.state, opens_at = excluded.opens_at, due_at = excluded.due_at, \
+         snoozed_until = excluded.snoozed_until, version = excluded.version, sealed = excluded.sealed, \
+         sealed_long = excluded.sealed_long",
+    )
+    .await?;
+    insert(
+        connection,
+        "INSERT INTO applications (tenant_id, candidate_id, application_id, status, quiet_at, silent_at, \
+         presumed_closed_at, rejection_stage, rejection_received_at, version, sealed, rejection_sealed) VALUES ",
+        plan.applications.iter().map(|((candidate, application), row)| {
+            [
+                t(),
+                (*candidate).into(),
+                (*application).into(),
+                row.status.as_str().into(),
+                row.quiet_at.into(),
+                row.silent_at.into(),
+                row.presumed_closed_at.into(),
+                row.rejection_stage.clone().into(),
+                row.rejection_received_at.into(),
+                row.version.into(),
+                row.sealed.as_slice().into(),
+                row.rejection_sealed.clone().into(),
+            ]
+        }),
+        " ON CONFLICT (tenant_id, candidate_id, application_id) DO UPDATE SET status = excluded.status, \
+         quiet_at = excluded.quiet_at, silent_at = excluded.silent_at, \
+         presumed_closed_at = excluded.presumed_closed_at, rejection_stage = excluded.rejection_stage, \
+         rejection_received_at = excluded.rejection_received_at, version = excluded.version, \
+         sealed = excluded.sealed, rejection_sealed = excluded.rejection_sealed",
+    )
+    .await?;
+    insert(
+        connection,
+        "INSERT INTO idempotency (tenant_id, key_hash, request_hash, candidate_id, first_version, facts, sealed, \
+         recorded_at) VALUES ",
+        plan.requests.iter().map(|row| {
+            [
+                t(),
+                row.key_hash.as_slice().into(),
+                row.request_hash.as_slice().into(),
+                row.candidate.into(),
+                row.first_version.into(),
+                row.facts.into(),
+                row.sealed.clone().into(),
+                row.recorded_at.into(),
+            ]
+        }),
+        "",
+    )
+    .await?;
+    if !plan.events.is_empty() {
+        Statement::of(
+            "INSERT INTO heads (tenant_id, position) VALUES ($1, $2) \
+             ON CONFLICT (tenant_id) DO UPDATE SET position = excluded.position",
+            [t(), plan.position.into()],
+        )
+        .run_sqlite(connection)
+        .await?;
+    }
+    for ((candidate, version), sealed) in &plan.redactions {
+        let sql = "UPDATE events SET sealed = $4 WHERE tenant_id = $1 AND candidate_id = $2 AND version = $3 \
+                   AND sealed IS NOT NULL";
+        let values = [t(), (*candidate).into(), (*version).into(), (*sealed).into()];
+        Statement::of(sql, values).run_sqlite(connection).await?;
+    }
+    for (candidate, erasure) in &plan.erased {
+        for sql in super::ERASE {
+            Statement::of(sql, [t(), (*candidate).into()]).run_sqlite(connection).await?;
+        }
+        let values = [t(), (*candidate).into(), erasure.at.into(), erasure.keys_gone_by.into()];
+        Statement::of(super::ERASE_STREAM, values).run_sqlite(connection).await?;
+    }
+    Ok(())
+}
+
+async fn streams(connection: &mut SqliteConnection, tenant: TenantId, plan: &Plan<'_>) -> Result<(), sqlx::Error> {
+    insert(
+        connection,
+        "INSERT INTO streams (tenant_id, candidate_id, version, recorded_at, derivation, sealed, external_hash) VALUES ",
+        plan.streams.iter().filter_map(|(candidate, change)| {
+            let row = change.row?;
+            Some([
+                tenant.into(),
+                (*candidate).into(),
+                change.version.into(),
+                change.recorded_at.into(),
+                row.derivation.into(),
+                row.sealed.as_slice().into(),
+                row.external_hash.clone().into(),
+            ])
+        }),
+        " ON CONFLICT (tenant_id, candidate_id) DO UPDATE SET version = excluded.version, \
+         recorded_at = MAX(streams.recorded_at, excluded.recorded_at), derivation = excluded.derivation, \
+         sealed = excluded.sealed, external_hash = excluded.external_hash",
+    )
+    .await?;
+    insert(
+        connection,
+        "INSERT INTO streams (tenant_id, candidate_id, version, recorded_at, derivation) VALUES ",
+        plan.streams.iter().filter(|(_, change)| change.row.is_none()).map(|(candidate, change)| {
+            [tenant.into(), (*candidate).into(), change.version.into(), change.recorded_at.into(), 0_i64.into()]
+        }),
+        " ON CONFLICT (tenant_id, candidate_id) DO UPDATE SET version = excluded.version, \
+         recorded_at = MAX(streams.recorded_at, excluded.recorded_at)",
+    )
+    .await?;
+    let rows: Vec<_> = plan.streams.iter().filter_map(|(candidate, change)| Some((*candidate, change.row?))).collect();
+    for some in rows.chunks(64) {
+        let mut statement = Statement::new("DELETE FROM stream_groups WHERE tenant_id = ");
+        statement.bind(tenant).push(" AND candidate_id IN ").bind_list(some.iter().map(|(candidate, _)| *candidate));
+        statement.run_sqlite(connection).await?;
+    }
+    let mut groups = Vec::new();
+    for (candidate, row) in rows {
+        for group in &row.groups {
+            groups.push([tenant.into(), group.as_str().into(), candidate.into()]);
+        }
+    }
+    insert(
+        connection,
+        "INSERT INTO stream_groups (tenant_id, group_label, candidate_id) VALUES ",
+        groups,
+        " ON CONFLICT (tenant_id, group_label, candidate_id) DO NOTHING",
+    )
+    .await
+}
+
+/// Inserts rows by 64, 16, 4 and 1, so that a handful of prepared statements serves every batch.
+async fn insert<const N: usize>(
+    connection: &mut SqliteConnection,
+    head: &'static str,
+    rows: impl IntoIterator<Item = [Value; N]>,
+    tail: &'static str,
+) -> Result<(), sqlx::Error> {
+    let mut rows: Vec<[Value; N]> = rows.into_iter().collect();
+    rows.reverse();
+    for size in [64, 16, 4, 1] {
+        while rows.len() >= size {
+            let mut some = rows.split_off(rows.len() - size);
+            some.reverse();
+            let mut statement = Statement::new(head);
+            statement.bind_rows(some).push(tail);
+            statement.run_sqlite(connection).await?;
+        }
+    }
+    Ok(())
+}

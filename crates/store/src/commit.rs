@@ -1,0 +1,103 @@
+//! What is asked of the appender, and what it answers. One commit is decided on one version of one candidate; all of it
+//! goes in, or nothing.
+
+use crate::keys::WrappedKey;
+use crate::rows::{ApplicationRow, EventRow, IdempotencyRow, StreamRow, TaskRow, TenantId};
+use uuid::Uuid;
+
+/// One decision, ready to be appended.
+#[derive(Debug, Clone)]
+pub struct Commit {
+    /// Whose log.
+    pub tenant: TenantId,
+    /// Whose stream.
+    pub candidate: Uuid,
+    /// The version it was decided on; 0 for a new stream.
+    pub expected_version: i64,
+    /// The key a new candidate's rows were sealed with. Another key there already makes the commit a conflict.
+    pub new_key: Option<WrappedKey>,
+    /// The facts, in order.
+    pub events: Vec<EventRow>,
+    /// The stream's row; none leaves all of it but version and `recorded_at`.
+    pub stream: Option<StreamRow>,
+    /// Tasks to insert or overwrite.
+    pub tasks: Vec<TaskRow>,
+    /// Applications to insert or overwrite.
+    pub applications: Vec<ApplicationRow>,
+    /// Take the candidate's tasks and applications away first: a rebuild.
+    pub replace_rows: bool,
+    /// The request that made it.
+    pub idempotency: Option<IdempotencyRow>,
+    /// Payloads to rewrite: version and new sealed payload.
+    pub redactions: Vec<(i64, Vec<u8>)>,
+    /// Erase the candidate, after everything else in here.
+    pub erase: Option<Erasure>,
+}
+
+impl Commit {
+    /// A commit with nothing in it.
+    #[must_use]
+    pub fn new(tenant: TenantId, candidate: Uuid, expected_version: i64) -> Self {
+        Self {
+            tenant,
+            candidate,
+            expected_version,
+            new_key: None,
+            events: Vec::new(),
+            stream: None,
+            tasks: Vec::new(),
+            applications: Vec::new(),
+            replace_rows: false,
+            idempotency: None,
+            redactions: Vec::new(),
+            erase: None,
+        }
+    }
+
+    /// Whether it touches its candidate at all; an idempotency row may also go in alone.
+    pub(crate) fn touches_stream(&self) -> bool {
+        !self.events.is_empty()
+            || self.stream.is_some()
+            || !self.tasks.is_empty()
+            || !self.applications.is_empty()
+            || self.replace_rows
+            || !self.redactions.is_empty()
+            || self.erase.is_some()
+    }
+}
+
+/// When a candidate was erased, and when the last backup of its key ages out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Erasure {
+    /// When.
+    pub at: i64,
+    /// When the last backup of the key ages out.
+    pub keys_gone_by: i64,
+}
+
+/// The appender's answer. Everything but `Done` means that nothing of the commit is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Appended {
+    /// It is durable.
+    Done {
+        /// The position of its first event; where it has none, the next position of the log.
+        first_position: i64,
+    },
+    /// The stream has moved on, or another writer's key is in the key store: load again (key included) and decide again.
+    Conflict,
+    /// An event of this id is in the tenant's log already.
+    IdTaken {
+        /// The event's id.
+        event_id: Uuid,
+        /// Whose it is.
+        candidate: Uuid,
+        /// At which version.
+        version: i64,
+    },
+    /// The idempotency key was used before, for what the row says.
+    KeyUsed(IdempotencyRow),
+    /// Another candidate of the tenant has the external id.
+    ExternalIdTaken,
+    /// The candidate is erased.
+    Erased,
+}

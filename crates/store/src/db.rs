@@ -1,0 +1,97 @@
+//! One database of either kind, for statements that both understand: all reads, and administration.
+
+use crate::error::StoreError;
+use crate::lanes::Lanes;
+use crate::rows::TenantId;
+use crate::sqlite::Sqlite;
+use crate::statement::{Cells, Statement};
+
+#[derive(Debug)]
+pub(crate) enum Db {
+    Sqlite(Sqlite),
+    Postgres(Box<Lanes>),
+}
+
+impl Db {
+    /// Reads rows. The tenant is named twice: in the statement, and to row-level security. None is for the tables that
+    /// stand above tenants.
+    pub(crate) async fn fetch<T>(
+        &self,
+        tenant: impl Into<Option<TenantId>>,
+        statement: Statement,
+        read: impl Fn(&dyn Cells) -> Result<T, sqlx::Error>,
+    ) -> Result<Vec<T>, StoreError> {
+        let rows: Result<Vec<T>, sqlx::Error> = match self {
+            Self::Sqlite(sqlite) => {
+                let mut connection = sqlite.readers.acquire().await?;
+                let rows = statement.fetch_sqlite(&mut connection).await?;
+                rows.iter().map(|row| read(row)).collect()
+            }
+            Self::Postgres(lanes) => {
+                let tenant = tenant.into();
+                let mut rows = lanes.fetch(tenant, statement.clone()).await;
+                // A read may be asked again: idle connections do not notice that the server was restarted.
+                if rows.as_ref().is_err_and(is_connection) {
+                    lanes.renew();
+                    rows = lanes.fetch(tenant, statement).await;
+                }
+                rows?.iter().map(|row| read(row)).collect()
+            }
+        };
+        rows.map_err(StoreError::from)
+    }
+
+    /// The first row, if there is one.
+    pub(crate) async fn fetch_one<T>(
+        &self,
+        tenant: impl Into<Option<TenantId>>,
+        statement: Statement,
+        read: impl Fn(&dyn Cells) -> Result<T, sqlx::Error>,
+    ) -> Result<Option<T>, StoreError> {
+        Ok(self.fetch(tenant, statement, read).await?.into_iter().next())
+    }
+
+    /// Writes, as a transaction of its own, and says how many rows.
+    pub(crate) async fn execute(
+        &self,
+        tenant: impl Into<Option<TenantId>>,
+        statement: Statement,
+    ) -> Result<u64, sqlx::Error> {
+        match self {
+            Self::Sqlite(sqlite) => statement.run_sqlite(&mut *sqlite.writer.acquire().await?).await,
+            Self::Postgres(lanes) => {
+                let mut lane = lanes.lane(tenant.into()).await?;
+                let rows = statement.run_postgres(&mut lane).await?;
+                lane.park();
+                Ok(rows)
+            }
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite(sqlite) => {
+                sqlite.readers.close().await;
+                sqlite.writer.close().await;
+            }
+            Self::Postgres(lanes) => lanes.close().await,
+        }
+    }
+
+    /// Connections in use now.
+    pub(crate) fn in_use(&self) -> usize {
+        match self {
+            Self::Sqlite(sqlite) => (sqlite.readers.size() as usize).saturating_sub(sqlite.readers.num_idle()),
+            Self::Postgres(lanes) => lanes.in_use(),
+        }
+    }
+}
+
+/// Whether it is the connection that failed, or the server that is going or coming.
+pub(crate) fn is_connection(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => true,
+        // Class 57P: shutdown, crash, cannot connect now. Class 08: connection exceptions.
+        _ => crate::error::code(error).is_some_and(|code| code.starts_with("57P") || code.starts_with("08")),
+    }
+}

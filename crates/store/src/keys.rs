@@ -1,0 +1,144 @@
+//! The keys of candidates. They lie in a database of their own, so that a backup of the data cannot bring an erased
+//! candidate back. A key is committed there before the first row that it seals.
+
+use crate::db::Db;
+use crate::error::StoreError;
+use crate::rows::TenantId;
+use crate::sealing::{DataKey, MasterKey};
+use crate::statement::Statement;
+use moka::sync::Cache;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A key as the key store keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrappedKey(pub(crate) Vec<u8>);
+
+/// The key store, and what of it is in memory.
+#[derive(Debug)]
+pub struct Keys {
+    db: Db,
+    master: MasterKey,
+    /// An erasure on another instance must reach this memory too: no key stays longer than five minutes.
+    cache: Cache<(TenantId, Uuid), Arc<DataKey>>,
+}
+
+impl Keys {
+    pub(crate) fn new(db: Db, master: MasterKey) -> Self {
+        let cache = Cache::builder().max_capacity(100_000).time_to_live(Duration::from_secs(300)).build();
+        Self { db, master, cache }
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.db
+    }
+
+    pub(crate) fn secret(&self, purpose: &str) -> [u8; 32] {
+        self.master.secret(purpose)
+    }
+
+    /// A key for a new candidate, in memory only: the commit that carries it brings it to the key store.
+    #[must_use]
+    pub fn new_key(&self, tenant: TenantId, candidate: Uuid) -> (DataKey, WrappedKey) {
+        let key = DataKey::random();
+        let wrapped = WrappedKey(self.master.wrap(tenant, candidate, &key));
+        (key, wrapped)
+    }
+
+    /// A candidate's key, if it has one.
+    ///
+    /// A candidate without a stream may have one already: a registration got this far and no further. Then that key is to
+    /// be used, with no `new_key` in the commit.
+    ///
+    /// # Errors
+    /// When the key store does not answer, or the key was wrapped by another master key.
+    pub async fn get(&self, tenant: TenantId, candidate: Uuid) -> Result<Option<Arc<DataKey>>, StoreError> {
+        Ok(self.get_many(tenant, &[candidate]).await?.remove(&candidate))
+    }
+
+    /// The keys of several candidates; those without one are left out.
+    ///
+    /// # Errors
+    /// As [`Keys::get`].
+    pub async fn get_many(
+        &self,
+        tenant: TenantId,
+        candidates: &[Uuid],
+    ) -> Result<HashMap<Uuid, Arc<DataKey>>, StoreError> {
+        let mut found = HashMap::with_capacity(candidates.len());
+        let mut missing = HashSet::new();
+        for &candidate in candidates {
+            match self.cache.get(&(tenant, candidate)) {
+                Some(key) => drop(found.insert(candidate, key)),
+                None => drop(missing.insert(candidate)),
+            }
+        }
+        let missing: Vec<Uuid> = missing.into_iter().collect();
+        for (candidate, wrapped) in self.stored(tenant, &missing).await? {
+            let key = Arc::new(self.master.unwrap(tenant, candidate, &wrapped)?);
+            self.cache.insert((tenant, candidate), Arc::clone(&key));
+            found.insert(candidate, key);
+        }
+        Ok(found)
+    }
+
+    /// Forgets a key that is in memory; the key store keeps it.
+    pub fn forget(&self, tenant: TenantId, candidate: Uuid) {
+        self.cache.invalidate(&(tenant, candidate));
+    }
+
+    async fn stored(&self, tenant: TenantId, candidates: &[Uuid]) -> Result<Vec<(Uuid, Vec<u8>)>, StoreError> {
+        let mut all = Vec::with_capacity(candidates.len());
+        for some in candidates.chunks(256) {
+            let mut statement =
+                Statement::new("SELECT candidate_id, wrapped FROM candidate_keys WHERE tenant_id = ");
+            statement.bind(tenant).push(" AND candidate_id IN ").bind_list(some.iter().copied());
+            all.extend(self.db.fetch(tenant, statement, |row| Ok((row.id(0)?, row.bytes(1)?))).await?);
+        }
+        Ok(all)
+    }
+
+    /// Brings new keys to the key store, all in one statement, and tells which of them lost to a key that was there.
+    pub(crate) async fn keep(
+        &self,
+        tenant: TenantId,
+        new: &[(Uuid, &WrappedKey, i64)],
+    ) -> Result<HashSet<Vec<u8>>, StoreError> {
+        for some in new.chunks(256) {
+            let mut statement =
+                Statement::new("INSERT INTO candidate_keys (tenant_id, candidate_id, wrapped, created_at) VALUES ");
+            statement.bind_rows(some.iter().map(|(candidate, wrapped, now)| {
+                [tenant.into(), (*candidate).into(), wrapped.0.as_slice().into(), (*now).into()]
+            }));
+            statement.push(" ON CONFLICT (tenant_id, candidate_id) DO NOTHING");
+            self.db.execute(tenant, statement).await?;
+        }
+        let candidates: Vec<Uuid> = new.iter().map(|(candidate, ..)| *candidate).collect();
+        let stored: HashMap<Uuid, Vec<u8>> = self.stored(tenant, &candidates).await?.into_iter().collect();
+        let mut lost = HashSet::new();
+        for (candidate, wrapped, _) in new {
+            if stored.get(candidate) == Some(&wrapped.0) {
+                let key = self.master.unwrap(tenant, *candidate, &wrapped.0)?;
+                self.cache.insert((tenant, *candidate), Arc::new(key));
+            } else {
+                lost.insert(wrapped.0.clone());
+            }
+        }
+        Ok(lost)
+    }
+
+    /// Destroys keys. What they sealed is gone with them.
+    pub(crate) async fn destroy(&self, tenant: TenantId, candidates: &[Uuid]) -> Result<(), StoreError> {
+        for some in candidates.chunks(256) {
+            let mut statement = Statement::new("DELETE FROM candidate_keys WHERE tenant_id = ");
+            statement.bind(tenant).push(" AND candidate_id IN ").bind_list(some.iter().copied());
+            self.db.execute(tenant, statement).await?;
+        }
+        for candidate in candidates {
+            self.forget(tenant, *candidate);
+        }
+        Ok(())
+    }
+}

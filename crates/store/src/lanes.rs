@@ -1,0 +1,131 @@
+//! Connections to PostgreSQL that remember which tenant they are set to.
+//!
+//! Row-level security reads the tenant from a setting of the session. A transaction around every read, or sqlx's pool
+//! with its ping at each return, would cost three round trips more than the read itself; a lane that is already set to
+//! the tenant costs none. A lane goes back only after a statement that ended well: whatever was cancelled or failed
+//! closes its connection, and with it any half-done transaction.
+
+use crate::rows::TenantId;
+use crate::statement::Statement;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// Longer than any healthy queue; a caller is told rather than left hanging.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    options: PgConnectOptions,
+    idle: Mutex<Vec<Parked>>,
+    permits: Semaphore,
+    size: usize,
+}
+
+#[derive(Debug)]
+struct Parked {
+    connection: PgConnection,
+    tenant: Option<TenantId>,
+}
+
+impl Lanes {
+    /// Up to `size` connections as `afterword_app`. Nothing connects before it is needed.
+    pub(crate) fn new(options: PgConnectOptions, size: usize) -> Self {
+        // Every statement here has its index. A plan that was made while a table was small must not outlive that.
+        let options = options.options([("enable_seqscan", "off")]).disable_statement_logging();
+        Self { options, idle: Mutex::default(), permits: Semaphore::new(size), size }
+    }
+
+    pub(crate) fn in_use(&self) -> usize {
+        self.size.saturating_sub(self.permits.available_permits())
+    }
+
+    /// A lane set to the tenant; without one, a lane set to any or none.
+    pub(crate) async fn lane(&self, tenant: Option<TenantId>) -> Result<Lane<'_>, sqlx::Error> {
+        let waited = tokio::time::timeout(PATIENCE, self.permits.acquire()).await;
+        let permit = waited.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
+        let parked = {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            match idle.iter().rposition(|parked| tenant.is_none() || parked.tenant == tenant) {
+                Some(index) => Some(idle.swap_remove(index)),
+                None => idle.pop(),
+            }
+        };
+        let mut parked = match parked {
+            Some(parked) => parked,
+            None => Parked { connection: self.connect().await?, tenant: None },
+        };
+        if let Some(tenant) = tenant.filter(|_| parked.tenant != tenant) {
+            sqlx::raw_sql(AssertSqlSafe(format!("SET afterword.tenant = '{}'", tenant.0)))
+                .execute(&mut parked.connection)
+                .await?;
+            parked.tenant = Some(tenant);
+        }
+        Ok(Lane { lanes: self, parked, _permit: permit })
+    }
+
+    async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
+        let connecting = async {
+            let mut connection = self.options.connect().await?;
+            sqlx::raw_sql("SET ROLE afterword_app").execute(&mut connection).await?;
+            Ok(connection)
+        };
+        tokio::time::timeout(PATIENCE, connecting).await.map_err(|_| sqlx::Error::PoolTimedOut)?
+    }
+
+    /// One read on one lane.
+    pub(crate) async fn fetch(&self, tenant: Option<TenantId>, statement: Statement) -> Result<Vec<PgRow>, sqlx::Error> {
+        let mut lane = self.lane(tenant).await?;
+        let rows = statement.fetch_postgres(&mut lane).await?;
+        lane.park();
+        Ok(rows)
+    }
+
+    /// Drops what is idle, after one connection was found dead: the others are likely dead too.
+    pub(crate) fn renew(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Lets nobody in any more, waits for those inside, and closes.
+    pub(crate) async fn close(&self) {
+        let everyone = u32::try_from(self.size).unwrap_or(u32::MAX);
+        let _inside = tokio::time::timeout(PATIENCE, self.permits.acquire_many(everyone)).await;
+        self.permits.close();
+        let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+        for parked in idle {
+            parked.connection.close().await.ok();
+        }
+    }
+}
+
+/// A connection for one use.
+#[derive(Debug)]
+pub(crate) struct Lane<'a> {
+    lanes: &'a Lanes,
+    parked: Parked,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl Lane<'_> {
+    /// Gives the connection back, whole. A lane that is dropped instead closes it.
+    pub(crate) fn park(self) {
+        self.lanes.idle.lock().unwrap_or_else(PoisonError::into_inner).push(self.parked);
+    }
+}
+
+impl Deref for Lane<'_> {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.parked.connection
+    }
+}
+
+impl DerefMut for Lane<'_> {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.parked.connection
+    }
+}

@@ -1,0 +1,45 @@
+//! The log and what is kept beside it, sealed, on SQLite and PostgreSQL.
+//!
+//! This is the raw layer: it knows tenants, streams, positions and keys, and nothing of facts. Payloads are opaque bytes
+//! that were sealed before they came here. Moments are microseconds since the epoch and are given by the caller; nothing
+//! here reads a clock. Randomness is used in `sealing` alone, for keys and nonces.
+
+mod admin;
+mod append;
+mod commit;
+mod db;
+mod error;
+mod keys;
+mod lanes;
+mod master;
+mod migrate;
+mod projection;
+mod queues;
+mod reads;
+mod rebuild;
+mod recorder;
+mod rows;
+mod sealing;
+mod sqlite;
+mod statement;
+mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod verify;
+mod views;
+mod wake;
+
+pub use commit::{Appended, Commit, Erasure};
+pub use error::{OpenError, StoreError};
+pub use keys::{Keys, WrappedKey};
+pub use queues::{ApplicationQuery, CandidateQuery, RejectionQuery, TaskFilter, TaskQuery};
+pub use reads::FeedQuery;
+pub use rows::{
+    ApiKeyRow, ApplicationRow, EventRow, IdempotencyRow, StreamHead, StreamRow, TaskRow, TaskState, TenantId,
+    TenantRow,
+};
+pub use sealing::{Aad, DataKey, Unreadable};
+pub use store::{Place, Store, StoreOptions};
+pub use recorder::{Command, Idempotency, RecordError, Recorded, Recorder, Step};
+pub use verify::{Told, Verified};
+pub use views::{Feed, FeedEntry, Listed};

@@ -1,0 +1,172 @@
+//! Making and checking the schema. The migrations are embedded, so that no file is needed at run time.
+
+use crate::error::{OpenError, code};
+use sqlx::migrate::{Migrate, MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use std::collections::HashMap;
+use std::time::Duration;
+
+pub(crate) static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
+pub(crate) static SQLITE_KEYS: Migrator = sqlx::migrate!("../../migrations/keys-sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
+static POSTGRES_KEYS: Migrator = sqlx::migrate!("../../migrations/keys-postgres");
+
+/// Where sqlx notes what it has applied.
+const APPLIED: &str = "_sqlx_migrations";
+
+/// Two migrations at once meet at a unique key or a catalogue row; the loser looks again.
+const ATTEMPTS: u32 = 8;
+
+/// A URL with a database in it.
+pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, OpenError> {
+    let options: PgConnectOptions = url.parse().map_err(|_| OpenError::Url)?;
+    if options.get_database().is_none_or(str::is_empty) {
+        return Err(OpenError::Url);
+    }
+    Ok(options.application_name("afterword").disable_statement_logging())
+}
+
+/// The key store that stands beside the data when none is named.
+pub(crate) fn beside(data: &PgConnectOptions) -> PgConnectOptions {
+    let name = format!("{}_keys", data.get_database().unwrap_or_default());
+    data.clone().database(&name)
+}
+
+pub(crate) async fn sqlite(pool: &sqlx::SqlitePool, migrator: &Migrator) -> Result<(), OpenError> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        match migrator.run(pool).await {
+            Ok(()) => return Ok(()),
+            Err(error) if attempt == ATTEMPTS => return Err(failed(error)),
+            // The command line may open a new folder at the same moment as the server.
+            Err(MigrateError::Execute(_) | MigrateError::ExecuteMigration(..)) => pause(attempt).await,
+            Err(error) => return Err(failed(error)),
+        }
+    }
+}
+
+/// Makes what is missing: the role, the key store's database where none is named, and both schemas.
+pub(crate) async fn postgres(data: &PgConnectOptions, keys: Option<&PgConnectOptions>) -> Result<(), OpenError> {
+    if keys.is_none() {
+        make_database(data, &beside(data)).await?;
+    }
+    one(data, &POSTGRES).await?;
+    one(keys.unwrap_or(&beside(data)), &POSTGRES_KEYS).await
+}
+
+/// Whether both schemas are what this program knows.
+pub(crate) async fn check_postgres(data: &PgConnectOptions, keys: &PgConnectOptions) -> Result<(), OpenError> {
+    check(data, &POSTGRES).await?;
+    check(keys, &POSTGRES_KEYS).await
+}
+
+async fn one(options: &PgConnectOptions, migrator: &'static Migrator) -> Result<(), OpenError> {
+    // Without sqlx's own lock, which is an advisory one.
+    let migrator = {
+        let mut unlocked = Migrator::with_migrations(migrator.iter().cloned().collect());
+        unlocked.set_locking(false);
+        unlocked
+    };
+    let mut connection = options.connect().await?;
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let failure = match make_role(&mut connection).await {
+            Ok(()) => match migrator.run(&mut connection).await {
+                Ok(()) => break,
+                Err(error) => failed(error),
+            },
+            Err(error) if code(&error).as_deref() == Some("42501") => return Err(OpenError::RoleNotAllowed),
+            Err(error) => error.into(),
+        };
+        if attempt == ATTEMPTS || !matches!(failure, OpenError::Unavailable(_)) {
+            return Err(failure);
+        }
+        pause(attempt).await;
+    }
+    connection.close().await.ok();
+    Ok(())
+}
+
+/// A role that owns nothing and cannot log in. The service's user becomes it on every connection.
+async fn make_role(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let (there, member): (bool, bool) = sqlx::query_as(
+        "SELECT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'afterword_app'), \
+         EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'afterword_app' AND pg_has_role(current_user, oid, 'MEMBER'))",
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    if !there {
+        match sqlx::raw_sql("CREATE ROLE afterword_app NOLOGIN").execute(&mut *connection).await {
+            // Somebody else has just made it.
+            Err(error) if matches!(code(&error).as_deref(), Some("42710" | "23505")) => {}
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+    }
+    if !there || !member {
+        sqlx::raw_sql("GRANT afterword_app TO CURRENT_USER").execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+async fn make_database(from: &PgConnectOptions, wanted: &PgConnectOptions) -> Result<(), OpenError> {
+    let name = wanted.get_database().unwrap_or_default();
+    let mut connection = from.connect().await?;
+    let there: bool = sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM pg_database WHERE datname = $1)")
+        .bind(name)
+        .fetch_one(&mut connection)
+        .await?;
+    if !there {
+        let create = format!("CREATE DATABASE \"{}\"", name.replace('"', "\"\""));
+        if let Err(error) = sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut connection).await {
+            match code(&error).as_deref() {
+                // Somebody else has just made it.
+                Some("42P04" | "23505") => {}
+                Some("42501") => return Err(OpenError::KeyStoreNotAllowed),
+                _ => return Err(error.into()),
+            }
+        }
+    }
+    connection.close().await.ok();
+    Ok(())
+}
+
+async fn check(options: &PgConnectOptions, migrator: &Migrator) -> Result<(), OpenError> {
+    let mut connection = match options.connect().await {
+        // The key store's database is made by `migrate`.
+        Err(error) if code(&error).as_deref() == Some("3D000") => return Err(OpenError::SchemaBehind),
+        connection => connection?,
+    };
+    let applied = match connection.list_applied_migrations(APPLIED).await {
+        Ok(applied) => applied,
+        Err(MigrateError::Execute(error)) if code(&error).as_deref() == Some("42P01") => {
+            return Err(OpenError::SchemaBehind);
+        }
+        Err(error) => return Err(failed(error)),
+    };
+    connection.close().await.ok();
+    let mut applied: HashMap<i64, _> = applied.into_iter().map(|one| (one.version, one.checksum)).collect();
+    for known in migrator.iter() {
+        match applied.remove(&known.version) {
+            Some(checksum) if checksum == known.checksum => {}
+            Some(_) => return Err(failed(MigrateError::VersionMismatch(known.version))),
+            None => return Err(OpenError::SchemaBehind),
+        }
+    }
+    if applied.is_empty() { Ok(()) } else { Err(OpenError::SchemaAhead) }
+}
+
+fn failed(error: MigrateError) -> OpenError {
+    match error {
+        MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => OpenError::SchemaAhead,
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
+        other => OpenError::Unavailable(other.to_string()),
+    }
+}
+
+async fn pause(attempt: u32) {
+    tokio::time::sleep(Duration::from_millis(50 << attempt.min(5))).await;
+}

@@ -1,0 +1,496 @@
+//! The write path: load the candidate, decide, seal, append, answer. Commands for one candidate queue
+//! behind each other here; the appender collects what waits. A decision on a state that has moved on is
+//! dropped by the appender and made again here, on the newest one.
+
+use std::{
+    collections::BTreeMap,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+};
+
+use afterword_domain::{
+    candidate::Candidate,
+    catalogue::AnyFact,
+    decide::{Decided, Proposal, decide},
+    fact::{At, Envelope},
+    ids::{ApplicationId, CandidateId, EventId, Subject},
+    refusal::Refusal,
+};
+use jiff::{SignedDuration, Timestamp};
+use moka::sync::Cache;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Mutex, MutexGuard};
+use uuid::Uuid;
+
+use crate::{
+    Aad, Appended, Commit, DataKey, Erasure, EventRow, IdempotencyRow, Store, StoreError, TenantId,
+    projection::{Projection, Rows},
+};
+
+/// How many facts the cache of candidates holds in all.
+const CACHED_FACTS: u64 = 400_000;
+/// How long a candidate stays in the cache unused, and so in memory in plain text.
+const CACHED_FOR: std::time::Duration = std::time::Duration::from_secs(300);
+/// Commands of candidates that share a lane wait for each other.
+const LANES: usize = 1024;
+/// How often a conflicting command is decided again before it is given up.
+const ATTEMPTS: usize = 64;
+/// Backups of keys are kept no longer than this.
+const KEY_BACKUPS: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Facts that somebody wants recorded about one candidate.
+pub struct Command<'a> {
+    /// Whose log.
+    pub tenant: TenantId,
+    /// Whose stream.
+    pub candidate: CandidateId,
+    /// Whether the candidate's id has just been made, so that there is nothing to load.
+    pub fresh: bool,
+    /// The facts, in order.
+    pub proposals: Vec<Proposal>,
+    /// Whether all of them are recorded, or none.
+    pub atomic: bool,
+    /// The API key.
+    pub by: Arc<str>,
+    /// The moment of recording.
+    pub now: Timestamp,
+    /// What must hold of the newest state.
+    pub condition: Option<&'a (dyn Fn(&Candidate) -> bool + Send + Sync)>,
+    /// Where the client names the request, so that a repetition has one effect.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// A client's name for a request, and the request, as keyed hashes.
+#[derive(Debug, Clone)]
+pub struct Idempotency {
+    /// The key.
+    pub key: Vec<u8>,
+    /// The request.
+    pub request: Vec<u8>,
+}
+
+/// What became of one fact of a command.
+pub struct Step {
+    /// Whether it was recorded now or before, and the fact in the log.
+    pub decided: Decided,
+    /// The state before it.
+    pub before: Candidate,
+    /// The state after it.
+    pub after: Candidate,
+}
+
+/// What became of a command.
+pub struct Recorded {
+    /// Each fact's result, in order.
+    pub results: Vec<Result<Step, Refusal>>,
+    /// The candidate as the command left it.
+    pub candidate: Candidate,
+    /// Whether the answer is that of an earlier request of the same name.
+    pub replayed: bool,
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// A fact of it is impossible.
+    #[error("fact {index}: {refusal}")]
+    Refused {
+        /// Which.
+        index: usize,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// The candidate has moved on from what the client knows.
+    #[error("the candidate has moved on")]
+    Stale(Box<Candidate>),
+    /// The name was used for another request.
+    #[error("the idempotency key was used for another request")]
+    IdempotencyReused,
+    /// The store cannot carry it out now.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What an idempotency row keeps of each fact, to give the same answer again.
+#[derive(Serialize, Deserialize)]
+enum Kept {
+    Recorded(u64),
+    Already(EventId),
+    Refused(Refusal),
+}
+
+/// Records facts, and holds the candidates that were used last.
+#[derive(Clone)]
+pub struct Recorder {
+    store: Store,
+    cache: Cache<(TenantId, Uuid), Arc<Candidate>>,
+    lanes: Arc<[Mutex<()>]>,
+    hasher: RandomState,
+    secret: [u8; 32],
+}
+
+impl Recorder {
+    /// A recorder over a store.
+    pub fn new(store: Store) -> Self {
+        let weigh = |_: &(TenantId, Uuid), candidate: &Arc<Candidate>| {
+            u32::try_from(candidate.history().len()).unwrap_or(u32::MAX).saturating_add(8)
+        };
+        Self {
+            cache: Cache::builder().weigher(weigh).max_capacity(CACHED_FACTS).time_to_idle(CACHED_FOR).build(),
+            lanes: (0..LANES).map(|_| Mutex::new(())).collect(),
+            hasher: RandomState::new(),
+            secret: store.secret("external_id"),
+            store,
+        }
+    }
+
+    /// The store underneath.
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) const fn secret(&self) -> &[u8; 32] {
+        &self.secret
+    }
+
+    async fn lane(&self, tenant: TenantId, candidate: Uuid) -> MutexGuard<'_, ()> {
+        let lane = self.hasher.hash_one((tenant, candidate)) % LANES as u64;
+        self.lanes[usize::try_from(lane).unwrap_or(0)].lock().await
+    }
+
+    /// The newest state of a candidate.
+    ///
+    /// # Errors
+    /// When the store does not answer, or holds what this release cannot read.
+    pub async fn candidate(&self, tenant: TenantId, id: CandidateId) -> Result<Arc<Candidate>, StoreError> {
+        let known = self.cache.get(&(tenant, id.uuid()));
+        metrics::counter!("afterword_candidate_cache_total", "hit" => if known.is_some() { "true" } else { "false" }).increment(1);
+        let from = known.unwrap_or_else(|| Arc::new(Candidate::unknown(id)));
+        if from.erased_at.is_some() {
+            return Ok(from);
+        }
+        let rows = self.store.stream(tenant, id.uuid(), signed(from.version)).await?;
+        if rows.is_empty() {
+            return Ok(from);
+        }
+        let newest = Arc::new(self.read(tenant, (*from).clone(), rows).await?);
+        self.remember(tenant, &newest);
+        Ok(newest)
+    }
+
+    fn remember(&self, tenant: TenantId, candidate: &Arc<Candidate>) {
+        let key = (tenant, candidate.id.uuid());
+        if self.cache.get(&key).is_none_or(|known| known.version < candidate.version) {
+            self.cache.insert(key, Arc::clone(candidate));
+        }
+    }
+
+    /// Folds rows of the log onto a state.
+    async fn read(&self, tenant: TenantId, from: Candidate, rows: Vec<EventRow>) -> Result<Candidate, StoreError> {
+        let id = from.id;
+        let key = self.store.keys().get(tenant, id.uuid()).await?;
+        let envelopes = key.map(|key| rows.iter().map(|row| open(tenant, &key, row)).collect::<Result<Vec<_>, _>>());
+        match envelopes {
+            Some(Ok(envelopes)) => Ok(from.fold(envelopes.into_iter().map(Arc::new))),
+            unreadable => {
+                let head = self.store.stream_head(tenant, id.uuid()).await?;
+                match head.and_then(|head| head.erased_at.map(|at| (head.version, at))) {
+                    Some((version, at)) => Ok(Candidate::erased(id, version.unsigned_abs(), moment(at))),
+                    None => Err(unreadable.and_then(Result::err).unwrap_or(StoreError::Unreadable)),
+                }
+            }
+        }
+    }
+
+    /// Records what a command asks for.
+    ///
+    /// # Errors
+    /// When a fact is refused (of several that are not atomic, only in its result), the condition does not
+    /// hold, the idempotency key was used otherwise, or the store cannot.
+    pub async fn record(&self, command: Command<'_>) -> Result<Recorded, RecordError> {
+        let tenant = command.tenant;
+        let id = command.candidate;
+        if let Some(idempotency) = &command.idempotency
+            && let Some(row) = self.store.idempotent(tenant, &idempotency.key).await?
+        {
+            return self.replay(&command, idempotency, &row).await;
+        }
+        let _turn = self.lane(tenant, id.uuid()).await;
+        let known = if command.fresh { Some(Arc::new(Candidate::unknown(id))) } else { self.cache.get(&(tenant, id.uuid())) };
+        let mut newest = known.is_none();
+        let mut before = match known {
+            Some(known) => known,
+            None => self.candidate(tenant, id).await?,
+        };
+        let mut taken: BTreeMap<usize, Refusal> = BTreeMap::new();
+        for _ in 0..ATTEMPTS {
+            if let Some(condition) = command.condition
+                && !condition(&before)
+            {
+                if newest {
+                    return Err(RecordError::Stale(Box::new((*before).clone())));
+                }
+                (before, newest) = (self.candidate(tenant, id).await?, true);
+                continue;
+            }
+            let (results, after) = decide_all(&before, &command, &taken);
+            // A state that is not known to be the newest refuses nothing, and repeats nothing.
+            let sure = |result: &Result<Step, Refusal>| matches!(result, Ok(Step { decided: Decided::Recorded(_), .. }));
+            if !newest && !results.iter().all(sure) {
+                (before, newest) = (self.candidate(tenant, id).await?, true);
+                continue;
+            }
+            if command.atomic
+                && let Some((index, refusal)) = refused(&results)
+            {
+                return Err(RecordError::Refused { index, refusal });
+            }
+            if after.version == before.version && command.idempotency.is_none() {
+                return Ok(Recorded { results, candidate: after, replayed: false });
+            }
+            let commit = self.commit(&command, &before, &after, &results).await?;
+            match self.store.append(commit).await? {
+                Appended::Done { .. } => {
+                    let after = Arc::new(after);
+                    if after.erased_at.is_some() {
+                        self.store.keys().forget(tenant, id.uuid());
+                    }
+                    self.remember(tenant, &after);
+                    return Ok(Recorded { results, candidate: (*after).clone(), replayed: false });
+                }
+                Appended::Conflict => {
+                    metrics::counter!("afterword_append_conflicts_total").increment(1);
+                    (before, newest) = (self.candidate(tenant, id).await?, true);
+                }
+                Appended::Erased => {
+                    self.cache.invalidate(&(tenant, id.uuid()));
+                    (before, newest) = (self.candidate(tenant, id).await?, true);
+                }
+                Appended::KeyUsed(row) => {
+                    let Some(idempotency) = &command.idempotency else { break };
+                    return self.replay(&command, idempotency, &row).await;
+                }
+                Appended::IdTaken { event_id, .. } => {
+                    let proposals = command.proposals.iter();
+                    let Some(index) = proposals.clone().position(|proposal| proposal.event.uuid() == event_id) else { break };
+                    let refusal = Refusal::new("id_taken", "Another fact has this id.").at("/id", "must be new, or repeat the same fact");
+                    taken.insert(index, refusal);
+                }
+                Appended::ExternalIdTaken => {
+                    let named = |proposal: &Proposal| {
+                        matches!(proposal.fact, AnyFact::CandidateRegistered(_) | AnyFact::ProfileRevised(_))
+                    };
+                    let index = command.proposals.iter().rposition(named).unwrap_or(0);
+                    let refusal = Refusal::new("external_id_taken", "Another candidate has this external id.")
+                        .at("/external_id", "must be unique among the tenant's candidates");
+                    taken.insert(index, refusal);
+                }
+            }
+        }
+        Err(RecordError::Store(StoreError::Overloaded))
+    }
+
+    /// What the appender writes for a decided command.
+    async fn commit(
+        &self,
+        command: &Command<'_>,
+        before: &Candidate,
+        after: &Candidate,
+        results: &[Result<Step, Refusal>],
+    ) -> Result<Commit, StoreError> {
+        let (tenant, id) = (command.tenant, command.candidate.uuid());
+        let mut commit = Commit::new(tenant, id, signed(before.version));
+        let found = if command.fresh { None } else { self.store.keys().get(tenant, id).await? };
+        let key = found.unwrap_or_else(|| {
+            let (key, wrapped) = self.store.keys().new_key(tenant, id);
+            commit.new_key = Some(wrapped);
+            Arc::new(key)
+        });
+        let projection = Projection { tenant, key: &key, secret: &self.secret };
+        let recorded = results.iter().flatten().filter_map(|step| match &step.decided {
+            Decided::Recorded(envelope) => Some(envelope),
+            Decided::Already(_) => None,
+        });
+        commit.events = recorded.map(|envelope| seal(tenant, &key, envelope)).collect();
+        let mut kept = None;
+        if let Some(erased_at) = after.erased_at {
+            let keys_gone_by = erased_at.checked_add(KEY_BACKUPS).unwrap_or(Timestamp::MAX).as_microsecond();
+            commit.erase = Some(Erasure { at: erased_at.as_microsecond(), keys_gone_by });
+        } else {
+            if after.version > before.version {
+                let Rows { stream, tasks, applications } = projection.changed(before, after);
+                commit.stream = Some(stream);
+                commit.tasks = tasks;
+                commit.applications = applications;
+                let rewritten = before.history().iter().zip(after.history()).filter(|(then, now)| !Arc::ptr_eq(then, now));
+                commit.redactions =
+                    rewritten.map(|(_, now)| (signed(now.at.version), seal_payload(tenant, &key, now))).collect();
+            }
+            if command.idempotency.is_some() && (commit.events.len() != results.len()) {
+                kept = Some(keep(tenant, &key, id, results));
+            }
+        }
+        commit.idempotency = command.idempotency.as_ref().map(|idempotency| IdempotencyRow {
+            key_hash: idempotency.key.clone(),
+            request_hash: idempotency.request.clone(),
+            candidate: Some(id),
+            first_version: signed(before.version + 1),
+            facts: i64::try_from(results.len()).unwrap_or(i64::MAX),
+            sealed: kept,
+            recorded_at: command.now.as_microsecond(),
+        });
+        Ok(commit)
+    }
+
+    /// The answer that the request had, built again from the log.
+    async fn replay(&self, command: &Command<'_>, named: &Idempotency, row: &IdempotencyRow) -> Result<Recorded, RecordError> {
+        if row.request_hash != named.request {
+            return Err(RecordError::IdempotencyReused);
+        }
+        let Some(id) = row.candidate.map(CandidateId::new) else { return Err(RecordError::IdempotencyReused) };
+        let candidate = self.candidate(command.tenant, id).await?;
+        let first = row.first_version.unsigned_abs();
+        let kept: Vec<Kept> = match &row.sealed {
+            None => (0..row.facts.unsigned_abs()).map(|nth| Kept::Recorded(first + nth)).collect(),
+            Some(sealed) => {
+                let key = self.store.keys().get(command.tenant, id.uuid()).await?.ok_or(StoreError::Unreadable)?;
+                let aad = Aad { tenant: command.tenant, candidate: id.uuid(), purpose: "idempotency", id: id.uuid() };
+                let plain = key.open(&aad, sealed).map_err(|_| StoreError::Unreadable)?;
+                serde_json::from_slice(&plain).map_err(|_| StoreError::Unreadable)?
+            }
+        };
+        if candidate.erased_at.is_some() {
+            return Err(RecordError::Refused { index: 0, refusal: Refusal::new("candidate_erased", "The candidate was erased.") });
+        }
+        let mut results = Vec::with_capacity(kept.len());
+        let mut last = first.saturating_sub(1);
+        for kept in kept {
+            results.push(match kept {
+                Kept::Recorded(version) => {
+                    last = last.max(version);
+                    Ok(step(&candidate, version, Decided::Recorded).ok_or(StoreError::Unreadable)?)
+                }
+                Kept::Already(event) => {
+                    let version = candidate.fact(event).map_or(0, |fact| fact.at.version);
+                    Ok(step(&candidate, version, Decided::Already).ok_or(StoreError::Unreadable)?)
+                }
+                Kept::Refused(refusal) => Err(refusal),
+            });
+        }
+        Ok(Recorded { results, candidate: candidate.at_version(last), replayed: true })
+    }
+}
+
+/// Decides on the facts of a command one after another.
+fn decide_all(
+    before: &Candidate,
+    command: &Command<'_>,
+    taken: &BTreeMap<usize, Refusal>,
+) -> (Vec<Result<Step, Refusal>>, Candidate) {
+    let mut state = before.clone();
+    let mut results = Vec::with_capacity(command.proposals.len());
+    for (index, proposal) in command.proposals.iter().enumerate() {
+        if let Some(refusal) = taken.get(&index) {
+            results.push(Err(refusal.clone()));
+            continue;
+        }
+        let before = state.clone();
+        let decided = decide(&mut state, proposal.clone(), command.now, &command.by);
+        results.push(match decided {
+            Ok(decided @ Decided::Already(_)) => {
+                let version = decided.envelope().at.version;
+                step(&state, version, Decided::Already)
+                    .ok_or_else(|| Refusal::new("id_taken", "Another fact has this id."))
+            }
+            Ok(decided) => Ok(Step { decided, before, after: state.clone() }),
+            Err(refusal) => Err(refusal),
+        });
+    }
+    (results, state)
+}
+
+fn refused(results: &[Result<Step, Refusal>]) -> Option<(usize, Refusal)> {
+    let mut refusals = results.iter().enumerate().filter_map(|(index, result)| result.as_ref().err().map(|it| (index, it)));
+    refusals.next().map(|(index, refusal)| (index, refusal.clone()))
+}
+
+/// A fact of the stream with the states around it.
+fn step(candidate: &Candidate, version: u64, decided: fn(Arc<Envelope>) -> Decided) -> Option<Step> {
+    let place = usize::try_from(version.checked_sub(1)?).ok()?;
+    let envelope = candidate.history().get(place)?;
+    let before = candidate.at_version(version - 1);
+    let after = before.clone().fold([Arc::clone(envelope)]);
+    Some(Step { decided: decided(Arc::clone(envelope)), before, after })
+}
+
+fn keep(tenant: TenantId, key: &DataKey, id: Uuid, results: &[Result<Step, Refusal>]) -> Vec<u8> {
+    let kept: Vec<Kept> = results
+        .iter()
+        .map(|result| match result {
+            Ok(Step { decided: Decided::Recorded(envelope), .. }) => Kept::Recorded(envelope.at.version),
+            Ok(Step { decided: Decided::Already(envelope), .. }) => Kept::Already(envelope.at.event),
+            Err(refusal) => Kept::Refused(refusal.clone()),
+        })
+        .collect();
+    let aad = Aad { tenant, candidate: id, purpose: "idempotency", id };
+    key.seal(&aad, &serde_json::to_vec(&kept).unwrap_or_default())
+}
+
+fn seal_payload(tenant: TenantId, key: &DataKey, envelope: &Envelope) -> Vec<u8> {
+    let aad = Aad::versioned(tenant, envelope.at.candidate.uuid(), "event", signed(envelope.at.version));
+    key.seal(&aad, &envelope.payload())
+}
+
+fn seal(tenant: TenantId, key: &DataKey, envelope: &Envelope) -> EventRow {
+    let at = &envelope.at;
+    EventRow {
+        position: 0,
+        candidate: at.candidate.uuid(),
+        version: signed(at.version),
+        event_id: at.event.uuid(),
+        kind: envelope.data.name().to_owned(),
+        schema_version: i64::from(envelope.schema),
+        application: at.application.map(ApplicationId::uuid),
+        subject: at.subject.to_string(),
+        occurred_at: at.occurred_at.as_microsecond(),
+        recorded_at: at.recorded_at.as_microsecond(),
+        recorded_by: at.recorded_by.to_string(),
+        sealed: Some(seal_payload(tenant, key, envelope)),
+    }
+}
+
+/// A fact as it lies in the log, opened.
+pub(crate) fn open(tenant: TenantId, key: &DataKey, row: &EventRow) -> Result<Envelope, StoreError> {
+    let unreadable = |what: &dyn std::fmt::Display| {
+        tracing::error!(candidate = %CandidateId::new(row.candidate), version = row.version, "the log cannot be read: {what}");
+        StoreError::Unreadable
+    };
+    let sealed = row.sealed.as_ref().ok_or(StoreError::Unreadable)?;
+    let aad = Aad::versioned(tenant, row.candidate, "event", row.version);
+    let plain = key.open(&aad, sealed).map_err(|error| unreadable(&error))?;
+    let at = at(row).ok_or_else(|| unreadable(&"the subject is no id"))?;
+    let schema = u32::try_from(row.schema_version).unwrap_or(u32::MAX);
+    Envelope::read(at, &row.kind, schema, &plain).map_err(|error| unreadable(&error))
+}
+
+/// What of a fact can be read without its key.
+pub(crate) fn at(row: &EventRow) -> Option<At> {
+    Some(At {
+        event: EventId::new(row.event_id),
+        candidate: CandidateId::new(row.candidate),
+        version: row.version.unsigned_abs(),
+        application: row.application.map(ApplicationId::new),
+        subject: row.subject.parse::<Subject>().ok()?,
+        occurred_at: moment(row.occurred_at),
+        recorded_at: moment(row.recorded_at),
+        recorded_by: row.recorded_by.as_str().into(),
+    })
+}
+
+pub(crate) fn signed(version: u64) -> i64 {
+    i64::try_from(version).unwrap_or(i64::MAX)
+}
+
+pub(crate) fn moment(microseconds: i64) -> Timestamp {
+    Timestamp::from_microsecond(microseconds).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,233 @@
+//! Opening a store, and what it holds together: two databases, the keys, the appender, and the waking.
+
+use crate::append::Appender;
+use crate::commit::{Appended, Commit};
+use crate::db::Db;
+use crate::error::{OpenError, StoreError};
+use crate::keys::Keys;
+use crate::lanes::Lanes;
+use crate::rows::TenantId;
+use crate::sqlite::Sqlite;
+use crate::statement::Statement;
+use crate::wake::{Between, Wake};
+use crate::{master, migrate};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+/// Which store, and where its keys are.
+#[derive(Clone)]
+pub struct StoreOptions {
+    /// Where the data is.
+    pub place: Place,
+    /// Where the key store is; none for `keys.db` in the folder, or the database `<name>_keys` beside the data's.
+    pub keys_url: Option<String>,
+    /// Where the master key is; none for `master.key` in the folder. On PostgreSQL it must be named.
+    pub master_key_file: Option<PathBuf>,
+}
+
+/// Where the data is.
+#[derive(Clone)]
+pub enum Place {
+    /// SQLite, in a folder.
+    Folder(PathBuf),
+    /// PostgreSQL, by its URL.
+    Postgres(String),
+}
+
+// URLs may carry passwords.
+impl std::fmt::Debug for StoreOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoreOptions").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Folder(folder) => f.debug_tuple("Folder").field(folder).finish(),
+            Self::Postgres(_) => f.write_str("Postgres(…)"),
+        }
+    }
+}
+
+/// The log, the rows beside it, and the keys. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    db: Arc<Db>,
+    keys: Arc<Keys>,
+    appender: Appender,
+    wake: Arc<Wake>,
+    between: Option<Between>,
+}
+
+impl Store {
+    /// Makes what is missing of the schema.
+    ///
+    /// # Errors
+    /// When a database cannot be reached, or its user may not make what is missing.
+    pub async fn migrate(options: &StoreOptions) -> Result<(), OpenError> {
+        match &options.place {
+            Place::Folder(folder) => {
+                let (data, keys) = open_folder(folder, options.keys_url.as_deref()).await?;
+                data.close().await;
+                keys.close().await;
+                Ok(())
+            }
+            Place::Postgres(url) => {
+                let keys = options.keys_url.as_deref().map(migrate::parse).transpose()?;
+                migrate::postgres(&migrate::parse(url)?, keys.as_ref()).await
+            }
+        }
+    }
+
+    /// Opens a store. SQLite's schema is brought up to date, PostgreSQL's is only checked.
+    ///
+    /// # Errors
+    /// When a database cannot be reached, its schema is another, or the master key is not the one it was made with.
+    pub async fn open(options: &StoreOptions) -> Result<Self, OpenError> {
+        match &options.place {
+            Place::Folder(folder) => {
+                let (data, keys) = open_folder(folder, options.keys_url.as_deref()).await?;
+                let file = options.master_key_file.clone().unwrap_or_else(|| folder.join("master.key"));
+                let master = master::load(&file, &keys).await?;
+                let wake = Arc::<Wake>::default();
+                let keys = Arc::new(Keys::new(keys, master));
+                let writer = crate::append::Place::Sqlite(match &data {
+                    Db::Sqlite(sqlite) => sqlite.writer.clone(),
+                    Db::Postgres(_) => return Err(OpenError::Url),
+                });
+                Self::start(data, keys, writer, wake, None).await
+            }
+            Place::Postgres(url) => {
+                let file = options.master_key_file.as_ref().ok_or(OpenError::MasterKeyNotNamed)?;
+                let data = migrate::parse(url)?;
+                let keys = match &options.keys_url {
+                    Some(url) => migrate::parse(url)?,
+                    None => migrate::beside(&data),
+                };
+                migrate::check_postgres(&data, &keys).await?;
+                let keys = Db::Postgres(Box::new(Lanes::new(keys, 6)));
+                let master = master::load(file, &keys).await?;
+                let wake = Arc::<Wake>::default();
+                let between = Between::start(&wake, &data);
+                let writer = crate::append::Place::Postgres(Arc::new(Lanes::new(data.clone(), 4)));
+                let reads = Db::Postgres(Box::new(Lanes::new(data, 16)));
+                Self::start(reads, Arc::new(Keys::new(keys, master)), writer, wake, Some(between)).await
+            }
+        }
+    }
+
+    async fn start(
+        db: Db,
+        keys: Arc<Keys>,
+        writer: crate::append::Place,
+        wake: Arc<Wake>,
+        between: Option<Between>,
+    ) -> Result<Self, OpenError> {
+        let appender = Appender::start(writer, Arc::clone(&keys), Arc::clone(&wake));
+        let store = Self(Arc::new(Inner { db: Arc::new(db), keys, appender, wake, between }));
+        let finished = store.finish_erasures().await;
+        finished.map_err(|error| OpenError::Unavailable(error.to_string()))?;
+        Ok(store)
+    }
+
+    /// An erasure is recorded first and its key destroyed right after. Where a crash came between, it is done here.
+    async fn finish_erasures(&self) -> Result<(), StoreError> {
+        for tenant in self.tenants().await? {
+            let mut after = Uuid::nil();
+            loop {
+                let statement = Statement::of(
+                    "SELECT candidate_id FROM streams WHERE tenant_id = $1 AND erased_at IS NOT NULL \
+                     AND candidate_id > $2 ORDER BY candidate_id LIMIT 256",
+                    [tenant.id.into(), after.into()],
+                );
+                let erased = self.db().fetch(tenant.id, statement, |row| row.id(0)).await?;
+                let Some(last) = erased.last() else { break };
+                after = *last;
+                self.keys().destroy(tenant.id, &erased).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the store is on PostgreSQL.
+    #[must_use]
+    pub fn is_postgres(&self) -> bool {
+        matches!(*self.0.db, Db::Postgres(_))
+    }
+
+    /// Asks both databases for a sign of life.
+    ///
+    /// # Errors
+    /// When one of them gives none.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        for db in [&*self.0.db, self.0.keys.db()] {
+            db.fetch(None, Statement::new("SELECT 1"), |_| Ok(())).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes no more commits, finishes those that wait, and closes all connections.
+    pub async fn close(&self) {
+        self.0.appender.close().await;
+        if let Some(between) = &self.0.between {
+            between.stop();
+        }
+        self.0.db.close().await;
+        self.0.keys.db().close().await;
+    }
+
+    /// Appends, durably.
+    ///
+    /// # Errors
+    /// When the queue is full or the database does not answer. Then nothing is known to be stored.
+    pub async fn append(&self, commit: Commit) -> Result<Appended, StoreError> {
+        let appended = self.0.appender.append(commit).await;
+        metrics::gauge!("afterword_pool_connections_in_use", "pool" => "data").set(self.0.db.in_use() as f64);
+        metrics::gauge!("afterword_pool_connections_in_use", "pool" => "keys").set(self.0.keys.db().in_use() as f64);
+        appended
+    }
+
+    /// The newest position of a tenant's log, as far as this instance has heard since it began to watch. A hint to look,
+    /// not a promise: it starts at 0, and news from other instances may be lost.
+    ///
+    /// Copy the value out of a borrow at once: a borrow that is held across an await holds up whoever has news.
+    #[must_use]
+    pub fn watch(&self, tenant: TenantId) -> watch::Receiver<i64> {
+        self.0.wake.watch(tenant)
+    }
+
+    /// The keys of candidates.
+    #[must_use]
+    pub fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+
+    /// A secret derived from the master key for one purpose, such as keyed hashes or cursors.
+    #[must_use]
+    pub fn secret(&self, purpose: &str) -> [u8; 32] {
+        self.0.keys.secret(purpose)
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.0.db
+    }
+}
+
+async fn open_folder(folder: &std::path::Path, keys: Option<&str>) -> Result<(Db, Db), OpenError> {
+    std::fs::create_dir_all(folder).map_err(|error| OpenError::Unavailable(format!("the data folder: {error}")))?;
+    let keys_file = match keys {
+        Some(url) => PathBuf::from(url.strip_prefix("sqlite://").or(url.strip_prefix("sqlite:")).unwrap_or(url)),
+        None => folder.join("keys.db"),
+    };
+    let data = Sqlite::open(&folder.join("data.db")).await?;
+    let keys = Sqlite::open(&keys_file).await?;
+    migrate::sqlite(&data.writer, &migrate::SQLITE).await?;
+    migrate::sqlite(&keys.writer, &migrate::SQLITE_KEYS).await?;
+    Ok((Db::Sqlite(data), Db::Sqlite(keys)))
+}
