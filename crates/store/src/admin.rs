@@ -10,7 +10,11 @@ const API_KEY: &str =
     "SELECT key_id, hash, scopes, name, candidate_id, group_label, created_at, expires_at, revoked_at FROM api_keys ";
 
 fn tenant(row: &dyn Cells) -> Result<TenantRow, sqlx::Error> {
-    Ok(TenantRow { id: TenantId(row.int(0)?), name: row.text(1)?, test: row.int(2)? != 0 })
+    Ok(TenantRow {
+        id: TenantId(row.int(0)?),
+        name: row.text(1)?,
+        test: row.int(2)? != 0,
+    })
 }
 
 fn api_key(row: &dyn Cells) -> Result<ApiKeyRow, sqlx::Error> {
@@ -61,7 +65,10 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn tenant_by_name(&self, name: &str) -> Result<Option<TenantRow>, StoreError> {
-        let statement = Statement::of("SELECT tenant_id, name, test FROM tenants WHERE name = $1", [name.into()]);
+        let statement = Statement::of(
+            "SELECT tenant_id, name, test FROM tenants WHERE name = $1",
+            [name.into()],
+        );
         self.db().fetch_one(None, statement, tenant).await
     }
 
@@ -96,7 +103,10 @@ impl Store {
     /// When the database does not answer.
     pub async fn api_keys(&self, tenant: TenantId) -> Result<Vec<ApiKeyRow>, StoreError> {
         let mut statement = Statement::new(API_KEY);
-        statement.push("WHERE tenant_id = ").bind(tenant).push(" ORDER BY created_at, key_id");
+        statement
+            .push("WHERE tenant_id = ")
+            .bind(tenant)
+            .push(" ORDER BY created_at, key_id");
         self.db().fetch(tenant, statement, api_key).await
     }
 
@@ -106,7 +116,11 @@ impl Store {
     /// When the database does not answer.
     pub async fn api_key_by_hash(&self, tenant: TenantId, hash: &[u8]) -> Result<Option<ApiKeyRow>, StoreError> {
         let mut statement = Statement::new(API_KEY);
-        statement.push("WHERE tenant_id = ").bind(tenant).push(" AND hash = ").bind(hash);
+        statement
+            .push("WHERE tenant_id = ")
+            .bind(tenant)
+            .push(" AND hash = ")
+            .bind(hash);
         self.db().fetch_one(tenant, statement, api_key).await
     }
 

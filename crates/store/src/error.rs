@@ -91,5 +91,8 @@ pub(crate) fn describe(error: &sqlx::Error) -> String {
 
 /// The code a database gave, if it was the database that failed.
 pub(crate) fn code(error: &sqlx::Error) -> Option<String> {
-    error.as_database_error().and_then(|inner| inner.code()).map(|code| code.into_owned())
+    error
+        .as_database_error()
+        .and_then(|inner| inner.code())
+        .map(|code| code.into_owned())
 }

@@ -27,7 +27,10 @@ pub struct Keys {
 
 impl Keys {
     pub(crate) fn new(db: Db, master: MasterKey) -> Self {
-        let cache = Cache::builder().max_capacity(100_000).time_to_live(Duration::from_secs(300)).build();
+        let cache = Cache::builder()
+            .max_capacity(100_000)
+            .time_to_live(Duration::from_secs(300))
+            .build();
         Self { db, master, cache }
     }
 
@@ -92,10 +95,16 @@ impl Keys {
     async fn stored(&self, tenant: TenantId, candidates: &[Uuid]) -> Result<Vec<(Uuid, Vec<u8>)>, StoreError> {
         let mut all = Vec::with_capacity(candidates.len());
         for some in candidates.chunks(256) {
-            let mut statement =
-                Statement::new("SELECT candidate_id, wrapped FROM candidate_keys WHERE tenant_id = ");
-            statement.bind(tenant).push(" AND candidate_id IN ").bind_list(some.iter().copied());
-            all.extend(self.db.fetch(tenant, statement, |row| Ok((row.id(0)?, row.bytes(1)?))).await?);
+            let mut statement = Statement::new("SELECT candidate_id, wrapped FROM candidate_keys WHERE tenant_id = ");
+            statement
+                .bind(tenant)
+                .push(" AND candidate_id IN ")
+                .bind_list(some.iter().copied());
+            all.extend(
+                self.db
+                    .fetch(tenant, statement, |row| Ok((row.id(0)?, row.bytes(1)?)))
+                    .await?,
+            );
         }
         Ok(all)
     }
@@ -110,7 +119,12 @@ impl Keys {
             let mut statement =
                 Statement::new("INSERT INTO candidate_keys (tenant_id, candidate_id, wrapped, created_at) VALUES ");
             statement.bind_rows(some.iter().map(|(candidate, wrapped, now)| {
-                [tenant.into(), (*candidate).into(), wrapped.0.as_slice().into(), (*now).into()]
+                [
+                    tenant.into(),
+                    (*candidate).into(),
+                    wrapped.0.as_slice().into(),
+                    (*now).into(),
+                ]
             }));
             statement.push(" ON CONFLICT (tenant_id, candidate_id) DO NOTHING");
             self.db.execute(tenant, statement).await?;
@@ -133,7 +147,10 @@ impl Keys {
     pub(crate) async fn destroy(&self, tenant: TenantId, candidates: &[Uuid]) -> Result<(), StoreError> {
         for some in candidates.chunks(256) {
             let mut statement = Statement::new("DELETE FROM candidate_keys WHERE tenant_id = ");
-            statement.bind(tenant).push(" AND candidate_id IN ").bind_list(some.iter().copied());
+            statement
+                .bind(tenant)
+                .push(" AND candidate_id IN ")
+                .bind_list(some.iter().copied());
             self.db.execute(tenant, statement).await?;
         }
         for candidate in candidates {

@@ -36,7 +36,12 @@ impl Lanes {
     pub(crate) fn new(options: PgConnectOptions, size: usize) -> Self {
         // Every statement here has its index. A plan that was made while a table was small must not outlive that.
         let options = options.options([("enable_seqscan", "off")]).disable_statement_logging();
-        Self { options, idle: Mutex::default(), permits: Semaphore::new(size), size }
+        Self {
+            options,
+            idle: Mutex::default(),
+            permits: Semaphore::new(size),
+            size,
+        }
     }
 
     pub(crate) fn in_use(&self) -> usize {
@@ -46,17 +51,25 @@ impl Lanes {
     /// A lane set to the tenant; without one, a lane set to any or none.
     pub(crate) async fn lane(&self, tenant: Option<TenantId>) -> Result<Lane<'_>, sqlx::Error> {
         let waited = tokio::time::timeout(PATIENCE, self.permits.acquire()).await;
-        let permit = waited.map_err(|_| sqlx::Error::PoolTimedOut)?.map_err(|_| sqlx::Error::PoolClosed)?;
+        let permit = waited
+            .map_err(|_| sqlx::Error::PoolTimedOut)?
+            .map_err(|_| sqlx::Error::PoolClosed)?;
         let parked = {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            match idle.iter().rposition(|parked| tenant.is_none() || parked.tenant == tenant) {
+            match idle
+                .iter()
+                .rposition(|parked| tenant.is_none() || parked.tenant == tenant)
+            {
                 Some(index) => Some(idle.swap_remove(index)),
                 None => idle.pop(),
             }
         };
         let mut parked = match parked {
             Some(parked) => parked,
-            None => Parked { connection: self.connect().await?, tenant: None },
+            None => Parked {
+                connection: self.connect().await?,
+                tenant: None,
+            },
         };
         if let Some(tenant) = tenant.filter(|_| parked.tenant != tenant) {
             sqlx::raw_sql(AssertSqlSafe(format!("SET afterword.tenant = '{}'", tenant.0)))
@@ -64,7 +77,11 @@ impl Lanes {
                 .await?;
             parked.tenant = Some(tenant);
         }
-        Ok(Lane { lanes: self, parked, _permit: permit })
+        Ok(Lane {
+            lanes: self,
+            parked,
+            _permit: permit,
+        })
     }
 
     async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
@@ -73,11 +90,17 @@ impl Lanes {
             sqlx::raw_sql("SET ROLE afterword_app").execute(&mut connection).await?;
             Ok(connection)
         };
-        tokio::time::timeout(PATIENCE, connecting).await.map_err(|_| sqlx::Error::PoolTimedOut)?
+        tokio::time::timeout(PATIENCE, connecting)
+            .await
+            .map_err(|_| sqlx::Error::PoolTimedOut)?
     }
 
     /// One read on one lane.
-    pub(crate) async fn fetch(&self, tenant: Option<TenantId>, statement: Statement) -> Result<Vec<PgRow>, sqlx::Error> {
+    pub(crate) async fn fetch(
+        &self,
+        tenant: Option<TenantId>,
+        statement: Statement,
+    ) -> Result<Vec<PgRow>, sqlx::Error> {
         let mut lane = self.lane(tenant).await?;
         let rows = statement.fetch_postgres(&mut lane).await?;
         lane.park();
@@ -112,7 +135,11 @@ pub(crate) struct Lane<'a> {
 impl Lane<'_> {
     /// Gives the connection back, whole. A lane that is dropped instead closes it.
     pub(crate) fn park(self) {
-        self.lanes.idle.lock().unwrap_or_else(PoisonError::into_inner).push(self.parked);
+        self.lanes
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(self.parked);
     }
 }
 

@@ -34,6 +34,7 @@ pub use error::{OpenError, StoreError};
 pub use keys::{Keys, WrappedKey};
 pub use queues::{ApplicationQuery, CandidateQuery, RejectionQuery, TaskFilter, TaskQuery};
 pub use reads::FeedQuery;
+pub use rebuild::Rebuilt;
 pub use rows::{
     ApiKeyRow, ApplicationRow, EventRow, IdempotencyRow, StreamHead, StreamRow, TaskRow, TaskState, TenantId,
     TenantRow,

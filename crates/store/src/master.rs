@@ -33,11 +33,16 @@ pub(crate) async fn load(file: &Path, keys: &Db) -> Result<MasterKey, OpenError>
 
 async fn canary(keys: &Db) -> Result<Option<Vec<u8>>, OpenError> {
     let statement = Statement::new("SELECT canary FROM master WHERE id = 1");
-    keys.fetch_one(None, statement, |row| row.bytes(0)).await.map_err(|error| OpenError::Unavailable(error.to_string()))
+    keys.fetch_one(None, statement, |row| row.bytes(0))
+        .await
+        .map_err(|error| OpenError::Unavailable(error.to_string()))
 }
 
 fn unusable(file: &Path, reason: impl ToString) -> OpenError {
-    OpenError::MasterKeyFile { path: file.to_owned(), reason: reason.to_string() }
+    OpenError::MasterKeyFile {
+        path: file.to_owned(),
+        reason: reason.to_string(),
+    }
 }
 
 fn read(file: &Path) -> Result<Option<MasterKey>, OpenError> {
@@ -52,15 +57,25 @@ fn read(file: &Path) -> Result<Option<MasterKey>, OpenError> {
 }
 
 fn parse(text: &str) -> Option<[u8; 32]> {
-    let digits: Vec<u8> = text.chars().map(|digit| digit.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
+    let digits: Vec<u8> = text
+        .chars()
+        .map(|digit| digit.to_digit(16).map(|digit| digit as u8))
+        .collect::<Option<_>>()?;
     let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
-    if digits.len() == 64 { bytes.try_into().ok() } else { None }
+    if digits.len() == 64 {
+        bytes.try_into().ok()
+    } else {
+        None
+    }
 }
 
 /// Written aside, then linked into place: a link fails where the name exists, so that of two makers one wins and both use
 /// its key.
 fn make(file: &Path) -> Result<MasterKey, OpenError> {
-    let text: String = MasterKey::random_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    let text: String = MasterKey::random_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let aside = file.with_extension(format!("making-{}", std::process::id()));
     let written = (|| {
         let mut options = fs::OpenOptions::new();
@@ -99,9 +114,16 @@ mod tests {
         let again = make(&file).expect("read");
         assert_eq!(fs::read_to_string(&file).expect("text"), text, "never written over");
         assert_eq!(again.secret("a"), made.secret("a"));
-        assert_eq!(fs::read_dir(folder.path()).expect("listed").count(), 1, "nothing is left aside");
+        assert_eq!(
+            fs::read_dir(folder.path()).expect("listed").count(),
+            1,
+            "nothing is left aside"
+        );
         #[cfg(unix)]
-        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&file).expect("there").permissions()) & 0o777, 0o600);
+        assert_eq!(
+            std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&file).expect("there").permissions()) & 0o777,
+            0o600
+        );
     }
 
     #[test]

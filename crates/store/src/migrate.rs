@@ -99,7 +99,10 @@ async fn make_role(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     .fetch_one(&mut *connection)
     .await?;
     if !there {
-        match sqlx::raw_sql("CREATE ROLE afterword_app NOLOGIN").execute(&mut *connection).await {
+        match sqlx::raw_sql("CREATE ROLE afterword_app NOLOGIN")
+            .execute(&mut *connection)
+            .await
+        {
             // Somebody else has just made it.
             Err(error) if matches!(code(&error).as_deref(), Some("42710" | "23505")) => {}
             Err(error) => return Err(error),
@@ -107,7 +110,9 @@ async fn make_role(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         }
     }
     if !there || !member {
-        sqlx::raw_sql("GRANT afterword_app TO CURRENT_USER").execute(&mut *connection).await?;
+        sqlx::raw_sql("GRANT afterword_app TO CURRENT_USER")
+            .execute(&mut *connection)
+            .await?;
     }
     Ok(())
 }
@@ -156,7 +161,11 @@ async fn check(options: &PgConnectOptions, migrator: &Migrator) -> Result<(), Op
             None => return Err(OpenError::SchemaBehind),
         }
     }
-    if applied.is_empty() { Ok(()) } else { Err(OpenError::SchemaAhead) }
+    if applied.is_empty() {
+        Ok(())
+    } else {
+        Err(OpenError::SchemaAhead)
+    }
 }
 
 fn failed(error: MigrateError) -> OpenError {

@@ -7,6 +7,7 @@ use afterword_domain::{
     catalogue::AnyFact,
     decide::moved,
     play::{DERIVATION, Owed, State},
+    profile::Profile,
 };
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
@@ -72,7 +73,7 @@ impl Projection<'_> {
             external_hash: external_id.map(|id| external_hash(self.secret, self.tenant, id.as_str())),
             groups: groups.iter().map(ToString::to_string).collect(),
             derivation: DERIVATION,
-            sealed: self.seal(candidate, "summary", candidate.id.uuid(), &profile),
+            sealed: self.seal(candidate, "summary", candidate.id.uuid(), &Profile::of(candidate)),
         }
     }
 

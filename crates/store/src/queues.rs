@@ -152,7 +152,10 @@ impl Store {
         let mut page = Vec::new();
         if wants(&[Waiting, Open, Overdue]) {
             let mut statement = Statement::new(TASK);
-            statement.push("WHERE t.tenant_id = ").bind(tenant).push(" AND t.state = 'live'");
+            statement
+                .push("WHERE t.tenant_id = ")
+                .bind(tenant)
+                .push(" AND t.state = 'live'");
             if !(wants(&[Waiting]) && wants(&[Open]) && wants(&[Overdue])) {
                 statement.push(" AND (1 = 0");
                 if wants(&[Waiting]) {
@@ -169,18 +172,28 @@ impl Store {
                 statement.push(")");
             }
             if !query.snoozed {
-                statement.push(" AND (t.snoozed_until IS NULL OR t.snoozed_until <= ").bind(query.now).push(")");
+                statement
+                    .push(" AND (t.snoozed_until IS NULL OR t.snoozed_until <= ")
+                    .bind(query.now)
+                    .push(")");
             }
             page.extend(self.task_page(tenant, &query, statement).await?);
         }
-        let settled: Vec<&'static str> = [(Done, TaskState::Done), (Dismissed, TaskState::Dismissed), (Void, TaskState::Void)]
-            .into_iter()
-            .filter(|(filter, _)| wants(&[*filter]))
-            .map(|(_, state)| state.as_str())
-            .collect();
+        let settled: Vec<&'static str> = [
+            (Done, TaskState::Done),
+            (Dismissed, TaskState::Dismissed),
+            (Void, TaskState::Void),
+        ]
+        .into_iter()
+        .filter(|(filter, _)| wants(&[*filter]))
+        .map(|(_, state)| state.as_str())
+        .collect();
         if !settled.is_empty() {
             let mut statement = Statement::new(TASK);
-            statement.push("WHERE t.tenant_id = ").bind(tenant).push(" AND t.state <> 'live' AND t.state IN ");
+            statement
+                .push("WHERE t.tenant_id = ")
+                .bind(tenant)
+                .push(" AND t.state <> 'live' AND t.state IN ");
             statement.bind_list(settled);
             page.extend(self.task_page(tenant, &query, statement).await?);
             page.sort_by_key(|row| (row.due_at, row.candidate, row.task_id));
@@ -211,10 +224,14 @@ impl Store {
             statement.push(" AND t.due_at < ").bind(before);
         }
         if let Some((due_at, candidate, task)) = query.after {
-            statement.push(" AND (t.due_at, t.candidate_id, t.task_id) > (").bind(due_at);
+            statement
+                .push(" AND (t.due_at, t.candidate_id, t.task_id) > (")
+                .bind(due_at);
             statement.push(", ").bind(candidate).push(", ").bind(task).push(")");
         }
-        statement.push(" ORDER BY t.due_at, t.candidate_id, t.task_id LIMIT ").bind(query.limit);
+        statement
+            .push(" ORDER BY t.due_at, t.candidate_id, t.task_id LIMIT ")
+            .bind(query.limit);
         self.task_rows(tenant, statement).await
     }
 
@@ -228,7 +245,12 @@ impl Store {
                     "SELECT sealed_long FROM tasks WHERE tenant_id = $1 AND candidate_id = $2 AND task_id = $3",
                     [tenant.into(), task.candidate.into(), task.task_id.into()],
                 );
-                match self.db().fetch_one(tenant, statement, |row| row.maybe_bytes(0)).await?.flatten() {
+                match self
+                    .db()
+                    .fetch_one(tenant, statement, |row| row.maybe_bytes(0))
+                    .await?
+                    .flatten()
+                {
                     Some(sealed) => task.sealed = sealed,
                     // Changed or gone between the two reads.
                     None => continue,
@@ -245,7 +267,11 @@ impl Store {
     /// When the database does not answer.
     pub async fn tasks_of(&self, tenant: TenantId, candidate: Uuid) -> Result<Vec<TaskRow>, StoreError> {
         let mut statement = Statement::new(TASK);
-        statement.push("WHERE t.tenant_id = ").bind(tenant).push(" AND t.candidate_id = ").bind(candidate);
+        statement
+            .push("WHERE t.tenant_id = ")
+            .bind(tenant)
+            .push(" AND t.candidate_id = ")
+            .bind(candidate);
         statement.push(" ORDER BY t.task_id");
         self.task_rows(tenant, statement).await
     }
@@ -256,7 +282,11 @@ impl Store {
     /// When the database does not answer.
     pub async fn applications_of(&self, tenant: TenantId, candidate: Uuid) -> Result<Vec<ApplicationRow>, StoreError> {
         let mut statement = Statement::new(APPLICATION);
-        statement.push("WHERE a.tenant_id = ").bind(tenant).push(" AND a.candidate_id = ").bind(candidate);
+        statement
+            .push("WHERE a.tenant_id = ")
+            .bind(tenant)
+            .push(" AND a.candidate_id = ")
+            .bind(candidate);
         statement.push(" ORDER BY a.application_id");
         self.db().fetch(tenant, statement, application).await
     }
@@ -274,9 +304,18 @@ impl Store {
         statement.push("WHERE a.tenant_id = ").bind(tenant);
         if let Some(statuses) = query.statuses {
             statement.push(" AND CASE WHEN a.status <> 'awaiting' THEN a.status");
-            statement.push(" WHEN a.presumed_closed_at <= ").bind(query.now).push(" THEN 'presumed_closed'");
-            statement.push(" WHEN a.silent_at <= ").bind(query.now).push(" THEN 'silent'");
-            statement.push(" WHEN a.quiet_at <= ").bind(query.now).push(" THEN 'quiet'");
+            statement
+                .push(" WHEN a.presumed_closed_at <= ")
+                .bind(query.now)
+                .push(" THEN 'presumed_closed'");
+            statement
+                .push(" WHEN a.silent_at <= ")
+                .bind(query.now)
+                .push(" THEN 'silent'");
+            statement
+                .push(" WHEN a.quiet_at <= ")
+                .bind(query.now)
+                .push(" THEN 'quiet'");
             statement.push(" ELSE a.status END IN ").bind_list(statuses);
         }
         if let Some(candidate) = query.candidate {
@@ -286,10 +325,14 @@ impl Store {
             in_group(&mut statement, tenant, "a.candidate_id", &group);
         }
         if let Some((candidate, application)) = query.after {
-            statement.push(" AND (a.candidate_id, a.application_id) > (").bind(candidate);
+            statement
+                .push(" AND (a.candidate_id, a.application_id) > (")
+                .bind(candidate);
             statement.push(", ").bind(application).push(")");
         }
-        statement.push(" ORDER BY a.candidate_id, a.application_id LIMIT ").bind(query.limit);
+        statement
+            .push(" ORDER BY a.candidate_id, a.application_id LIMIT ")
+            .bind(query.limit);
         self.db().fetch(tenant, statement, application).await
     }
 
@@ -297,13 +340,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn rejections(
-        &self,
-        tenant: TenantId,
-        query: RejectionQuery,
-    ) -> Result<Vec<ApplicationRow>, StoreError> {
+    pub async fn rejections(&self, tenant: TenantId, query: RejectionQuery) -> Result<Vec<ApplicationRow>, StoreError> {
         let mut statement = Statement::new(APPLICATION);
-        statement.push("WHERE a.tenant_id = ").bind(tenant).push(" AND a.rejection_received_at IS NOT NULL");
+        statement
+            .push("WHERE a.tenant_id = ")
+            .bind(tenant)
+            .push(" AND a.rejection_received_at IS NOT NULL");
         if let Some(stages) = query.stages {
             statement.push(" AND a.rejection_stage IN ").bind_list(stages);
         }
@@ -314,8 +356,15 @@ impl Store {
             in_group(&mut statement, tenant, "a.candidate_id", &group);
         }
         if let Some((received_at, candidate, application)) = query.after {
-            statement.push(" AND (a.rejection_received_at, a.candidate_id, a.application_id) < (").bind(received_at);
-            statement.push(", ").bind(candidate).push(", ").bind(application).push(")");
+            statement
+                .push(" AND (a.rejection_received_at, a.candidate_id, a.application_id) < (")
+                .bind(received_at);
+            statement
+                .push(", ")
+                .bind(candidate)
+                .push(", ")
+                .bind(application)
+                .push(")");
         }
         statement.push(" ORDER BY a.rejection_received_at DESC, a.candidate_id DESC, a.application_id DESC LIMIT ");
         statement.bind(query.limit);
@@ -331,8 +380,11 @@ impl Store {
         tenant: TenantId,
         query: CandidateQuery,
     ) -> Result<Vec<(Uuid, i64, Vec<u8>)>, StoreError> {
-        let mut statement = Statement::new("SELECT s.candidate_id, s.version, s.sealed FROM streams s WHERE s.tenant_id = ");
-        statement.bind(tenant).push(" AND s.erased_at IS NULL AND s.sealed IS NOT NULL");
+        let mut statement =
+            Statement::new("SELECT s.candidate_id, s.version, s.sealed FROM streams s WHERE s.tenant_id = ");
+        statement
+            .bind(tenant)
+            .push(" AND s.erased_at IS NULL AND s.sealed IS NOT NULL");
         if let Some(group) = query.group {
             in_group(&mut statement, tenant, "s.candidate_id", &group);
         }
@@ -346,6 +398,8 @@ impl Store {
             statement.push(" AND s.candidate_id > ").bind(after);
         }
         statement.push(" ORDER BY s.candidate_id LIMIT ").bind(query.limit);
-        self.db().fetch(tenant, statement, |row| Ok((row.id(0)?, row.int(1)?, row.bytes(2)?))).await
+        self.db()
+            .fetch(tenant, statement, |row| Ok((row.id(0)?, row.int(1)?, row.bytes(2)?)))
+            .await
     }
 }

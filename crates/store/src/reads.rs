@@ -72,8 +72,15 @@ impl Store {
         after_version: i64,
     ) -> Result<Vec<EventRow>, StoreError> {
         let mut statement = Statement::new(EVENT);
-        statement.push("WHERE e.tenant_id = ").bind(tenant).push(" AND e.candidate_id = ").bind(candidate);
-        statement.push(" AND e.version > ").bind(after_version).push(" ORDER BY e.version");
+        statement
+            .push("WHERE e.tenant_id = ")
+            .bind(tenant)
+            .push(" AND e.candidate_id = ")
+            .bind(candidate);
+        statement
+            .push(" AND e.version > ")
+            .bind(after_version)
+            .push(" ORDER BY e.version");
         self.db().fetch(tenant, statement, event).await
     }
 
@@ -103,12 +110,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn stream_ids(
-        &self,
-        tenant: TenantId,
-        after: Option<Uuid>,
-        limit: i64,
-    ) -> Result<Vec<Uuid>, StoreError> {
+    pub async fn stream_ids(&self, tenant: TenantId, after: Option<Uuid>, limit: i64) -> Result<Vec<Uuid>, StoreError> {
         let mut statement = Statement::new("SELECT candidate_id FROM streams WHERE tenant_id = ");
         statement.bind(tenant);
         if let Some(after) = after {
@@ -124,12 +126,23 @@ impl Store {
     /// When the database does not answer.
     pub async fn feed(&self, tenant: TenantId, query: FeedQuery) -> Result<Vec<EventRow>, StoreError> {
         let mut statement = Statement::new(EVENT);
-        statement.push("WHERE e.tenant_id = ").bind(tenant).push(" AND e.position > ").bind(query.after_position);
+        statement
+            .push("WHERE e.tenant_id = ")
+            .bind(tenant)
+            .push(" AND e.position > ")
+            .bind(query.after_position);
         if let Some(before) = query.before_position {
             statement.push(" AND e.position < ").bind(before);
         }
         if let Some(types) = query.types {
-            statement.push(" AND e.type IN ").bind_list(types);
+            // A fact of somebody who was erased has another type than its row: it shows as FactErased.
+            let erased = types.iter().any(|name| name == "FactErased");
+            statement.push(" AND (e.type IN ").bind_list(types);
+            statement.push(" AND (e.sealed IS NOT NULL OR e.type = 'CandidateErased')");
+            if erased {
+                statement.push(" OR e.sealed IS NULL AND e.type <> 'CandidateErased'");
+            }
+            statement.push(")");
         }
         if let Some(candidate) = query.candidate {
             statement.push(" AND e.candidate_id = ").bind(candidate);
@@ -137,7 +150,11 @@ impl Store {
         if let Some(group) = query.group {
             in_group(&mut statement, tenant, "e.candidate_id", &group);
         }
-        statement.push(if query.desc { " ORDER BY e.position DESC" } else { " ORDER BY e.position" });
+        statement.push(if query.desc {
+            " ORDER BY e.position DESC"
+        } else {
+            " ORDER BY e.position"
+        });
         statement.push(" LIMIT ").bind(query.limit);
         self.db().fetch(tenant, statement, event).await
     }
@@ -148,7 +165,11 @@ impl Store {
     /// When the database does not answer.
     pub async fn head_position(&self, tenant: TenantId) -> Result<i64, StoreError> {
         let statement = Statement::of("SELECT position FROM heads WHERE tenant_id = $1", [tenant.into()]);
-        Ok(self.db().fetch_one(tenant, statement, |row| row.int(0)).await?.unwrap_or(0))
+        Ok(self
+            .db()
+            .fetch_one(tenant, statement, |row| row.int(0))
+            .await?
+            .unwrap_or(0))
     }
 
     /// The event of an id.
@@ -157,7 +178,11 @@ impl Store {
     /// When the database does not answer.
     pub async fn find_event(&self, tenant: TenantId, event_id: Uuid) -> Result<Option<EventRow>, StoreError> {
         let mut statement = Statement::new(EVENT);
-        statement.push("WHERE e.tenant_id = ").bind(tenant).push(" AND e.event_id = ").bind(event_id);
+        statement
+            .push("WHERE e.tenant_id = ")
+            .bind(tenant)
+            .push(" AND e.event_id = ")
+            .bind(event_id);
         self.db().fetch_one(tenant, statement, event).await
     }
 
@@ -167,13 +192,24 @@ impl Store {
     /// When the database does not answer.
     pub async fn idempotent(&self, tenant: TenantId, key_hash: &[u8]) -> Result<Option<IdempotencyRow>, StoreError> {
         let mut statement = Statement::new(IDEMPOTENCY);
-        statement.push("WHERE tenant_id = ").bind(tenant).push(" AND key_hash = ").bind(key_hash);
+        statement
+            .push("WHERE tenant_id = ")
+            .bind(tenant)
+            .push(" AND key_hash = ")
+            .bind(key_hash);
         self.db().fetch_one(tenant, statement, idempotency).await
     }
 }
 
 /// Only candidates with the label.
 pub(crate) fn in_group(statement: &mut Statement, tenant: TenantId, candidate: &'static str, group: &str) {
-    statement.push(" AND EXISTS (SELECT 1 FROM stream_groups g WHERE g.tenant_id = ").bind(tenant);
-    statement.push(" AND g.group_label = ").bind(group).push(" AND g.candidate_id = ").push(candidate).push(")");
+    statement
+        .push(" AND EXISTS (SELECT 1 FROM stream_groups g WHERE g.tenant_id = ")
+        .bind(tenant);
+    statement
+        .push(" AND g.group_label = ")
+        .bind(group)
+        .push(" AND g.candidate_id = ")
+        .push(candidate)
+        .push(")");
 }

@@ -3,92 +3,127 @@
 
 use std::time::Duration;
 
+use afterword_domain::candidate::Candidate;
 use afterword_domain::ids::CandidateId;
 use afterword_domain::play::DERIVATION;
-use futures_util::stream::{StreamExt, TryStreamExt, iter};
+use futures_util::stream::{StreamExt, iter};
 use uuid::Uuid;
 
 use crate::projection::{Projection, Rows};
+use crate::recorder::signed;
 use crate::statement::Statement;
 use crate::verify::replay;
 use crate::{Appended, Commit, Recorder, Store, StoreError, TenantId};
 
-/// Candidates that are derived at once; the appender puts them into one transaction.
-const AT_ONCE: usize = 16;
 const PAGE: i64 = 256;
 const ATTEMPTS: u32 = 100;
 
+/// What became of a rebuild.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// The candidates whose rows were derived anew. Erased ones have none.
+    pub candidates: u64,
+    /// Those whose rows stayed as they were: their streams cannot be read, or never stood still.
+    pub failed: u64,
+}
+
+enum Outcome {
+    Written,
+    Erased,
+    Failed,
+}
+
 impl Recorder {
-    /// Derives the rows of all candidates of a tenant anew, and says how many that were.
+    /// Derives the rows of all candidates of a tenant anew, and tells of each.
     ///
     /// # Errors
-    /// When the store does not answer, or holds what this release cannot read.
-    pub async fn rebuild(&self, tenant: TenantId, mut tell: impl FnMut()) -> Result<u64, StoreError> {
-        let (mut rebuilt, mut after) = (0, None);
+    /// When the store does not answer.
+    pub async fn rebuild(&self, tenant: TenantId, tell: impl FnMut()) -> Result<Rebuilt, StoreError> {
+        // The appender puts them into one transaction.
+        self.rebuild_those(tenant, i64::MAX, 16, tell).await
+    }
+
+    /// Derives anew what an earlier release derived; rows of a later one are left to it. Goes gently: clients come first.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn rebuild_outdated(&self, tenant: TenantId) -> Result<Rebuilt, StoreError> {
+        self.rebuild_those(tenant, DERIVATION, 2, || ()).await
+    }
+
+    async fn rebuild_those(
+        &self,
+        tenant: TenantId,
+        older_than: i64,
+        at_once: usize,
+        mut tell: impl FnMut(),
+    ) -> Result<Rebuilt, StoreError> {
+        let (mut rebuilt, mut after) = (Rebuilt::default(), None);
         loop {
-            let page = self.store().stream_ids(tenant, after, PAGE).await?;
+            let page = self.store().derived_before(tenant, older_than, after).await?;
             let Some(last) = page.last() else { return Ok(rebuilt) };
             after = Some(*last);
-            let mut written = iter(page).map(|id| self.rebuild_one(tenant, id)).buffer_unordered(AT_ONCE);
-            while let Some(is_written) = written.try_next().await? {
-                rebuilt += u64::from(is_written);
+            let mut outcomes = iter(page)
+                .map(async |id| (id, self.rebuild_one(tenant, id).await))
+                .buffer_unordered(at_once);
+            while let Some((id, outcome)) = outcomes.next().await {
+                match outcome {
+                    Ok(Outcome::Written) => rebuilt.candidates += 1,
+                    Ok(Outcome::Erased) => {}
+                    // One that cannot be read must not keep the others from being derived.
+                    Ok(Outcome::Failed) | Err(StoreError::Unreadable) => {
+                        tracing::error!(candidate = %CandidateId::new(id), "its rows could not be derived anew");
+                        rebuilt.failed += 1;
+                    }
+                    Err(error) => return Err(error),
+                }
                 tell();
             }
         }
     }
 
-    /// Derives anew what an earlier release derived, and says how many candidates that were.
-    ///
-    /// # Errors
-    /// As [`Recorder::rebuild`].
-    pub async fn rebuild_outdated(&self, tenant: TenantId) -> Result<u64, StoreError> {
-        let (mut rebuilt, mut after) = (0, None);
-        loop {
-            let page = self.store().outdated(tenant, after).await?;
-            let Some(last) = page.last() else { return Ok(rebuilt) };
-            after = Some(*last);
-            for id in page {
-                rebuilt += u64::from(self.rebuild_one(tenant, id).await?);
-            }
-        }
-    }
-
-    /// False where there is nothing to derive: the candidate is erased.
-    async fn rebuild_one(&self, tenant: TenantId, id: Uuid) -> Result<bool, StoreError> {
+    async fn rebuild_one(&self, tenant: TenantId, id: Uuid) -> Result<Outcome, StoreError> {
+        let mut candidate = Candidate::unknown(CandidateId::new(id));
         for _ in 0..ATTEMPTS {
-            let head = self.store().stream_head(tenant, id).await?;
-            if head.is_none_or(|head| head.erased_at.is_some()) {
-                return Ok(false);
-            }
-            let events = self.store().stream(tenant, id, 0).await?;
+            let events = self.store().stream(tenant, id, signed(candidate.version)).await?;
             let key = self.store().keys().get(tenant, id).await?;
-            let candidate = match key.as_ref().map(|key| replay(tenant, CandidateId::new(id), key, &events)) {
-                Some(Ok(candidate)) => candidate,
-                // Erased between the reads, as the next look at its head will tell; otherwise it is as it is.
-                _ if self.store().stream_head(tenant, id).await?.is_some_and(|head| head.erased_at.is_some()) => return Ok(false),
-                _ => return Err(StoreError::Unreadable),
-            };
-            let Some(key) = key else { return Err(StoreError::Unreadable) };
-            let Rows { stream, tasks, applications } = Projection { tenant, key: &key, secret: self.secret() }.all(&candidate);
-            let version = i64::try_from(candidate.version).unwrap_or(i64::MAX);
+            let head = self.store().stream_head(tenant, id).await?;
+            // An erasure between two of the reads leaves no key, or facts that cannot be read: its head tells.
+            if head.is_none_or(|head| head.erased_at.is_some()) {
+                return Ok(Outcome::Erased);
+            }
+            let key = key.ok_or(StoreError::Unreadable)?;
+            // After a conflict only what is new is folded, so that the next attempt comes sooner.
+            candidate = replay(tenant, candidate, &key, &events)?;
+            let secret = self.secret();
+            let Rows {
+                stream,
+                tasks,
+                applications,
+            } = Projection {
+                tenant,
+                key: &key,
+                secret,
+            }
+            .all(&candidate);
             let commit = Commit {
                 stream: Some(stream),
                 tasks,
                 applications,
                 replace_rows: true,
-                ..Commit::new(tenant, id, version)
+                ..Commit::new(tenant, id, signed(candidate.version))
             };
             match self.store().append(commit).await {
-                Ok(Appended::Done { .. }) => return Ok(true),
-                Ok(Appended::Erased) => return Ok(false),
-                // It has moved on, or live traffic comes first.
-                Ok(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+                Ok(Appended::Done { .. }) => return Ok(Outcome::Written),
+                Ok(Appended::Erased) => return Ok(Outcome::Erased),
+                // It has moved on.
+                Ok(_) => tokio::task::yield_now().await,
+                // Live traffic comes first.
                 Err(StoreError::Overloaded) => tokio::time::sleep(Duration::from_millis(200)).await,
                 Err(error) => return Err(error),
             }
         }
-        tracing::error!(candidate = %CandidateId::new(id), "its rows could not be derived anew");
-        Err(StoreError::Overloaded)
+        Ok(Outcome::Failed)
     }
 }
 
@@ -103,10 +138,18 @@ impl Store {
         Ok(count.map_or(0, i64::unsigned_abs))
     }
 
-    /// The next candidates whose rows an earlier release derived. Those of a later one are left to it.
-    async fn outdated(&self, tenant: TenantId, after: Option<Uuid>) -> Result<Vec<Uuid>, StoreError> {
+    /// The next candidates whose rows were derived by a derivation before this one. Erased ones have no rows.
+    async fn derived_before(
+        &self,
+        tenant: TenantId,
+        derivation: i64,
+        after: Option<Uuid>,
+    ) -> Result<Vec<Uuid>, StoreError> {
         let mut statement = Statement::new("SELECT candidate_id FROM streams WHERE tenant_id = ");
-        statement.bind(tenant).push(" AND erased_at IS NULL AND derivation < ").bind(DERIVATION);
+        statement
+            .bind(tenant)
+            .push(" AND erased_at IS NULL AND derivation < ")
+            .bind(derivation);
         if let Some(after) = after {
             statement.push(" AND candidate_id > ").bind(after);
         }

@@ -12,8 +12,9 @@ use afterword_domain::{
     candidate::Candidate,
     catalogue::AnyFact,
     decide::{Decided, Proposal, decide},
-    fact::{At, Envelope},
+    fact::{At, Envelope, Fact, TaskRefs},
     ids::{ApplicationId, CandidateId, EventId, Subject},
+    profile::CandidateErased,
     refusal::Refusal,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -208,13 +209,28 @@ impl Recorder {
     /// When a fact is refused (of several that are not atomic, only in its result), the condition does not
     /// hold, the idempotency key was used otherwise, or the store cannot.
     pub async fn record(&self, command: Command<'_>) -> Result<Recorded, RecordError> {
+        if let Some(earlier) = self.earlier(&command).await? {
+            return Ok(earlier);
+        }
+        match self.carry_out(&command).await {
+            // Perhaps it is only the same request, carried out meanwhile, that stands in its way.
+            Err(error @ (RecordError::Refused { .. } | RecordError::Stale(_))) => self.earlier(&command).await?.ok_or(error),
+            outcome => outcome,
+        }
+    }
+
+    /// What came of a request of the same name, if there was one.
+    async fn earlier(&self, command: &Command<'_>) -> Result<Option<Recorded>, RecordError> {
+        let Some(idempotency) = &command.idempotency else { return Ok(None) };
+        match self.store.idempotent(command.tenant, &idempotency.key).await? {
+            Some(row) => self.replay(command, idempotency, &row).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn carry_out(&self, command: &Command<'_>) -> Result<Recorded, RecordError> {
         let tenant = command.tenant;
         let id = command.candidate;
-        if let Some(idempotency) = &command.idempotency
-            && let Some(row) = self.store.idempotent(tenant, &idempotency.key).await?
-        {
-            return self.replay(&command, idempotency, &row).await;
-        }
         let _turn = self.lane(tenant, id.uuid()).await;
         let known = if command.fresh { Some(Arc::new(Candidate::unknown(id))) } else { self.cache.get(&(tenant, id.uuid())) };
         let mut newest = known.is_none();
@@ -233,7 +249,7 @@ impl Recorder {
                 (before, newest) = (self.candidate(tenant, id).await?, true);
                 continue;
             }
-            let (results, after) = decide_all(&before, &command, &taken);
+            let (results, after) = decide_all(&before, command, &taken);
             // A state that is not known to be the newest refuses nothing, and repeats nothing.
             let sure = |result: &Result<Step, Refusal>| matches!(result, Ok(Step { decided: Decided::Recorded(_), .. }));
             if !newest && !results.iter().all(sure) {
@@ -248,7 +264,7 @@ impl Recorder {
             if after.version == before.version && command.idempotency.is_none() {
                 return Ok(Recorded { results, candidate: after, replayed: false });
             }
-            let commit = self.commit(&command, &before, &after, &results).await?;
+            let commit = self.commit(command, &before, &after, &results).await?;
             match self.store.append(commit).await? {
                 Appended::Done { .. } => {
                     let after = Arc::new(after);
@@ -268,7 +284,7 @@ impl Recorder {
                 }
                 Appended::KeyUsed(row) => {
                     let Some(idempotency) = &command.idempotency else { break };
-                    return self.replay(&command, idempotency, &row).await;
+                    return self.replay(command, idempotency, &row).await;
                 }
                 Appended::IdTaken { event_id, .. } => {
                     let proposals = command.proposals.iter();
@@ -318,7 +334,10 @@ impl Recorder {
             commit.erase = Some(Erasure { at: erased_at.as_microsecond(), keys_gone_by });
         } else {
             if after.version > before.version {
-                let Rows { stream, tasks, applications } = projection.changed(before, after);
+                // What a retraction takes away leaves no row.
+                commit.replace_rows = before.applications.keys().any(|known| !after.applications.contains_key(known));
+                let rows = if commit.replace_rows { projection.all(after) } else { projection.changed(before, after) };
+                let Rows { stream, tasks, applications } = rows;
                 commit.stream = Some(stream);
                 commit.tasks = tasks;
                 commit.applications = applications;
@@ -360,25 +379,50 @@ impl Recorder {
             }
         };
         if candidate.erased_at.is_some() {
-            return Err(RecordError::Refused { index: 0, refusal: Refusal::new("candidate_erased", "The candidate was erased.") });
+            return self.replay_erasure(command.tenant, &candidate, row.first_version).await;
         }
+        let mut past = Past::of(&candidate);
         let mut results = Vec::with_capacity(kept.len());
         let mut last = first.saturating_sub(1);
         for kept in kept {
             results.push(match kept {
                 Kept::Recorded(version) => {
                     last = last.max(version);
-                    Ok(step(&candidate, version, Decided::Recorded).ok_or(StoreError::Unreadable)?)
+                    Ok(past.step(version, Decided::Recorded).ok_or(StoreError::Unreadable)?)
                 }
                 Kept::Already(event) => {
                     let version = candidate.fact(event).map_or(0, |fact| fact.at.version);
-                    Ok(step(&candidate, version, Decided::Already).ok_or(StoreError::Unreadable)?)
+                    Ok(past.step(version, Decided::Already).ok_or(StoreError::Unreadable)?)
                 }
                 Kept::Refused(refusal) => Err(refusal),
             });
         }
         Ok(Recorded { results, candidate: candidate.at_version(last), replayed: true })
     }
+
+    /// Of an erased candidate only the erasure itself can be told again.
+    async fn replay_erasure(&self, tenant: TenantId, candidate: &Candidate, version: i64) -> Result<Recorded, RecordError> {
+        let rows = self.store.stream(tenant, candidate.id.uuid(), version - 1).await?;
+        let Some(envelope) = rows.first().and_then(erasure) else {
+            let refusal = Refusal::new("candidate_erased", "The candidate was erased.");
+            return Err(RecordError::Refused { index: 0, refusal });
+        };
+        let decided = Decided::Recorded(Arc::new(envelope));
+        let step = Step { decided, before: Candidate::unknown(candidate.id), after: candidate.clone() };
+        Ok(Recorded { results: vec![Ok(step)], candidate: candidate.clone(), replayed: true })
+    }
+}
+
+/// The fact of an erasure, which can be told without a key: it says nothing about anybody.
+pub(crate) fn erasure(row: &EventRow) -> Option<Envelope> {
+    let erased = row.kind == CandidateErased::NAME;
+    Some(Envelope {
+        at: erased.then(|| at(row)).flatten()?,
+        schema: CandidateErased::SCHEMA,
+        departures: Vec::new(),
+        tasks: TaskRefs::default(),
+        data: CandidateErased {}.into(),
+    })
 }
 
 /// Decides on the facts of a command one after another.
@@ -388,6 +432,7 @@ fn decide_all(
     taken: &BTreeMap<usize, Refusal>,
 ) -> (Vec<Result<Step, Refusal>>, Candidate) {
     let mut state = before.clone();
+    let mut past = Past::of(before);
     let mut results = Vec::with_capacity(command.proposals.len());
     for (index, proposal) in command.proposals.iter().enumerate() {
         if let Some(refusal) = taken.get(&index) {
@@ -399,7 +444,8 @@ fn decide_all(
         results.push(match decided {
             Ok(decided @ Decided::Already(_)) => {
                 let version = decided.envelope().at.version;
-                step(&state, version, Decided::Already)
+                past.now = state.clone();
+                past.step(version, Decided::Already)
                     .ok_or_else(|| Refusal::new("id_taken", "Another fact has this id."))
             }
             Ok(decided) => Ok(Step { decided, before, after: state.clone() }),
@@ -414,13 +460,31 @@ fn refused(results: &[Result<Step, Refusal>]) -> Option<(usize, Refusal)> {
     refusals.next().map(|(index, refusal)| (index, refusal.clone()))
 }
 
-/// A fact of the stream with the states around it.
-fn step(candidate: &Candidate, version: u64, decided: fn(Arc<Envelope>) -> Decided) -> Option<Step> {
-    let place = usize::try_from(version.checked_sub(1)?).ok()?;
-    let envelope = candidate.history().get(place)?;
-    let before = candidate.at_version(version - 1);
-    let after = before.clone().fold([Arc::clone(envelope)]);
-    Some(Step { decided: decided(Arc::clone(envelope)), before, after })
+/// Looking back at facts of a stream, each with the states around it. Going forward, it folds each fact once.
+struct Past {
+    now: Candidate,
+    state: Candidate,
+}
+
+impl Past {
+    fn of(now: &Candidate) -> Self {
+        Self { now: now.clone(), state: Candidate::unknown(now.id) }
+    }
+
+    fn step(&mut self, version: u64, decided: fn(Arc<Envelope>) -> Decided) -> Option<Step> {
+        let place = |version: u64| usize::try_from(version).ok();
+        let last = place(version.checked_sub(1)?)?;
+        let history = self.now.history();
+        let envelope = Arc::clone(history.get(last)?);
+        if self.state.version >= version {
+            self.state = Candidate::unknown(self.now.id);
+        }
+        let between = history.iter().take(last).skip(place(self.state.version)?).cloned();
+        let before = std::mem::replace(&mut self.state, Candidate::unknown(self.now.id)).fold(between);
+        let after = before.clone().fold([Arc::clone(&envelope)]);
+        self.state = after.clone();
+        Some(Step { decided: decided(envelope), before, after })
+    }
 }
 
 fn keep(tenant: TenantId, key: &DataKey, id: Uuid, results: &[Result<Step, Refusal>]) -> Vec<u8> {

@@ -101,7 +101,9 @@ impl TaskState {
     }
 
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        [Self::Live, Self::Done, Self::Dismissed, Self::Void].into_iter().find(|state| state.as_str() == text)
+        [Self::Live, Self::Done, Self::Dismissed, Self::Void]
+            .into_iter()
+            .find(|state| state.as_str() == text)
     }
 }
 

@@ -43,7 +43,12 @@ impl<'a> Aad<'a> {
     /// The place of something with a version instead of an id.
     #[must_use]
     pub fn versioned(tenant: TenantId, candidate: Uuid, purpose: &'a str, version: i64) -> Self {
-        Self { tenant, candidate, purpose, id: Uuid::from_u64_pair(0, version.unsigned_abs()) }
+        Self {
+            tenant,
+            candidate,
+            purpose,
+            id: Uuid::from_u64_pair(0, version.unsigned_abs()),
+        }
     }
 
     /// Fields of fixed length first, the one of variable length last: no two places read the same.
@@ -141,7 +146,13 @@ impl MasterKey {
 }
 
 fn place_of_key(tenant: TenantId, candidate: Uuid) -> Vec<u8> {
-    Aad { tenant, candidate, purpose: "key", id: Uuid::nil() }.bytes()
+    Aad {
+        tenant,
+        candidate,
+        purpose: "key",
+        id: Uuid::nil(),
+    }
+    .bytes()
 }
 
 /// HMAC-SHA256 as a key derivation, as HKDF's expansion does for one block.
@@ -158,7 +169,9 @@ fn seal(key: &[u8; 32], aad: &[u8], plain: &[u8]) -> Vec<u8> {
     fill(&mut nonce);
     let cipher = XChaCha20Poly1305::new(key.into());
     #[expect(clippy::expect_used, reason = "fails beyond 256 GiB only")]
-    let sealed = cipher.encrypt(&XNonce::from(nonce), Payload { msg: plain, aad }).expect("short enough");
+    let sealed = cipher
+        .encrypt(&XNonce::from(nonce), Payload { msg: plain, aad })
+        .expect("short enough");
     let mut out = Vec::with_capacity(1 + NONCE + sealed.len());
     out.push(FORMAT);
     out.extend_from_slice(&nonce);
@@ -170,7 +183,9 @@ fn open(key: &[u8; 32], aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, Unreadable
     let rest = sealed.strip_prefix(&[FORMAT]).ok_or(Unreadable)?;
     let (nonce, text) = rest.split_first_chunk::<NONCE>().ok_or(Unreadable)?;
     let cipher = XChaCha20Poly1305::new(key.into());
-    cipher.decrypt(&XNonce::from(*nonce), Payload { msg: text, aad }).map_err(|_| Unreadable)
+    cipher
+        .decrypt(&XNonce::from(*nonce), Payload { msg: text, aad })
+        .map_err(|_| Unreadable)
 }
 
 fn fill(bytes: &mut [u8]) {
@@ -183,7 +198,12 @@ mod tests {
     use super::*;
 
     fn place() -> Aad<'static> {
-        Aad { tenant: TenantId(1), candidate: Uuid::from_u128(2), purpose: "event", id: Uuid::from_u128(3) }
+        Aad {
+            tenant: TenantId(1),
+            candidate: Uuid::from_u128(2),
+            purpose: "event",
+            id: Uuid::from_u128(3),
+        }
     }
 
     #[test]
@@ -192,10 +212,22 @@ mod tests {
         let sealed = key.seal(&place(), b"a fact");
         assert_eq!(key.open(&place(), &sealed).as_deref(), Ok(&b"a fact"[..]));
         for elsewhere in [
-            Aad { tenant: TenantId(9), ..place() },
-            Aad { candidate: Uuid::nil(), ..place() },
-            Aad { purpose: "task", ..place() },
-            Aad { id: Uuid::nil(), ..place() },
+            Aad {
+                tenant: TenantId(9),
+                ..place()
+            },
+            Aad {
+                candidate: Uuid::nil(),
+                ..place()
+            },
+            Aad {
+                purpose: "task",
+                ..place()
+            },
+            Aad {
+                id: Uuid::nil(),
+                ..place()
+            },
         ] {
             assert_eq!(key.open(&elsewhere, &sealed), Err(Unreadable));
         }
@@ -215,10 +247,19 @@ mod tests {
         let master = MasterKey::new([7; 32]);
         let key = DataKey::random();
         let wrapped = master.wrap(TenantId(1), Uuid::from_u128(2), &key);
-        assert_eq!(master.unwrap(TenantId(1), Uuid::from_u128(2), &wrapped).map(|key| key.0), Ok(key.0));
+        assert_eq!(
+            master
+                .unwrap(TenantId(1), Uuid::from_u128(2), &wrapped)
+                .map(|key| key.0),
+            Ok(key.0)
+        );
         assert!(master.unwrap(TenantId(1), Uuid::from_u128(3), &wrapped).is_err());
         assert!(master.unwrap(TenantId(2), Uuid::from_u128(2), &wrapped).is_err());
-        assert!(MasterKey::new([8; 32]).unwrap(TenantId(1), Uuid::from_u128(2), &wrapped).is_err());
+        assert!(
+            MasterKey::new([8; 32])
+                .unwrap(TenantId(1), Uuid::from_u128(2), &wrapped)
+                .is_err()
+        );
     }
 
     #[test]

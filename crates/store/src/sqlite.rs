@@ -1,8 +1,8 @@
 //! How a SQLite file is opened: one writer, some readers, everything durable at commit.
 
 use crate::error::OpenError;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::ConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,13 +28,21 @@ impl Sqlite {
             .pragma("cache_size", "-32000")
             .pragma("temp_store", "MEMORY")
             .disable_statement_logging();
-        let pool = || SqlitePoolOptions::new().max_lifetime(None).idle_timeout(None).test_before_acquire(false);
+        let pool = || {
+            SqlitePoolOptions::new()
+                .max_lifetime(None)
+                .idle_timeout(None)
+                .test_before_acquire(false)
+        };
         let writer = pool().max_connections(1).connect_with(options.clone()).await?;
         let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&writer).await?;
         if !is_new_enough(&version) {
             return Err(OpenError::SqliteTooOld(version));
         }
-        let readers = pool().max_connections(4).connect_with(options.pragma("query_only", "ON")).await?;
+        let readers = pool()
+            .max_connections(4)
+            .connect_with(options.pragma("query_only", "ON"))
+            .await?;
         Ok(Self { writer, readers })
     }
 }
@@ -61,6 +69,8 @@ mod tests {
     #[tokio::test]
     async fn the_bundled_version_is_new_enough_at_run_time() {
         let folder = tempfile::tempdir().expect("a folder");
-        Sqlite::open(&folder.path().join("a.db")).await.expect("SQLite 3.51.3 or newer");
+        Sqlite::open(&folder.path().join("a.db"))
+            .await
+            .expect("SQLite 3.51.3 or newer");
     }
 }

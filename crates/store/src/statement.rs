@@ -44,12 +44,18 @@ pub(crate) struct Statement {
 
 impl Statement {
     pub(crate) fn new(sql: &'static str) -> Self {
-        Self { sql: sql.to_owned(), values: Vec::new() }
+        Self {
+            sql: sql.to_owned(),
+            values: Vec::new(),
+        }
     }
 
     /// A whole statement whose parameters are `$1`, `$2`, … in the order of the values.
     pub(crate) fn of<const N: usize>(sql: &'static str, values: [Value; N]) -> Self {
-        Self { sql: sql.to_owned(), values: values.into() }
+        Self {
+            sql: sql.to_owned(),
+            values: values.into(),
+        }
     }
 
     pub(crate) fn push(&mut self, sql: &'static str) -> &mut Self {
@@ -68,7 +74,9 @@ impl Statement {
     /// becomes `(NULL)`, which nothing is in.
     pub(crate) fn bind_list<V: Into<Value> + Clone>(&mut self, list: impl IntoIterator<Item = V>) -> &mut Self {
         let mut list: Vec<Value> = list.into_iter().map(Into::into).collect();
-        let Some(last) = list.last().cloned() else { return self.push("(NULL)") };
+        let Some(last) = list.last().cloned() else {
+            return self.push("(NULL)");
+        };
         let mut room = 1;
         while room < list.len() {
             room *= 4;
@@ -170,5 +178,17 @@ macro_rules! driver {
         }
     };
 }
-driver!(sqlx::Sqlite, sqlx::sqlite::SqliteRow, sqlx::SqliteConnection, fetch_sqlite, run_sqlite);
-driver!(sqlx::Postgres, sqlx::postgres::PgRow, sqlx::PgConnection, fetch_postgres, run_postgres);
+driver!(
+    sqlx::Sqlite,
+    sqlx::sqlite::SqliteRow,
+    sqlx::SqliteConnection,
+    fetch_sqlite,
+    run_sqlite
+);
+driver!(
+    sqlx::Postgres,
+    sqlx::postgres::PgRow,
+    sqlx::PgConnection,
+    fetch_postgres,
+    run_postgres
+);

@@ -39,7 +39,9 @@ pub enum Place {
 // URLs may carry passwords.
 impl std::fmt::Debug for StoreOptions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StoreOptions").field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("StoreOptions")
+            .field("place", &self.place)
+            .finish_non_exhaustive()
     }
 }
 
@@ -93,7 +95,10 @@ impl Store {
         match &options.place {
             Place::Folder(folder) => {
                 let (data, keys) = open_folder(folder, options.keys_url.as_deref()).await?;
-                let file = options.master_key_file.clone().unwrap_or_else(|| folder.join("master.key"));
+                let file = options
+                    .master_key_file
+                    .clone()
+                    .unwrap_or_else(|| folder.join("master.key"));
                 let master = master::load(&file, &keys).await?;
                 let wake = Arc::<Wake>::default();
                 let keys = Arc::new(Keys::new(keys, master));
@@ -130,7 +135,13 @@ impl Store {
         between: Option<Between>,
     ) -> Result<Self, OpenError> {
         let appender = Appender::start(writer, Arc::clone(&keys), Arc::clone(&wake));
-        let store = Self(Arc::new(Inner { db: Arc::new(db), keys, appender, wake, between }));
+        let store = Self(Arc::new(Inner {
+            db: Arc::new(db),
+            keys,
+            appender,
+            wake,
+            between,
+        }));
         let finished = store.finish_erasures().await;
         finished.map_err(|error| OpenError::Unavailable(error.to_string()))?;
         Ok(store)
@@ -222,7 +233,11 @@ impl Store {
 async fn open_folder(folder: &std::path::Path, keys: Option<&str>) -> Result<(Db, Db), OpenError> {
     std::fs::create_dir_all(folder).map_err(|error| OpenError::Unavailable(format!("the data folder: {error}")))?;
     let keys_file = match keys {
-        Some(url) => PathBuf::from(url.strip_prefix("sqlite://").or(url.strip_prefix("sqlite:")).unwrap_or(url)),
+        Some(url) => PathBuf::from(
+            url.strip_prefix("sqlite://")
+                .or(url.strip_prefix("sqlite:"))
+                .unwrap_or(url),
+        ),
         None => folder.join("keys.db"),
     };
     let data = Sqlite::open(&folder.join("data.db")).await?;

@@ -1,7 +1,11 @@
 //! A private PostgreSQL for tests: started from the binaries that are installed, durable as in production, gone when the
 //! tests are. Or the server that `AFTERWORD_TEST_POSTGRES_URL` names.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "a harness that cannot do its work ends the test")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a harness that cannot do its work ends the test"
+)]
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection};
@@ -40,7 +44,10 @@ impl PrivatePostgres {
             let database = options.get_database().unwrap_or("postgres").to_owned();
             let base = url.split('?').next().unwrap_or(&url);
             let base = base.strip_suffix(&database).unwrap_or(base).trim_end_matches('/');
-            return Some(Self { base: base.to_owned(), own: None });
+            return Some(Self {
+                base: base.to_owned(),
+                own: None,
+            });
         }
         let Some(binaries) = binaries() else {
             let sentence = "NO POSTGRESQL: no server binaries were found, nothing is tested on PostgreSQL";
@@ -58,15 +65,36 @@ impl PrivatePostgres {
         if let Some(user) = &user {
             done(Command::new("chown").arg(user).arg(folder.path()));
         }
-        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
-        let own = Own { binaries, folder, port, user };
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|free| free.local_addr())
+            .expect("a port")
+            .port();
+        let own = Own {
+            binaries,
+            folder,
+            port,
+            user,
+        };
         done(
             own.command("initdb")
-                .args(["-U", "afterword", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-D"])
+                .args([
+                    "-U",
+                    "afterword",
+                    "-A",
+                    "trust",
+                    "-E",
+                    "UTF8",
+                    "--locale=C",
+                    "--no-sync",
+                    "-D",
+                ])
                 .arg(own.data()),
         );
         own.run();
-        Some(Self { base: format!("postgres://afterword@127.0.0.1:{port}"), own: Some(own) })
+        Some(Self {
+            base: format!("postgres://afterword@127.0.0.1:{port}"),
+            own: Some(own),
+        })
     }
 
     /// The one server that the tests of this process share.
@@ -84,13 +112,18 @@ impl PrivatePostgres {
 
     /// Makes a database, anew where there was one, and gives its URL.
     pub async fn create_database(&self, name: &str) -> String {
-        let mut connection = PgConnection::connect(&self.url("postgres")).await.expect("the server answers");
+        let mut connection = PgConnection::connect(&self.url("postgres"))
+            .await
+            .expect("the server answers");
         for sql in [
             format!("DROP DATABASE IF EXISTS \"{name}\" WITH (FORCE)"),
             format!("DROP DATABASE IF EXISTS \"{name}_keys\" WITH (FORCE)"),
             format!("CREATE DATABASE \"{name}\""),
         ] {
-            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.expect("a database is made");
+            sqlx::raw_sql(AssertSqlSafe(sql))
+                .execute(&mut connection)
+                .await
+                .expect("a database is made");
         }
         connection.close().await.ok();
         self.url(name)
@@ -100,7 +133,8 @@ impl PrivatePostgres {
     pub async fn fresh_database(&self) -> String {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
-        self.create_database(&format!("afterword_{}_{number}", std::process::id())).await
+        self.create_database(&format!("afterword_{}_{number}", std::process::id()))
+            .await
     }
 
     /// Whether the server is ours to stop.
@@ -136,7 +170,9 @@ impl Own {
             None => Command::new(program),
             Some(user) => {
                 let mut command = Command::new("setpriv");
-                command.args(["--reuid", user, "--regid", user, "--clear-groups", "--"]).arg(program);
+                command
+                    .args(["--reuid", user, "--regid", user, "--clear-groups", "--"])
+                    .arg(program);
                 command
             }
         };
@@ -151,10 +187,20 @@ impl Own {
         if let Some(user) = &self.user {
             command.args(["--reuid", user, "--regid", user, "--clear-groups"]);
         }
-        command.arg("--").arg(self.binaries.join("postgres")).arg("-D").arg(self.data());
-        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-k"]).arg(self.folder.path());
+        command
+            .arg("--")
+            .arg(self.binaries.join("postgres"))
+            .arg("-D")
+            .arg(self.data());
+        command
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-k"])
+            .arg(self.folder.path());
         command.args(["-c", "max_connections=400"]);
-        command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         std::thread::spawn(move || command.spawn().and_then(|mut server| server.wait()));
         for _ in 0..600 {
             let mut ask = self.command("pg_isready");
@@ -169,7 +215,9 @@ impl Own {
 
     fn stop(&self, mode: &str) {
         let mut stop = self.command("pg_ctl");
-        stop.args(["stop", "-s", "-w", "-m", mode, "-D"]).arg(self.data()).stderr(Stdio::null());
+        stop.args(["stop", "-s", "-w", "-m", mode, "-D"])
+            .arg(self.data())
+            .stderr(Stdio::null());
         stop.status().ok();
     }
 }
@@ -189,23 +237,40 @@ fn binaries() -> Option<PathBuf> {
     versions.sort();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let newest_first = versions.into_iter().rev().map(|(_, folder)| folder);
-    newest_first
-        .chain(std::env::split_paths(&path))
-        .find(|folder| ["initdb", "postgres", "pg_ctl", "pg_isready"].iter().all(|name| folder.join(name).exists()))
+    newest_first.chain(std::env::split_paths(&path)).find(|folder| {
+        ["initdb", "postgres", "pg_ctl", "pg_isready"]
+            .iter()
+            .all(|name| folder.join(name).exists())
+    })
 }
 
 /// Whom to become where we are root.
 fn other_user() -> Option<String> {
-    let id = |args: &[&str]| Command::new("id").args(args).output().ok().filter(|output| output.status.success());
+    let id = |args: &[&str]| {
+        Command::new("id")
+            .args(args)
+            .output()
+            .ok()
+            .filter(|output| output.status.success())
+    };
     let is_root = id(&["-u"]).is_some_and(|output| output.stdout.trim_ascii() == b"0");
-    is_root.then(|| if id(&["postgres"]).is_some() { "postgres" } else { "nobody" }.to_owned())
+    is_root.then(|| {
+        if id(&["postgres"]).is_some() {
+            "postgres"
+        } else {
+            "nobody"
+        }
+        .to_owned()
+    })
 }
 
 /// Removes the folders of servers whose tests were killed.
 fn sweep() {
     for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let maker = name.to_str().and_then(|name| name.strip_prefix(FOLDER)?.split('-').next());
+        let maker = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(FOLDER)?.split('-').next());
         if maker.is_some_and(|maker| !Path::new("/proc").join(maker).exists()) {
             std::fs::remove_dir_all(entry.path()).ok();
         }
@@ -214,5 +279,8 @@ fn sweep() {
 
 fn done(command: &mut Command) {
     let status = command.status();
-    assert!(status.as_ref().is_ok_and(|status| status.success()), "{command:?}: {status:?}");
+    assert!(
+        status.as_ref().is_ok_and(|status| status.success()),
+        "{command:?}: {status:?}"
+    );
 }

@@ -11,13 +11,13 @@ use crate::{
     Aad, ApplicationQuery, CandidateQuery, DataKey, EventRow, FeedQuery, Recorder, RejectionQuery, StoreError, TaskQuery,
     TenantId,
     projection::{external_hash, with_state, with_status},
-    recorder::{at, moment, open},
+    recorder::{at, erasure, moment, open},
 };
 
 /// A row of a list: what is shown, and where the next page goes on.
 pub struct Listed<Place> {
-    /// The row, rendered as JSON.
-    pub json: Box<RawValue>,
+    /// The row, rendered as JSON; none where its candidate was erased while it was read.
+    pub json: Option<Box<RawValue>>,
     /// Its place in the order of the list.
     pub place: Place,
 }
@@ -62,9 +62,9 @@ fn open_row(keys: &Opened, tenant: TenantId, candidate: Uuid, purpose: &str, id:
     keys.get(&candidate)?.open(&aad, sealed).ok()
 }
 
-/// A candidate may be erased between the reading of a row and of its key: such a row is left out.
-fn listed<Place>(json: Option<String>, place: Place) -> Option<Listed<Place>> {
-    Some(Listed { json: RawValue::from_string(json?).ok()?, place })
+/// A candidate may be erased between the reading of a row and of its key: such a row keeps its place only.
+fn listed<Place>(json: Option<String>, place: Place) -> Listed<Place> {
+    Listed { json: json.and_then(|json| RawValue::from_string(json).ok()), place }
 }
 
 impl Recorder {
@@ -76,7 +76,7 @@ impl Recorder {
         let now = moment(query.now);
         let rows = self.store().tasks(tenant, query).await?;
         let keys = self.keys_of(tenant, rows.iter().map(|row| row.candidate)).await?;
-        let page = rows.iter().filter_map(|row| {
+        let page = rows.iter().map(|row| {
             let plain = open_row(&keys, tenant, row.candidate, "task", row.task_id, &row.sealed);
             listed(plain.map(|plain| with_state(row, &plain, now)), (row.due_at, row.candidate, row.task_id))
         });
@@ -91,7 +91,7 @@ impl Recorder {
         let now = moment(query.now);
         let rows = self.store().applications(tenant, query).await?;
         let keys = self.keys_of(tenant, rows.iter().map(|row| row.candidate)).await?;
-        let page = rows.iter().filter_map(|row| {
+        let page = rows.iter().map(|row| {
             let plain = open_row(&keys, tenant, row.candidate, "application", row.application, &row.sealed);
             listed(plain.map(|plain| with_status(row, &plain, now)), (row.candidate, row.application))
         });
@@ -105,10 +105,11 @@ impl Recorder {
     pub async fn list_rejections(&self, tenant: TenantId, query: RejectionQuery) -> Result<Vec<Listed<(i64, Uuid, Uuid)>>, StoreError> {
         let rows = self.store().rejections(tenant, query).await?;
         let keys = self.keys_of(tenant, rows.iter().map(|row| row.candidate)).await?;
-        let page = rows.iter().filter_map(|row| {
-            let sealed = row.rejection_sealed.as_ref()?;
-            let plain = open_row(&keys, tenant, row.candidate, "rejection", row.application, sealed)?;
-            listed(String::from_utf8(plain).ok(), (row.rejection_received_at?, row.candidate, row.application))
+        let page = rows.iter().map(|row| {
+            let sealed = row.rejection_sealed.as_deref().unwrap_or_default();
+            let plain = open_row(&keys, tenant, row.candidate, "rejection", row.application, sealed);
+            let received_at = row.rejection_received_at.unwrap_or_default();
+            listed(plain.and_then(|plain| String::from_utf8(plain).ok()), (received_at, row.candidate, row.application))
         });
         Ok(page.collect())
     }
@@ -120,9 +121,9 @@ impl Recorder {
     pub async fn list_candidates(&self, tenant: TenantId, query: CandidateQuery) -> Result<Vec<Listed<Uuid>>, StoreError> {
         let rows = self.store().candidates(tenant, query).await?;
         let keys = self.keys_of(tenant, rows.iter().map(|(candidate, ..)| *candidate)).await?;
-        let page = rows.iter().filter_map(|(candidate, _, sealed)| {
-            let plain = open_row(&keys, tenant, *candidate, "summary", *candidate, sealed)?;
-            listed(String::from_utf8(plain).ok(), *candidate)
+        let page = rows.iter().map(|(candidate, _, sealed)| {
+            let plain = open_row(&keys, tenant, *candidate, "summary", *candidate, sealed);
+            listed(plain.and_then(|plain| String::from_utf8(plain).ok()), *candidate)
         });
         Ok(page.collect())
     }
@@ -145,6 +146,9 @@ impl Recorder {
 
     fn entry(&self, tenant: TenantId, keys: &Opened, row: &EventRow) -> Result<FeedEntry, StoreError> {
         let position = row.position;
+        if let Some(envelope) = erasure(row) {
+            return Ok(FeedEntry::Fact { position, envelope: Box::new(envelope) });
+        }
         match keys.get(&row.candidate).filter(|_| row.sealed.is_some()) {
             Some(key) => Ok(FeedEntry::Fact { position, envelope: Box::new(open(tenant, key, row)?) }),
             None => {

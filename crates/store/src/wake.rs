@@ -24,13 +24,19 @@ pub(crate) struct Wake {
 impl Wake {
     pub(crate) fn watch(&self, tenant: TenantId) -> watch::Receiver<i64> {
         let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        newest.entry(tenant).or_insert_with(|| watch::Sender::new(0)).subscribe()
+        newest
+            .entry(tenant)
+            .or_insert_with(|| watch::Sender::new(0))
+            .subscribe()
     }
 
     /// After a commit of this instance.
     pub(crate) fn appended(&self, tenant: TenantId, position: i64) {
         self.heard(tenant, position);
-        self.untold.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant, position);
+        self.untold
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(tenant, position);
         self.news.notify_one();
     }
 
@@ -51,7 +57,9 @@ pub(crate) struct Between(Vec<JoinHandle<()>>);
 
 impl Between {
     pub(crate) fn start(wake: &Arc<Wake>, options: &PgConnectOptions) -> Self {
-        let pool = PgPoolOptions::new().max_connections(2).connect_lazy_with(options.clone());
+        let pool = PgPoolOptions::new()
+            .max_connections(2)
+            .connect_lazy_with(options.clone());
         let listening = tokio::spawn(listen(Arc::clone(wake), pool.clone()));
         let speaking = tokio::spawn(speak(Arc::clone(wake), pool));
         Self(vec![listening, speaking])
@@ -89,7 +97,10 @@ async fn speak(wake: Arc<Wake>, pool: sqlx::PgPool) {
     loop {
         wake.news.notified().await;
         let untold = std::mem::take(&mut *wake.untold.lock().unwrap_or_else(PoisonError::into_inner));
-        let payloads: Vec<String> = untold.into_iter().map(|(tenant, position)| format!("{}:{position}", tenant.0)).collect();
+        let payloads: Vec<String> = untold
+            .into_iter()
+            .map(|(tenant, position)| format!("{}:{position}", tenant.0))
+            .collect();
         let told = sqlx::query("SELECT pg_notify($1, payload) FROM UNNEST($2::text[]) AS payload")
             .bind(CHANNEL)
             .bind(&payloads)

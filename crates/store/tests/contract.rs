@@ -5,8 +5,8 @@
 use afterword_store::testing::PrivatePostgres;
 use afterword_store::{
     Aad, ApiKeyRow, Appended, ApplicationQuery, ApplicationRow, CandidateQuery, Commit, Erasure, EventRow, FeedQuery,
-    IdempotencyRow, OpenError, Place, RejectionQuery, Store, StoreError, StoreOptions, StreamRow, TaskFilter, TaskQuery,
-    TaskRow, TaskState, TenantId,
+    IdempotencyRow, OpenError, Place, RejectionQuery, Store, StoreError, StoreOptions, StreamRow, TaskFilter,
+    TaskQuery, TaskRow, TaskState, TenantId,
 };
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,12 +27,20 @@ impl Stand {
     async fn on(place: impl FnOnce(&TempDir) -> Place) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let master_key_file = Some(folder.path().join("master.key"));
-        let options = StoreOptions { place: place(&folder), keys_url: None, master_key_file };
+        let options = StoreOptions {
+            place: place(&folder),
+            keys_url: None,
+            master_key_file,
+        };
         Store::migrate(&options).await.expect("migrated");
         let store = Store::open(&options).await.expect("opened");
         store.tenant_create(T, "one", false, 1).await.expect("made");
         store.tenant_create(OTHER, "two", true, 1).await.expect("made");
-        Self { options, store, _folder: folder }
+        Self {
+            options,
+            store,
+            _folder: folder,
+        }
     }
 
     async fn sqlite() -> Self {
@@ -40,7 +48,9 @@ impl Stand {
     }
 
     async fn postgres() -> Option<Self> {
-        let server = tokio::task::spawn_blocking(PrivatePostgres::shared).await.expect("it answers")?;
+        let server = tokio::task::spawn_blocking(PrivatePostgres::shared)
+            .await
+            .expect("it answers")?;
         let url = server.fresh_database().await;
         Some(Self::on(|_| Place::Postgres(url)).await)
     }
@@ -123,7 +133,13 @@ fn event(kind: &str) -> EventRow {
 }
 
 fn stream() -> StreamRow {
-    StreamRow { recorded_at: 20, external_hash: None, groups: Vec::new(), derivation: 3, sealed: b"summary".to_vec() }
+    StreamRow {
+        recorded_at: 20,
+        external_hash: None,
+        groups: Vec::new(),
+        derivation: 3,
+        sealed: b"summary".to_vec(),
+    }
 }
 
 fn task(due_at: i64) -> TaskRow {
@@ -170,11 +186,18 @@ fn request(key: &str) -> IdempotencyRow {
 }
 
 fn new(candidate: Uuid) -> Commit {
-    Commit { events: vec![event("Registered")], stream: Some(stream()), ..Commit::new(T, candidate, 0) }
+    Commit {
+        events: vec![event("Registered")],
+        stream: Some(stream()),
+        ..Commit::new(T, candidate, 0)
+    }
 }
 
 fn next(candidate: Uuid, expected: i64) -> Commit {
-    Commit { events: vec![event("Noted")], ..Commit::new(T, candidate, expected) }
+    Commit {
+        events: vec![event("Noted")],
+        ..Commit::new(T, candidate, expected)
+    }
 }
 
 async fn done(store: &Store, commit: Commit) -> i64 {
@@ -185,7 +208,16 @@ async fn done(store: &Store, commit: Commit) -> i64 {
 }
 
 async fn feed(store: &Store, tenant: TenantId) -> Vec<EventRow> {
-    store.feed(tenant, FeedQuery { limit: 100_000, ..FeedQuery::default() }).await.expect("read")
+    store
+        .feed(
+            tenant,
+            FeedQuery {
+                limit: 100_000,
+                ..FeedQuery::default()
+            },
+        )
+        .await
+        .expect("read")
 }
 
 async fn has_no_gap(store: &Store, tenant: TenantId) -> usize {
@@ -201,9 +233,23 @@ async fn has_no_gap(store: &Store, tenant: TenantId) -> usize {
 
 async fn what_is_appended_is_read_back_as_it_was(stand: Stand) {
     let (store, candidate, about) = (&stand.store, id(), id());
-    let first = EventRow { application: Some(about), occurred_at: -5, ..event("Applied") };
-    let second = EventRow { sealed: Some(Vec::new()), recorded_at: 21, ..event("Held") };
-    let (task, application) = (task(i64::MAX), ApplicationRow { quiet_at: Some(5), ..application("awaiting") });
+    let first = EventRow {
+        application: Some(about),
+        occurred_at: -5,
+        ..event("Applied")
+    };
+    let second = EventRow {
+        sealed: Some(Vec::new()),
+        recorded_at: 21,
+        ..event("Held")
+    };
+    let (task, application) = (
+        task(i64::MAX),
+        ApplicationRow {
+            quiet_at: Some(5),
+            ..application("awaiting")
+        },
+    );
     let commit = Commit {
         events: vec![first.clone(), second.clone()],
         stream: Some(stream()),
@@ -214,16 +260,41 @@ async fn what_is_appended_is_read_back_as_it_was(stand: Stand) {
     assert_eq!(done(store, commit).await, 1);
     let read = store.stream(T, candidate, 0).await.expect("read");
     let expected = vec![
-        EventRow { position: 1, candidate, version: 1, ..first },
-        EventRow { position: 2, candidate, version: 2, ..second },
+        EventRow {
+            position: 1,
+            candidate,
+            version: 1,
+            ..first
+        },
+        EventRow {
+            position: 2,
+            candidate,
+            version: 2,
+            ..second
+        },
     ];
     assert_eq!(read, expected);
     assert_eq!(store.stream(T, candidate, 1).await.expect("read"), expected[1..]);
-    assert_eq!(store.find_event(T, expected[1].event_id).await.expect("read").as_ref(), Some(&expected[1]));
+    assert_eq!(
+        store.find_event(T, expected[1].event_id).await.expect("read").as_ref(),
+        Some(&expected[1])
+    );
     let head = store.stream_head(T, candidate).await.expect("read").expect("there");
-    assert_eq!((head.version, head.recorded_at, head.derivation, head.erased_at), (2, 21, 3, None));
-    assert_eq!(store.tasks_of(T, candidate).await.expect("read"), [TaskRow { candidate, ..task }]);
-    assert_eq!(store.applications_of(T, candidate).await.expect("read"), [ApplicationRow { candidate, ..application }]);
+    assert_eq!(
+        (head.version, head.recorded_at, head.derivation, head.erased_at),
+        (2, 21, 3, None)
+    );
+    assert_eq!(
+        store.tasks_of(T, candidate).await.expect("read"),
+        [TaskRow { candidate, ..task }]
+    );
+    assert_eq!(
+        store.applications_of(T, candidate).await.expect("read"),
+        [ApplicationRow {
+            candidate,
+            ..application
+        }]
+    );
     assert_eq!(store.stream_ids(T, None, 10).await.expect("read"), [candidate]);
     assert!(store.stream_ids(T, Some(candidate), 10).await.expect("read").is_empty());
     assert_eq!(store.stream_head(T, id()).await.expect("read"), None);
@@ -235,7 +306,11 @@ async fn positions_have_no_gap_however_many_write_at_once(stand: Stand) {
         let store = stand.store.clone();
         let tenant = if number % 3 == 0 { OTHER } else { T };
         tokio::spawn(async move {
-            let commit = Commit { tenant, tasks: vec![task(number)], ..new(id()) };
+            let commit = Commit {
+                tenant,
+                tasks: vec![task(number)],
+                ..new(id())
+            };
             done(&store, commit).await
         })
     });
@@ -252,44 +327,101 @@ async fn a_stale_commit_does_not_hold_up_its_batch(stand: Stand) {
     done(store, new(candidate)).await;
     let commits = (0..60).map(|number| if number % 5 == 0 { next(candidate, 9) } else { new(id()) });
     let answers = futures_util::future::join_all(commits.map(|commit| store.append(commit))).await;
-    let conflicts = answers.iter().filter(|answer| matches!(answer, Ok(Appended::Conflict))).count();
-    let fine = answers.iter().filter(|answer| matches!(answer, Ok(Appended::Done { .. }))).count();
+    let conflicts = answers
+        .iter()
+        .filter(|answer| matches!(answer, Ok(Appended::Conflict)))
+        .count();
+    let fine = answers
+        .iter()
+        .filter(|answer| matches!(answer, Ok(Appended::Done { .. })))
+        .count();
     assert_eq!((conflicts, fine), (12, 48));
     assert_eq!(has_no_gap(store, T).await, 49);
-    assert_eq!(store.append(new(candidate)).await.expect("answered"), Appended::Conflict);
+    assert_eq!(
+        store.append(new(candidate)).await.expect("answered"),
+        Appended::Conflict
+    );
 }
 
 async fn commits_on_one_candidate_follow_each_other_within_a_batch(stand: Stand) {
     let (store, candidate) = (&stand.store, id());
     let kept = task(5);
     let commits = (0..20).map(|version| {
-        let tasks = vec![TaskRow { version, ..kept.clone() }];
-        let commit = if version == 0 { new(candidate) } else { next(candidate, version) };
+        let tasks = vec![TaskRow {
+            version,
+            ..kept.clone()
+        }];
+        let commit = if version == 0 {
+            new(candidate)
+        } else {
+            next(candidate, version)
+        };
         Commit { tasks, ..commit }
     });
     // Two of each: of every pair, one goes in.
     let commits: Vec<Commit> = commits
-        .flat_map(|commit| [commit.clone(), Commit { events: vec![event("Late")], ..commit }])
+        .flat_map(|commit| {
+            [
+                commit.clone(),
+                Commit {
+                    events: vec![event("Late")],
+                    ..commit
+                },
+            ]
+        })
         .collect();
     let answers = futures_util::future::join_all(commits.into_iter().map(|commit| store.append(commit))).await;
-    let fine = answers.iter().filter(|answer| matches!(answer, Ok(Appended::Done { .. }))).count();
+    let fine = answers
+        .iter()
+        .filter(|answer| matches!(answer, Ok(Appended::Done { .. })))
+        .count();
     assert_eq!(fine, 20);
-    assert!(answers.iter().all(|answer| matches!(answer, Ok(Appended::Done { .. } | Appended::Conflict))));
+    assert!(
+        answers
+            .iter()
+            .all(|answer| matches!(answer, Ok(Appended::Done { .. } | Appended::Conflict)))
+    );
     assert_eq!(has_no_gap(store, T).await, 20);
-    assert_eq!(store.stream_head(T, candidate).await.expect("read").expect("there").version, 20);
+    assert_eq!(
+        store
+            .stream_head(T, candidate)
+            .await
+            .expect("read")
+            .expect("there")
+            .version,
+        20
+    );
     assert_eq!(store.tasks_of(T, candidate).await.expect("read")[0].version, 19);
 }
 
 async fn a_request_is_answered_once(stand: Stand) {
     let (store, candidate) = (&stand.store, id());
-    let row = IdempotencyRow { candidate: Some(candidate), ..request("once") };
-    let commits = (0..10).map(|_| Commit { idempotency: Some(row.clone()), ..new(id()) });
+    let row = IdempotencyRow {
+        candidate: Some(candidate),
+        ..request("once")
+    };
+    let commits = (0..10).map(|_| Commit {
+        idempotency: Some(row.clone()),
+        ..new(id())
+    });
     let answers = futures_util::future::join_all(commits.map(|commit| store.append(commit))).await;
-    let fine = answers.iter().filter(|answer| matches!(answer, Ok(Appended::Done { .. }))).count();
-    let used = answers.iter().filter(|answer| matches!(answer, Ok(Appended::KeyUsed(there)) if *there == row)).count();
+    let fine = answers
+        .iter()
+        .filter(|answer| matches!(answer, Ok(Appended::Done { .. })))
+        .count();
+    let used = answers
+        .iter()
+        .filter(|answer| matches!(answer, Ok(Appended::KeyUsed(there)) if *there == row))
+        .count();
     assert_eq!((fine, used), (1, 9));
-    let later = Commit { idempotency: Some(row.clone()), ..new(id()) };
-    assert_eq!(store.append(later).await.expect("answered"), Appended::KeyUsed(row.clone()));
+    let later = Commit {
+        idempotency: Some(row.clone()),
+        ..new(id())
+    };
+    assert_eq!(
+        store.append(later).await.expect("answered"),
+        Appended::KeyUsed(row.clone())
+    );
     assert_eq!(store.idempotent(T, b"once").await.expect("read"), Some(row));
     assert_eq!(has_no_gap(store, T).await, 1);
     assert_eq!(store.idempotency_purge(20).await.expect("purged"), 0);
@@ -298,7 +430,10 @@ async fn a_request_is_answered_once(stand: Stand) {
 }
 
 async fn an_idempotency_row_may_go_in_alone(stand: Stand) {
-    let alone = Commit { idempotency: Some(request("alone")), ..Commit::new(T, Uuid::nil(), 0) };
+    let alone = Commit {
+        idempotency: Some(request("alone")),
+        ..Commit::new(T, Uuid::nil(), 0)
+    };
     done(&stand.store, alone.clone()).await;
     assert!(matches!(stand.store.append(alone).await, Ok(Appended::KeyUsed(_))));
     assert_eq!(stand.store.head_position(T).await.expect("read"), 0);
@@ -310,17 +445,36 @@ async fn an_event_id_is_taken_once(stand: Stand) {
     let first = new(candidate);
     let event_id = first.events[0].event_id;
     done(store, first.clone()).await;
-    let again = Commit { events: vec![event("A"), first.events[0].clone()], ..new(id()) };
-    let taken = Appended::IdTaken { event_id, candidate, version: 1 };
+    let again = Commit {
+        events: vec![event("A"), first.events[0].clone()],
+        ..new(id())
+    };
+    let taken = Appended::IdTaken {
+        event_id,
+        candidate,
+        version: 1,
+    };
     assert_eq!(store.append(again).await.expect("answered"), taken);
     let (one, two) = (new(id()), new(id()));
-    let two = Commit { events: one.events.clone(), ..two };
+    let two = Commit {
+        events: one.events.clone(),
+        ..two
+    };
     let answers = futures_util::future::join_all([one, two].map(|commit| store.append(commit))).await;
-    let fine = answers.iter().filter(|answer| matches!(answer, Ok(Appended::Done { .. }))).count();
-    let taken = answers.iter().filter(|answer| matches!(answer, Ok(Appended::IdTaken { .. }))).count();
+    let fine = answers
+        .iter()
+        .filter(|answer| matches!(answer, Ok(Appended::Done { .. })))
+        .count();
+    let taken = answers
+        .iter()
+        .filter(|answer| matches!(answer, Ok(Appended::IdTaken { .. })))
+        .count();
     assert_eq!((fine, taken), (1, 1));
     let twice = event("Twice");
-    let within = Commit { events: vec![twice.clone(), twice], ..new(id()) };
+    let within = Commit {
+        events: vec![twice.clone(), twice],
+        ..new(id())
+    };
     assert!(matches!(store.append(within).await, Ok(Appended::IdTaken { .. })));
     // The same id in another tenant is another event.
     done(store, Commit { tenant: OTHER, ..first }).await;
@@ -330,16 +484,45 @@ async fn an_event_id_is_taken_once(stand: Stand) {
 async fn an_external_id_belongs_to_one_candidate(stand: Stand) {
     let (store, candidate) = (&stand.store, id());
     let named = |candidate, hash: &[u8]| Commit {
-        stream: Some(StreamRow { external_hash: Some(hash.to_vec()), ..stream() }),
+        stream: Some(StreamRow {
+            external_hash: Some(hash.to_vec()),
+            ..stream()
+        }),
         ..new(candidate)
     };
     done(store, named(candidate, b"x")).await;
-    assert_eq!(store.append(named(id(), b"x")).await.expect("answered"), Appended::ExternalIdTaken);
-    done(store, Commit { events: vec![event("Renamed")], ..Commit { expected_version: 1, ..named(candidate, b"x") } }).await;
+    assert_eq!(
+        store.append(named(id(), b"x")).await.expect("answered"),
+        Appended::ExternalIdTaken
+    );
+    done(
+        store,
+        Commit {
+            events: vec![event("Renamed")],
+            ..Commit {
+                expected_version: 1,
+                ..named(candidate, b"x")
+            }
+        },
+    )
+    .await;
     let both = [named(id(), b"y"), named(id(), b"y")];
     let answers = futures_util::future::join_all(both.map(|commit| store.append(commit))).await;
-    assert_eq!(answers.iter().filter(|answer| matches!(answer, Ok(Appended::ExternalIdTaken))).count(), 1);
-    done(store, Commit { tenant: OTHER, ..named(id(), b"x") }).await;
+    assert_eq!(
+        answers
+            .iter()
+            .filter(|answer| matches!(answer, Ok(Appended::ExternalIdTaken)))
+            .count(),
+        1
+    );
+    done(
+        store,
+        Commit {
+            tenant: OTHER,
+            ..named(id(), b"x")
+        },
+    )
+    .await;
 }
 
 async fn an_erased_candidate_leaves_its_places_and_nothing_else(stand: Stand) {
@@ -349,39 +532,110 @@ async fn an_erased_candidate_leaves_its_places_and_nothing_else(stand: Stand) {
     let sealed = Some(key.seal(&place, b"a fact"));
     let commit = Commit {
         new_key: Some(wrapped),
-        events: vec![EventRow { sealed, ..event("Registered") }],
-        stream: Some(StreamRow { external_hash: Some(b"x".to_vec()), groups: vec!["g".to_owned()], ..stream() }),
+        events: vec![EventRow {
+            sealed,
+            ..event("Registered")
+        }],
+        stream: Some(StreamRow {
+            external_hash: Some(b"x".to_vec()),
+            groups: vec!["g".to_owned()],
+            ..stream()
+        }),
         tasks: vec![task(1)],
         applications: vec![application("open")],
-        idempotency: Some(IdempotencyRow { candidate: Some(candidate), ..request("k") }),
+        idempotency: Some(IdempotencyRow {
+            candidate: Some(candidate),
+            ..request("k")
+        }),
         ..Commit::new(T, candidate, 0)
     };
     done(store, commit).await;
     let key = store.keys().get(T, candidate).await.expect("read").expect("there");
     let read = store.stream(T, candidate, 0).await.expect("read").remove(0);
-    assert_eq!(key.open(&place, &read.sealed.expect("sealed")).expect("opens"), b"a fact");
+    assert_eq!(
+        key.open(&place, &read.sealed.expect("sealed")).expect("opens"),
+        b"a fact"
+    );
 
-    let erase = Some(Erasure { at: 100, keys_gone_by: 200 });
-    done(store, Commit { events: vec![EventRow { sealed: None, ..event("Erased") }], erase, ..Commit::new(T, candidate, 1) }).await;
+    let erase = Some(Erasure {
+        at: 100,
+        keys_gone_by: 200,
+    });
+    done(
+        store,
+        Commit {
+            events: vec![EventRow {
+                sealed: None,
+                ..event("Erased")
+            }],
+            erase,
+            ..Commit::new(T, candidate, 1)
+        },
+    )
+    .await;
     let head = store.stream_head(T, candidate).await.expect("read").expect("there");
-    assert_eq!((head.version, head.erased_at, head.keys_gone_by), (2, Some(100), Some(200)));
-    assert!(store.stream(T, candidate, 0).await.expect("read").iter().all(|event| event.sealed.is_none()));
+    assert_eq!(
+        (head.version, head.erased_at, head.keys_gone_by),
+        (2, Some(100), Some(200))
+    );
+    assert!(
+        store
+            .stream(T, candidate, 0)
+            .await
+            .expect("read")
+            .iter()
+            .all(|event| event.sealed.is_none())
+    );
     assert_eq!(store.tasks_of(T, candidate).await.expect("read"), []);
     assert_eq!(store.applications_of(T, candidate).await.expect("read"), []);
-    assert_eq!(store.idempotent(T, b"k").await.expect("read").expect("there").sealed, None);
-    assert_eq!(store.candidates(T, CandidateQuery { limit: 9, ..CandidateQuery::default() }).await.expect("read"), []);
+    assert_eq!(
+        store.idempotent(T, b"k").await.expect("read").expect("there").sealed,
+        None
+    );
+    assert_eq!(
+        store
+            .candidates(
+                T,
+                CandidateQuery {
+                    limit: 9,
+                    ..CandidateQuery::default()
+                }
+            )
+            .await
+            .expect("read"),
+        []
+    );
     assert!(store.keys().get(T, candidate).await.expect("read").is_none());
-    assert_eq!(store.append(next(candidate, 2)).await.expect("answered"), Appended::Erased);
+    assert_eq!(
+        store.append(next(candidate, 2)).await.expect("answered"),
+        Appended::Erased
+    );
     assert_eq!(has_no_gap(store, T).await, 2);
     // Its external id is free again, in one batch or another.
-    let freed = StreamRow { external_hash: Some(b"x".to_vec()), ..stream() };
-    done(store, Commit { stream: Some(freed), ..new(id()) }).await;
+    let freed = StreamRow {
+        external_hash: Some(b"x".to_vec()),
+        ..stream()
+    };
+    done(
+        store,
+        Commit {
+            stream: Some(freed),
+            ..new(id())
+        },
+    )
+    .await;
 
     // All of a life in one batch.
     let (brief, erase) = (id(), Some(Erasure { at: 1, keys_gone_by: 2 }));
     let life = [
-        Commit { tasks: vec![task(1)], ..new(brief) },
-        Commit { erase, ..next(brief, 1) },
+        Commit {
+            tasks: vec![task(1)],
+            ..new(brief)
+        },
+        Commit {
+            erase,
+            ..next(brief, 1)
+        },
         next(brief, 2),
     ];
     let answers = futures_util::future::join_all(life.map(|commit| store.append(commit))).await;
@@ -391,10 +645,20 @@ async fn an_erased_candidate_leaves_its_places_and_nothing_else(stand: Stand) {
 
 async fn an_erasure_cut_short_is_finished_at_the_next_start(stand: Stand) {
     let (store, candidate) = (&stand.store, id());
-    done(store, Commit { erase: Some(Erasure { at: 1, keys_gone_by: 2 }), ..new(candidate) }).await;
+    done(
+        store,
+        Commit {
+            erase: Some(Erasure { at: 1, keys_gone_by: 2 }),
+            ..new(candidate)
+        },
+    )
+    .await;
     // A key that outlived its candidate, as after a crash: it comes with a commit that is refused.
     let (_, wrapped) = store.keys().new_key(T, candidate);
-    let late = Commit { new_key: Some(wrapped), ..new(candidate) };
+    let late = Commit {
+        new_key: Some(wrapped),
+        ..new(candidate)
+    };
     assert_eq!(store.append(late).await.expect("answered"), Appended::Erased);
     assert!(store.keys().get(T, candidate).await.expect("read").is_some());
     let again = Store::open(&stand.options).await.expect("opened");
@@ -403,10 +667,27 @@ async fn an_erasure_cut_short_is_finished_at_the_next_start(stand: Stand) {
 
 async fn a_redacted_payload_is_rewritten_in_place(stand: Stand) {
     let (store, candidate) = (&stand.store, id());
-    done(store, Commit { events: vec![event("A"), event("B")], ..new(candidate) }).await;
-    done(store, Commit { redactions: vec![(2, b"less".to_vec())], ..next(candidate, 2) }).await;
+    done(
+        store,
+        Commit {
+            events: vec![event("A"), event("B")],
+            ..new(candidate)
+        },
+    )
+    .await;
+    done(
+        store,
+        Commit {
+            redactions: vec![(2, b"less".to_vec())],
+            ..next(candidate, 2)
+        },
+    )
+    .await;
     let read = store.stream(T, candidate, 0).await.expect("read");
-    let payloads: Vec<_> = read.iter().map(|event| event.sealed.as_deref().expect("sealed")).collect();
+    let payloads: Vec<_> = read
+        .iter()
+        .map(|event| event.sealed.as_deref().expect("sealed"))
+        .collect();
     assert_eq!(payloads, [&b"sealed"[..], b"less", b"sealed"]);
     assert_eq!(read[1].kind, "B");
 }
@@ -415,17 +696,47 @@ async fn a_rebuild_replaces_the_rows_of_one_candidate(stand: Stand) {
     let (store, candidate, bystander) = (&stand.store, id(), id());
     for who in [candidate, bystander] {
         let (tasks, applications) = (vec![task(1), task(2)], vec![application("open")]);
-        done(store, Commit { tasks, applications, ..new(who) }).await;
+        done(
+            store,
+            Commit {
+                tasks,
+                applications,
+                ..new(who)
+            },
+        )
+        .await;
     }
     let one = task(3);
-    let stream = Some(StreamRow { derivation: 4, ..stream() });
-    let rebuild = Commit { stream, tasks: vec![one.clone()], replace_rows: true, ..Commit::new(T, candidate, 1) };
+    let stream = Some(StreamRow {
+        derivation: 4,
+        ..stream()
+    });
+    let rebuild = Commit {
+        stream,
+        tasks: vec![one.clone()],
+        replace_rows: true,
+        ..Commit::new(T, candidate, 1)
+    };
     done(store, rebuild.clone()).await;
-    assert_eq!(store.tasks_of(T, candidate).await.expect("read"), [TaskRow { candidate, ..one }]);
+    assert_eq!(
+        store.tasks_of(T, candidate).await.expect("read"),
+        [TaskRow { candidate, ..one }]
+    );
     assert_eq!(store.applications_of(T, candidate).await.expect("read"), []);
     assert_eq!(store.tasks_of(T, bystander).await.expect("read").len(), 2);
-    assert_eq!(store.stream_head(T, candidate).await.expect("read").expect("there").derivation, 4);
-    let stale = Commit { expected_version: 5, ..rebuild };
+    assert_eq!(
+        store
+            .stream_head(T, candidate)
+            .await
+            .expect("read")
+            .expect("there")
+            .derivation,
+        4
+    );
+    let stale = Commit {
+        expected_version: 5,
+        ..rebuild
+    };
     assert_eq!(store.append(stale).await.expect("answered"), Appended::Conflict);
     assert_eq!(has_no_gap(store, T).await, 2);
 }
@@ -435,47 +746,177 @@ async fn the_queue_is_read_by_state_and_page_by_page(stand: Stand) {
     let (store, one, two) = (&stand.store, id(), id());
     let about = id();
     let rows = vec![
-        TaskRow { opens_at: 500, play: "waiting".into(), ..task(900) },
-        TaskRow { play: "open".into(), application: Some(about), ..task(800) },
-        TaskRow { play: "overdue".into(), ..task(50) },
-        TaskRow { play: "due_now".into(), ..task(100) },
-        TaskRow { play: "never_due".into(), ..task(i64::MAX) },
-        TaskRow { play: "snoozed".into(), snoozed_until: Some(101), ..task(700) },
-        TaskRow { play: "woken".into(), snoozed_until: Some(100), ..task(600) },
-        TaskRow { play: "done".into(), state: TaskState::Done, ..task(60) },
-        TaskRow { play: "dismissed".into(), state: TaskState::Dismissed, ..task(70) },
-        TaskRow { play: "void".into(), state: TaskState::Void, ..task(80) },
+        TaskRow {
+            opens_at: 500,
+            play: "waiting".into(),
+            ..task(900)
+        },
+        TaskRow {
+            play: "open".into(),
+            application: Some(about),
+            ..task(800)
+        },
+        TaskRow {
+            play: "overdue".into(),
+            ..task(50)
+        },
+        TaskRow {
+            play: "due_now".into(),
+            ..task(100)
+        },
+        TaskRow {
+            play: "never_due".into(),
+            ..task(i64::MAX)
+        },
+        TaskRow {
+            play: "snoozed".into(),
+            snoozed_until: Some(101),
+            ..task(700)
+        },
+        TaskRow {
+            play: "woken".into(),
+            snoozed_until: Some(100),
+            ..task(600)
+        },
+        TaskRow {
+            play: "done".into(),
+            state: TaskState::Done,
+            ..task(60)
+        },
+        TaskRow {
+            play: "dismissed".into(),
+            state: TaskState::Dismissed,
+            ..task(70)
+        },
+        TaskRow {
+            play: "void".into(),
+            state: TaskState::Void,
+            ..task(80)
+        },
     ];
-    let group = Some(StreamRow { groups: vec!["coach".into(), "other".into()], ..stream() });
-    done(store, Commit { stream: group, tasks: rows, ..new(one) }).await;
-    done(store, Commit { tasks: vec![TaskRow { play: "second".into(), ..task(75) }], ..new(two) }).await;
-    let query = TaskQuery { now: 100, limit: 100, ..TaskQuery::default() };
+    let group = Some(StreamRow {
+        groups: vec!["coach".into(), "other".into()],
+        ..stream()
+    });
+    done(
+        store,
+        Commit {
+            stream: group,
+            tasks: rows,
+            ..new(one)
+        },
+    )
+    .await;
+    done(
+        store,
+        Commit {
+            tasks: vec![TaskRow {
+                play: "second".into(),
+                ..task(75)
+            }],
+            ..new(two)
+        },
+    )
+    .await;
+    let query = TaskQuery {
+        now: 100,
+        limit: 100,
+        ..TaskQuery::default()
+    };
     let plays = async |query: TaskQuery| -> String {
         let rows = store.tasks(T, query).await.expect("read");
         rows.into_iter().map(|row| row.play).collect::<Vec<_>>().join(" ")
     };
-    let states = |states: &[TaskFilter]| TaskQuery { states: states.to_vec(), ..query.clone() };
+    let states = |states: &[TaskFilter]| TaskQuery {
+        states: states.to_vec(),
+        ..query.clone()
+    };
     assert_eq!(plays(states(&[Waiting])).await, "waiting");
     assert_eq!(plays(states(&[Open])).await, "woken open never_due");
-    assert_eq!(plays(TaskQuery { snoozed: true, ..states(&[Open]) }).await, "woken snoozed open never_due");
+    assert_eq!(
+        plays(TaskQuery {
+            snoozed: true,
+            ..states(&[Open])
+        })
+        .await,
+        "woken snoozed open never_due"
+    );
     assert_eq!(plays(states(&[Overdue])).await, "overdue second due_now");
     assert_eq!(plays(states(&[Done, Void])).await, "done void");
-    assert_eq!(plays(states(&[Overdue, Dismissed])).await, "overdue dismissed second due_now");
+    assert_eq!(
+        plays(states(&[Overdue, Dismissed])).await,
+        "overdue dismissed second due_now"
+    );
     assert_eq!(plays(states(&[])).await, "");
     let live = states(&[Waiting, Open, Overdue]);
-    assert_eq!(plays(live.clone()).await, "overdue second due_now woken open waiting never_due");
-    assert_eq!(plays(TaskQuery { group: Some("coach".into()), ..states(&[Overdue]) }).await, "overdue due_now");
-    assert_eq!(plays(TaskQuery { group: Some("none".into()), ..states(&[Overdue]) }).await, "");
-    assert_eq!(plays(TaskQuery { candidate: Some(two), ..live.clone() }).await, "second");
-    assert_eq!(plays(TaskQuery { application: Some(about), ..live.clone() }).await, "open");
-    assert_eq!(plays(TaskQuery { play: Some("woken".into()), ..live.clone() }).await, "woken");
-    assert_eq!(plays(TaskQuery { due_before: Some(100), ..live.clone() }).await, "overdue second");
+    assert_eq!(
+        plays(live.clone()).await,
+        "overdue second due_now woken open waiting never_due"
+    );
+    assert_eq!(
+        plays(TaskQuery {
+            group: Some("coach".into()),
+            ..states(&[Overdue])
+        })
+        .await,
+        "overdue due_now"
+    );
+    assert_eq!(
+        plays(TaskQuery {
+            group: Some("none".into()),
+            ..states(&[Overdue])
+        })
+        .await,
+        ""
+    );
+    assert_eq!(
+        plays(TaskQuery {
+            candidate: Some(two),
+            ..live.clone()
+        })
+        .await,
+        "second"
+    );
+    assert_eq!(
+        plays(TaskQuery {
+            application: Some(about),
+            ..live.clone()
+        })
+        .await,
+        "open"
+    );
+    assert_eq!(
+        plays(TaskQuery {
+            play: Some("woken".into()),
+            ..live.clone()
+        })
+        .await,
+        "woken"
+    );
+    assert_eq!(
+        plays(TaskQuery {
+            due_before: Some(100),
+            ..live.clone()
+        })
+        .await,
+        "overdue second"
+    );
     let all = [Waiting, Open, Overdue, Done, Dismissed, Void];
     let whole = store.tasks(T, states(&all)).await.expect("read");
     assert_eq!(whole.len(), 10);
     let (mut paged, mut after) = (Vec::new(), None);
     loop {
-        let page = store.tasks(T, TaskQuery { after, limit: 3, ..states(&all) }).await.expect("read");
+        let page = store
+            .tasks(
+                T,
+                TaskQuery {
+                    after,
+                    limit: 3,
+                    ..states(&all)
+                },
+            )
+            .await
+            .expect("read");
         let Some(last) = page.last() else { break };
         after = Some((last.due_at, last.candidate, last.task_id));
         paged.extend(page);
@@ -493,13 +934,43 @@ async fn a_long_task_is_read_like_a_short_one(stand: Stand) {
         };
         (0..length).map(|_| byte()).collect()
     };
-    let tasks: Vec<TaskRow> =
-        [0, 1999, 2000, 2001, 9000].map(|length| TaskRow { sealed: noise(length), candidate, ..task(1) }).into();
-    done(store, Commit { tasks: tasks.clone(), ..new(candidate) }).await;
-    let query = TaskQuery { states: vec![TaskFilter::Overdue], now: 9, limit: 9, ..TaskQuery::default() };
+    let tasks: Vec<TaskRow> = [0, 1999, 2000, 2001, 9000]
+        .map(|length| TaskRow {
+            sealed: noise(length),
+            candidate,
+            ..task(1)
+        })
+        .into();
+    done(
+        store,
+        Commit {
+            tasks: tasks.clone(),
+            ..new(candidate)
+        },
+    )
+    .await;
+    let query = TaskQuery {
+        states: vec![TaskFilter::Overdue],
+        now: 9,
+        limit: 9,
+        ..TaskQuery::default()
+    };
     assert_eq!(store.tasks(T, query).await.expect("read"), tasks);
-    let shorter: Vec<TaskRow> = tasks.iter().map(|task| TaskRow { sealed: b"short".to_vec(), ..task.clone() }).collect();
-    done(store, Commit { tasks: shorter.clone(), ..next(candidate, 1) }).await;
+    let shorter: Vec<TaskRow> = tasks
+        .iter()
+        .map(|task| TaskRow {
+            sealed: b"short".to_vec(),
+            ..task.clone()
+        })
+        .collect();
+    done(
+        store,
+        Commit {
+            tasks: shorter.clone(),
+            ..next(candidate, 1)
+        },
+    )
+    .await;
     assert_eq!(store.tasks_of(T, candidate).await.expect("read"), shorter);
 }
 
@@ -511,21 +982,58 @@ async fn applications_are_read_with_their_status_of_the_moment(stand: Stand) {
         presumed_closed_at: Some(30),
         ..application("awaiting")
     };
-    let rows = vec![awaiting(), ApplicationRow { presumed_closed_at: Some(1), ..application("offer") }, application("awaiting")];
+    let rows = vec![
+        awaiting(),
+        ApplicationRow {
+            presumed_closed_at: Some(1),
+            ..application("offer")
+        },
+        application("awaiting"),
+    ];
     let ids: Vec<Uuid> = rows.iter().map(|row| row.application).collect();
-    done(store, Commit { applications: rows, ..new(candidate) }).await;
+    done(
+        store,
+        Commit {
+            applications: rows,
+            ..new(candidate)
+        },
+    )
+    .await;
     for (now, status) in [(9, "awaiting"), (10, "quiet"), (20, "silent"), (30, "presumed_closed")] {
-        let query = ApplicationQuery { now, statuses: Some(vec![status.into()]), limit: 9, ..ApplicationQuery::default() };
-        let read: Vec<Uuid> = store.applications(T, query).await.expect("read").iter().map(|row| row.application).collect();
+        let query = ApplicationQuery {
+            now,
+            statuses: Some(vec![status.into()]),
+            limit: 9,
+            ..ApplicationQuery::default()
+        };
+        let read: Vec<Uuid> = store
+            .applications(T, query)
+            .await
+            .expect("read")
+            .iter()
+            .map(|row| row.application)
+            .collect();
         let expected = if now == 9 { vec![ids[0], ids[2]] } else { vec![ids[0]] };
         assert_eq!(read, expected, "{status}");
     }
-    let query = ApplicationQuery { limit: 2, ..ApplicationQuery::default() };
+    let query = ApplicationQuery {
+        limit: 2,
+        ..ApplicationQuery::default()
+    };
     let page = store.applications(T, query.clone()).await.expect("read");
     let after = Some((page[1].candidate, page[1].application));
-    let rest = store.applications(T, ApplicationQuery { after, ..query.clone() }).await.expect("read");
-    assert_eq!(page.iter().chain(&rest).map(|row| row.application).collect::<Vec<_>>(), ids);
-    let nobody = ApplicationQuery { candidate: Some(id()), ..query };
+    let rest = store
+        .applications(T, ApplicationQuery { after, ..query.clone() })
+        .await
+        .expect("read");
+    assert_eq!(
+        page.iter().chain(&rest).map(|row| row.application).collect::<Vec<_>>(),
+        ids
+    );
+    let nobody = ApplicationQuery {
+        candidate: Some(id()),
+        ..query
+    };
     assert_eq!(store.applications(T, nobody).await.expect("read"), []);
 }
 
@@ -537,46 +1045,161 @@ async fn rejections_are_read_newest_first(stand: Stand) {
         rejection_sealed: Some(b"no".to_vec()),
         ..application("rejected")
     };
-    let rows = vec![rejected(5, "a"), rejected(9, "b"), rejected(9, "a"), application("open"), rejected(7, "b")];
-    done(store, Commit { applications: rows, ..new(candidate) }).await;
-    let query = RejectionQuery { limit: 2, ..RejectionQuery::default() };
+    let rows = vec![
+        rejected(5, "a"),
+        rejected(9, "b"),
+        rejected(9, "a"),
+        application("open"),
+        rejected(7, "b"),
+    ];
+    done(
+        store,
+        Commit {
+            applications: rows,
+            ..new(candidate)
+        },
+    )
+    .await;
+    let query = RejectionQuery {
+        limit: 2,
+        ..RejectionQuery::default()
+    };
     let first = store.rejections(T, query.clone()).await.expect("read");
-    let after = first.last().map(|row| (row.rejection_received_at.expect("there"), row.candidate, row.application));
-    let second = store.rejections(T, RejectionQuery { after, ..query.clone() }).await.expect("read");
-    let times: Vec<_> = first.iter().chain(&second).map(|row| row.rejection_received_at.expect("there")).collect();
+    let after = first.last().map(|row| {
+        (
+            row.rejection_received_at.expect("there"),
+            row.candidate,
+            row.application,
+        )
+    });
+    let second = store
+        .rejections(T, RejectionQuery { after, ..query.clone() })
+        .await
+        .expect("read");
+    let times: Vec<_> = first
+        .iter()
+        .chain(&second)
+        .map(|row| row.rejection_received_at.expect("there"))
+        .collect();
     assert_eq!(times, [9, 9, 7, 5]);
-    let staged = RejectionQuery { stages: Some(vec!["b".into()]), ..query };
+    let staged = RejectionQuery {
+        stages: Some(vec!["b".into()]),
+        ..query
+    };
     assert_eq!(store.rejections(T, staged).await.expect("read").len(), 2);
 }
 
 async fn candidates_are_found_by_group_and_by_external_id(stand: Stand) {
     let (store, one, two) = (&stand.store, id(), id());
-    let labelled = StreamRow { groups: vec!["g".into()], external_hash: Some(b"x".to_vec()), ..stream() };
-    done(store, Commit { stream: Some(labelled), ..new(one) }).await;
+    let labelled = StreamRow {
+        groups: vec!["g".into()],
+        external_hash: Some(b"x".to_vec()),
+        ..stream()
+    };
+    done(
+        store,
+        Commit {
+            stream: Some(labelled),
+            ..new(one)
+        },
+    )
+    .await;
     done(store, new(two)).await;
     let found = async |query: CandidateQuery| -> Vec<Uuid> {
-        let rows = store.candidates(T, CandidateQuery { limit: 9, ..query }).await.expect("read");
+        let rows = store
+            .candidates(T, CandidateQuery { limit: 9, ..query })
+            .await
+            .expect("read");
         rows.into_iter().map(|row| row.0).collect()
     };
     assert_eq!(found(CandidateQuery::default()).await, [one, two]);
-    assert_eq!(found(CandidateQuery { after: Some(one), ..CandidateQuery::default() }).await, [two]);
-    assert_eq!(found(CandidateQuery { candidate: Some(two), ..CandidateQuery::default() }).await, [two]);
-    assert_eq!(found(CandidateQuery { group: Some("g".into()), ..CandidateQuery::default() }).await, [one]);
-    assert_eq!(found(CandidateQuery { external_hash: Some(b"x".to_vec()), ..CandidateQuery::default() }).await, [one]);
+    assert_eq!(
+        found(CandidateQuery {
+            after: Some(one),
+            ..CandidateQuery::default()
+        })
+        .await,
+        [two]
+    );
+    assert_eq!(
+        found(CandidateQuery {
+            candidate: Some(two),
+            ..CandidateQuery::default()
+        })
+        .await,
+        [two]
+    );
+    assert_eq!(
+        found(CandidateQuery {
+            group: Some("g".into()),
+            ..CandidateQuery::default()
+        })
+        .await,
+        [one]
+    );
+    assert_eq!(
+        found(CandidateQuery {
+            external_hash: Some(b"x".to_vec()),
+            ..CandidateQuery::default()
+        })
+        .await,
+        [one]
+    );
     // Labels are left and taken.
-    let moved = StreamRow { groups: vec!["h".into(), "i".into()], ..stream() };
-    done(store, Commit { stream: Some(moved), ..next(one, 1) }).await;
-    assert_eq!(found(CandidateQuery { group: Some("g".into()), ..CandidateQuery::default() }).await, [] as [Uuid; 0]);
-    assert_eq!(found(CandidateQuery { group: Some("i".into()), ..CandidateQuery::default() }).await, [one]);
+    let moved = StreamRow {
+        groups: vec!["h".into(), "i".into()],
+        ..stream()
+    };
+    done(
+        store,
+        Commit {
+            stream: Some(moved),
+            ..next(one, 1)
+        },
+    )
+    .await;
+    assert_eq!(
+        found(CandidateQuery {
+            group: Some("g".into()),
+            ..CandidateQuery::default()
+        })
+        .await,
+        [] as [Uuid; 0]
+    );
+    assert_eq!(
+        found(CandidateQuery {
+            group: Some("i".into()),
+            ..CandidateQuery::default()
+        })
+        .await,
+        [one]
+    );
     // Without a stream row, labels stay.
     done(store, next(one, 2)).await;
-    assert_eq!(found(CandidateQuery { group: Some("h".into()), ..CandidateQuery::default() }).await, [one]);
+    assert_eq!(
+        found(CandidateQuery {
+            group: Some("h".into()),
+            ..CandidateQuery::default()
+        })
+        .await,
+        [one]
+    );
 }
 
 async fn the_feed_is_filtered_and_turned_around(stand: Stand) {
     let (store, one, two) = (&stand.store, id(), id());
-    let labelled = StreamRow { groups: vec!["g".into()], ..stream() };
-    done(store, Commit { stream: Some(labelled), ..new(one) }).await;
+    let labelled = StreamRow {
+        groups: vec!["g".into()],
+        ..stream()
+    };
+    done(
+        store,
+        Commit {
+            stream: Some(labelled),
+            ..new(one)
+        },
+    )
+    .await;
     done(store, new(two)).await;
     done(store, next(one, 1)).await;
     let positions = async |query: FeedQuery| -> Vec<i64> {
@@ -584,12 +1207,55 @@ async fn the_feed_is_filtered_and_turned_around(stand: Stand) {
         rows.into_iter().map(|row| row.position).collect()
     };
     assert_eq!(positions(FeedQuery::default()).await, [1, 2, 3]);
-    assert_eq!(positions(FeedQuery { after_position: 1, ..FeedQuery::default() }).await, [2, 3]);
-    assert_eq!(positions(FeedQuery { desc: true, before_position: Some(3), ..FeedQuery::default() }).await, [2, 1]);
-    assert_eq!(positions(FeedQuery { candidate: Some(one), ..FeedQuery::default() }).await, [1, 3]);
-    assert_eq!(positions(FeedQuery { group: Some("g".into()), ..FeedQuery::default() }).await, [1, 3]);
-    assert_eq!(positions(FeedQuery { types: Some(vec!["Noted".into()]), ..FeedQuery::default() }).await, [3]);
-    assert_eq!(positions(FeedQuery { types: Some(Vec::new()), ..FeedQuery::default() }).await, [] as [i64; 0]);
+    assert_eq!(
+        positions(FeedQuery {
+            after_position: 1,
+            ..FeedQuery::default()
+        })
+        .await,
+        [2, 3]
+    );
+    assert_eq!(
+        positions(FeedQuery {
+            desc: true,
+            before_position: Some(3),
+            ..FeedQuery::default()
+        })
+        .await,
+        [2, 1]
+    );
+    assert_eq!(
+        positions(FeedQuery {
+            candidate: Some(one),
+            ..FeedQuery::default()
+        })
+        .await,
+        [1, 3]
+    );
+    assert_eq!(
+        positions(FeedQuery {
+            group: Some("g".into()),
+            ..FeedQuery::default()
+        })
+        .await,
+        [1, 3]
+    );
+    assert_eq!(
+        positions(FeedQuery {
+            types: Some(vec!["Noted".into()]),
+            ..FeedQuery::default()
+        })
+        .await,
+        [3]
+    );
+    assert_eq!(
+        positions(FeedQuery {
+            types: Some(Vec::new()),
+            ..FeedQuery::default()
+        })
+        .await,
+        [] as [i64; 0]
+    );
 }
 
 async fn tenants_are_walls(stand: Stand) {
@@ -612,11 +1278,24 @@ async fn tenants_are_walls(stand: Stand) {
     assert_eq!(store.idempotent(OTHER, b"k").await.expect("read"), None);
     assert!(store.keys().get(OTHER, candidate).await.expect("read").is_none());
     assert!(store.keys().get(T, candidate).await.expect("read").is_some());
-    let names: Vec<String> = store.tenants().await.expect("read").into_iter().map(|row| row.name).collect();
+    let names: Vec<String> = store
+        .tenants()
+        .await
+        .expect("read")
+        .into_iter()
+        .map(|row| row.name)
+        .collect();
     assert_eq!(names, ["one", "two"]);
     let taken = store.tenant_create(TenantId(9), "one", false, 1).await;
     assert!(matches!(taken, Err(StoreError::NameTaken)), "{taken:?}");
-    assert_eq!(store.tenant_by_name("two").await.expect("read").map(|row| (row.id, row.test)), Some((OTHER, true)));
+    assert_eq!(
+        store
+            .tenant_by_name("two")
+            .await
+            .expect("read")
+            .map(|row| (row.id, row.test)),
+        Some((OTHER, true))
+    );
     assert_eq!(store.tenant_by_name("three").await.expect("read"), None);
     if let Place::Postgres(url) = &stand.options.place {
         the_second_wall(url, candidate).await;
@@ -627,7 +1306,10 @@ async fn tenants_are_walls(stand: Stand) {
 async fn the_second_wall(url: &str, candidate: Uuid) {
     use sqlx::Connection;
     let mut connection = sqlx::PgConnection::connect(url).await.expect("connected");
-    sqlx::raw_sql("SET ROLE afterword_app").execute(&mut connection).await.expect("it may");
+    sqlx::raw_sql("SET ROLE afterword_app")
+        .execute(&mut connection)
+        .await
+        .expect("it may");
     for table in ["heads", "streams", "events", "tasks", "applications", "idempotency"] {
         let count = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
         for (tenant, seen) in [("", false), ("8", false), ("7", true)] {
@@ -636,11 +1318,16 @@ async fn the_second_wall(url: &str, candidate: Uuid) {
                 .execute(&mut connection)
                 .await
                 .expect("set");
-            let rows: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(count.0.clone())).fetch_one(&mut connection).await.expect("read");
+            let rows: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(count.0.clone()))
+                .fetch_one(&mut connection)
+                .await
+                .expect("read");
             assert_eq!(rows > 0, seen, "{table} as tenant {tenant:?}");
         }
     }
-    let foreign = sqlx::query("INSERT INTO heads (tenant_id, position) VALUES (99, 1)").execute(&mut connection).await;
+    let foreign = sqlx::query("INSERT INTO heads (tenant_id, position) VALUES (99, 1)")
+        .execute(&mut connection)
+        .await;
     assert!(foreign.is_err(), "no row of another tenant goes in");
     for rewriting in [
         "UPDATE events SET type = 'Other' WHERE candidate_id = $1",
@@ -666,14 +1353,21 @@ async fn keys_of_the_api_are_kept_rolled_and_revoked(stand: Stand) {
     };
     store.api_key_put(T, &key).await.expect("put");
     assert!(store.api_key_put(T, &key).await.is_err(), "an id is put once");
-    assert_eq!(store.api_key_by_hash(T, b"hash").await.expect("read").as_ref(), Some(&key));
+    assert_eq!(
+        store.api_key_by_hash(T, b"hash").await.expect("read").as_ref(),
+        Some(&key)
+    );
     assert_eq!(store.api_key_by_hash(OTHER, b"hash").await.expect("read"), None);
     assert!(store.api_key_expire(T, key.key_id, 50).await.expect("set"));
     assert!(store.api_key_expire(T, key.key_id, 90).await.expect("set"));
     assert!(store.api_key_revoke(T, key.key_id, 60).await.expect("set"));
     assert!(store.api_key_revoke(T, key.key_id, 70).await.expect("set"));
     assert!(!store.api_key_revoke(OTHER, key.key_id, 70).await.expect("set"));
-    let expected = ApiKeyRow { expires_at: Some(50), revoked_at: Some(60), ..key };
+    let expected = ApiKeyRow {
+        expires_at: Some(50),
+        revoked_at: Some(60),
+        ..key
+    };
     assert_eq!(store.api_keys(T).await.expect("read"), [expected]);
 }
 
@@ -701,15 +1395,29 @@ async fn of_two_keys_for_one_candidate_the_stored_one_wins(stand: Stand) {
     let registration = |store: &Store| {
         let (key, wrapped) = store.keys().new_key(T, candidate);
         let sealed = Some(key.seal(&place, b"a fact"));
-        Commit { new_key: Some(wrapped), events: vec![EventRow { sealed, ..event("Registered") }], ..new(candidate) }
+        Commit {
+            new_key: Some(wrapped),
+            events: vec![EventRow {
+                sealed,
+                ..event("Registered")
+            }],
+            ..new(candidate)
+        }
     };
     let (one, two) = tokio::join!(store.append(registration(store)), other.append(registration(&other)));
     let answers = [one.expect("answered"), two.expect("answered")];
-    assert_eq!(answers.iter().filter(|answer| **answer == Appended::Conflict).count(), 1, "{answers:?}");
+    assert_eq!(
+        answers.iter().filter(|answer| **answer == Appended::Conflict).count(),
+        1,
+        "{answers:?}"
+    );
     for store in [store, &other] {
         let key = store.keys().get(T, candidate).await.expect("read").expect("there");
         let read = store.stream(T, candidate, 0).await.expect("read").remove(0);
-        assert_eq!(key.open(&place, &read.sealed.expect("sealed")).expect("opens"), b"a fact");
+        assert_eq!(
+            key.open(&place, &read.sealed.expect("sealed")).expect("opens"),
+            b"a fact"
+        );
     }
     assert_eq!(has_no_gap(store, T).await, 1);
 }
@@ -723,7 +1431,10 @@ async fn a_watcher_is_woken(stand: Stand) {
     let mut told = !other.is_postgres();
     for _ in 0..100 {
         done(&stand.store, new(id())).await;
-        tokio::time::timeout(patience, here.changed()).await.expect("in time").expect("told");
+        tokio::time::timeout(patience, here.changed())
+            .await
+            .expect("in time")
+            .expect("told");
         let heard = *here.borrow_and_update();
         assert_eq!(heard, stand.store.head_position(T).await.expect("read"));
         let waited = std::time::Duration::from_millis(200);
@@ -739,7 +1450,11 @@ async fn two_stores_on_one_place_lose_and_double_nothing(stand: Stand) {
     let other = Store::open(&stand.options).await.expect("opened");
     let shared: Vec<Uuid> = (0..4).map(|_| id()).collect();
     let writers = (0..8).map(|number| {
-        let store = if number % 2 == 0 { stand.store.clone() } else { other.clone() };
+        let store = if number % 2 == 0 {
+            stand.store.clone()
+        } else {
+            other.clone()
+        };
         let shared = shared.clone();
         tokio::spawn(async move {
             for round in 0..20 {
@@ -763,7 +1478,13 @@ async fn two_stores_on_one_place_lose_and_double_nothing(stand: Stand) {
     }
     assert_eq!(has_no_gap(&stand.store, T).await, 160);
     for candidate in shared {
-        let versions: Vec<i64> = other.stream(T, candidate, 0).await.expect("read").iter().map(|e| e.version).collect();
+        let versions: Vec<i64> = other
+            .stream(T, candidate, 0)
+            .await
+            .expect("read")
+            .iter()
+            .map(|e| e.version)
+            .collect();
         assert_eq!(versions, (1..=40).collect::<Vec<_>>());
     }
 }
@@ -771,10 +1492,12 @@ async fn two_stores_on_one_place_lose_and_double_nothing(stand: Stand) {
 async fn a_closed_store_says_so_and_opens_again(stand: Stand) {
     let candidate = id();
     let waiting: Vec<_> = (0..50)
-        .map(|_| tokio::spawn({
-            let store = stand.store.clone();
-            async move { store.append(new(id())).await }
-        }))
+        .map(|_| {
+            tokio::spawn({
+                let store = stand.store.clone();
+                async move { store.append(new(id())).await }
+            })
+        })
         .collect();
     done(&stand.store, new(candidate)).await;
     stand.store.close().await;
@@ -786,7 +1509,10 @@ async fn a_closed_store_says_so_and_opens_again(stand: Stand) {
             other => panic!("{other:?}"),
         }
     }
-    assert!(matches!(stand.store.append(new(id())).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(
+        stand.store.append(new(id())).await,
+        Err(StoreError::Unavailable(_))
+    ));
     assert!(stand.store.ready().await.is_err());
     let again = Store::open(&stand.options).await.expect("opened");
     assert_eq!(has_no_gap(&again, T).await, acknowledged);
@@ -794,12 +1520,24 @@ async fn a_closed_store_says_so_and_opens_again(stand: Stand) {
 
 #[tokio::test]
 async fn on_postgresql_the_master_key_must_be_named_and_the_schema_be_there() {
-    let Some(server) = tokio::task::spawn_blocking(PrivatePostgres::shared).await.expect("it answers") else { return };
+    let Some(server) = tokio::task::spawn_blocking(PrivatePostgres::shared)
+        .await
+        .expect("it answers")
+    else {
+        return;
+    };
     let place = Place::Postgres(server.fresh_database().await);
-    let unnamed = StoreOptions { place, keys_url: None, master_key_file: None };
+    let unnamed = StoreOptions {
+        place,
+        keys_url: None,
+        master_key_file: None,
+    };
     assert!(matches!(Store::open(&unnamed).await, Err(OpenError::MasterKeyNotNamed)));
     let folder = tempfile::tempdir().expect("a folder");
-    let options = StoreOptions { master_key_file: Some(folder.path().join("key")), ..unnamed };
+    let options = StoreOptions {
+        master_key_file: Some(folder.path().join("key")),
+        ..unnamed
+    };
     let behind = Store::open(&options).await;
     assert!(matches!(behind, Err(OpenError::SchemaBehind)), "{behind:?}");
     let (one, two) = tokio::join!(Store::migrate(&options), Store::migrate(&options));
@@ -811,7 +1549,12 @@ async fn on_postgresql_the_master_key_must_be_named_and_the_schema_be_there() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_crashes_loses_no_acknowledged_commit_and_doubles_none() {
-    let Some(server) = tokio::task::spawn_blocking(PrivatePostgres::start).await.expect("it answers") else { return };
+    let Some(server) = tokio::task::spawn_blocking(PrivatePostgres::start)
+        .await
+        .expect("it answers")
+    else {
+        return;
+    };
     if !server.is_own() {
         return;
     }
@@ -847,7 +1590,15 @@ async fn a_server_that_crashes_loses_no_acknowledged_commit_and_doubles_none() {
         acknowledged.extend(writer.await.expect("done"));
     }
     has_no_gap(&stand.store, T).await;
-    let stored: HashSet<Uuid> = feed(&stand.store, T).await.into_iter().map(|event| event.event_id).collect();
-    assert!(acknowledged.len() > 100, "it goes on after a crash: {}", acknowledged.len());
+    let stored: HashSet<Uuid> = feed(&stand.store, T)
+        .await
+        .into_iter()
+        .map(|event| event.event_id)
+        .collect();
+    assert!(
+        acknowledged.len() > 100,
+        "it goes on after a crash: {}",
+        acknowledged.len()
+    );
     assert!(acknowledged.is_subset(&stored), "nothing acknowledged is lost");
 }

@@ -17,13 +17,22 @@ fn migrations() -> PathBuf {
 
 /// The SQL of a folder's files, without comments, in one line, in capitals.
 fn sql(folder: &str) -> String {
-    let mut files: Vec<PathBuf> =
-        fs::read_dir(migrations().join(folder)).expect("a folder").map(|entry| entry.expect("a file").path()).collect();
+    let mut files: Vec<PathBuf> = fs::read_dir(migrations().join(folder))
+        .expect("a folder")
+        .map(|entry| entry.expect("a file").path())
+        .collect();
     files.sort();
     assert!(!files.is_empty(), "{folder} has migrations");
-    let text: String = files.iter().map(|file| fs::read_to_string(file).expect("text") + "\n").collect();
+    let text: String = files
+        .iter()
+        .map(|file| fs::read_to_string(file).expect("text") + "\n")
+        .collect();
     let lines = text.lines().map(|line| line.split("--").next().unwrap_or_default());
-    lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ").to_uppercase()
+    lines
+        .flat_map(str::split_whitespace)
+        .collect::<Vec<_>>()
+        .join(" ")
+        .to_uppercase()
 }
 
 /// What begins with the opening parenthesis: its inside.
@@ -42,17 +51,35 @@ fn inside(text: &str) -> &str {
 }
 
 fn first_column(list: &str) -> String {
-    list.trim_start_matches('(').split([',', ' ', ')']).next().unwrap_or_default().to_owned()
+    list.trim_start_matches('(')
+        .split([',', ' ', ')'])
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// Every complaint about some SQL.
 fn complaints(sql: &str) -> Vec<String> {
     let forbidden = [
-        "CREATE SEQUENCE", "SERIAL", "NEXTVAL", "AS IDENTITY", "AUTOINCREMENT", "TRIGGER", "PLPGSQL", "DO $", "ADVISORY",
-        "SERIALIZABLE", "XID", "TXID", "XMIN",
+        "CREATE SEQUENCE",
+        "SERIAL",
+        "NEXTVAL",
+        "AS IDENTITY",
+        "AUTOINCREMENT",
+        "TRIGGER",
+        "PLPGSQL",
+        "DO $",
+        "ADVISORY",
+        "SERIALIZABLE",
+        "XID",
+        "TXID",
+        "XMIN",
     ];
-    let mut complaints: Vec<String> =
-        forbidden.iter().filter(|word| sql.contains(**word)).map(|word| format!("{word} is used")).collect();
+    let mut complaints: Vec<String> = forbidden
+        .iter()
+        .filter(|word| sql.contains(**word))
+        .map(|word| format!("{word} is used"))
+        .collect();
     for statement in sql.split(';').map(str::trim) {
         if let Some(rest) = statement.strip_prefix("CREATE TABLE ") {
             let table = rest.split([' ', '(']).next().unwrap_or_default();
@@ -68,13 +95,19 @@ fn complaints(sql: &str) -> Vec<String> {
                 .flat_map(|key| body.match_indices(key))
             {
                 let after = &body[index + key.len()..];
-                let after = if key == "REFERENCES" { after.find('(').map_or("", |at| &after[at..]) } else { after };
+                let after = if key == "REFERENCES" {
+                    after.find('(').map_or("", |at| &after[at..])
+                } else {
+                    after
+                };
                 if first_column(after.trim_start()) != "TENANT_ID" {
                     complaints.push(format!("{key} of {table} does not begin with tenant_id"));
                 }
             }
         }
-        let index = statement.strip_prefix("CREATE UNIQUE INDEX ").or(statement.strip_prefix("CREATE INDEX "));
+        let index = statement
+            .strip_prefix("CREATE UNIQUE INDEX ")
+            .or(statement.strip_prefix("CREATE INDEX "));
         if let Some((_, on)) = index.and_then(|index| index.split_once(" ON ")) {
             let table = on.split([' ', '(']).next().unwrap_or_default();
             if !ABOVE_TENANTS.contains(&table.to_lowercase().as_str()) && first_column(inside(on)) != "TENANT_ID" {
@@ -86,12 +119,25 @@ fn complaints(sql: &str) -> Vec<String> {
 }
 
 fn tables(sql: &str) -> Tables {
-    let created = sql.split(';').filter_map(|statement| statement.trim().strip_prefix("CREATE TABLE "));
+    let created = sql
+        .split(';')
+        .filter_map(|statement| statement.trim().strip_prefix("CREATE TABLE "));
     let columns = |body: &str| {
-        let lines = body.split(',').map(|column| column.split_whitespace().next().unwrap_or_default().to_owned());
-        lines.take_while(|word| !["PRIMARY", "UNIQUE", "FOREIGN"].contains(&word.as_str())).collect()
+        let lines = body
+            .split(',')
+            .map(|column| column.split_whitespace().next().unwrap_or_default().to_owned());
+        lines
+            .take_while(|word| !["PRIMARY", "UNIQUE", "FOREIGN"].contains(&word.as_str()))
+            .collect()
     };
-    created.map(|rest| (rest.split(' ').next().unwrap_or_default().to_owned(), columns(inside(rest)))).collect()
+    created
+        .map(|rest| {
+            (
+                rest.split(' ').next().unwrap_or_default().to_owned(),
+                columns(inside(rest)),
+            )
+        })
+        .collect()
 }
 
 #[test]
@@ -112,11 +158,20 @@ fn both_dialects_hold_the_same_tables_and_columns() {
 fn row_level_security_is_forced_on_every_table_of_a_tenant() {
     for folder in ["postgres", "keys-postgres"] {
         let sql = sql(folder);
-        for table in tables(&sql).keys().filter(|table| !ABOVE_TENANTS.contains(&table.to_lowercase().as_str())) {
+        for table in tables(&sql)
+            .keys()
+            .filter(|table| !ABOVE_TENANTS.contains(&table.to_lowercase().as_str()))
+        {
             for wall in ["ENABLE", "FORCE"] {
-                assert!(sql.contains(&format!("ALTER TABLE {table} {wall} ROW LEVEL SECURITY")), "{wall} on {table}");
+                assert!(
+                    sql.contains(&format!("ALTER TABLE {table} {wall} ROW LEVEL SECURITY")),
+                    "{wall} on {table}"
+                );
             }
-            assert!(sql.contains(&format!("CREATE POLICY ONE_TENANT ON {table} USING (TENANT_ID =")), "policy on {table}");
+            assert!(
+                sql.contains(&format!("CREATE POLICY ONE_TENANT ON {table} USING (TENANT_ID =")),
+                "policy on {table}"
+            );
         }
     }
 }

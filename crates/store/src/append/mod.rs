@@ -60,9 +60,17 @@ pub(crate) struct Appender {
 impl Appender {
     pub(crate) fn start(place: Place, keys: Arc<Keys>, wake: Arc<Wake>) -> Self {
         let (queue, jobs) = mpsc::unbounded_channel();
-        let writer = Writer { place: place.clone(), keys, wake };
+        let writer = Writer {
+            place: place.clone(),
+            keys,
+            wake,
+        };
         tokio::spawn(dispatch(jobs, Arc::new(writer)));
-        Self { queue, room: Arc::new(Semaphore::new(WAITING)), place }
+        Self {
+            queue,
+            room: Arc::new(Semaphore::new(WAITING)),
+            place,
+        }
     }
 
     pub(crate) async fn append(&self, commit: Commit) -> Result<Appended, StoreError> {
@@ -75,8 +83,16 @@ impl Appender {
         metrics::gauge!("afterword_append_queue_depth").set((WAITING - self.room.available_permits()) as f64);
         let began = Instant::now();
         let (answer, answered) = oneshot::channel();
-        self.queue.send(Job { commit, answer, _room: room }).map_err(|_| closed())?;
-        let appended = answered.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the batch was lost".to_owned())));
+        self.queue
+            .send(Job {
+                commit,
+                answer,
+                _room: room,
+            })
+            .map_err(|_| closed())?;
+        let appended = answered
+            .await
+            .unwrap_or_else(|_| Err(StoreError::Unavailable("the batch was lost".to_owned())));
         metrics::histogram!("afterword_append_seconds").record(began.elapsed().as_secs_f64());
         appended
     }
@@ -163,8 +179,10 @@ struct Writer {
 impl Writer {
     async fn write(&self, tenant: TenantId, batch: Vec<Job>) {
         metrics::histogram!("afterword_append_batch_size").record(batch.len() as f64);
-        let (commits, answers): (Vec<Commit>, Vec<_>) =
-            batch.into_iter().map(|job| (job.commit, (job.answer, job._room))).unzip();
+        let (commits, answers): (Vec<Commit>, Vec<_>) = batch
+            .into_iter()
+            .map(|job| (job.commit, (job.answer, job._room)))
+            .unzip();
         match self.bring_in(tenant, &commits).await {
             Ok(appended) => {
                 for ((answer, _room), appended) in answers.into_iter().zip(appended) {
@@ -182,7 +200,10 @@ impl Writer {
     }
 
     async fn bring_in(&self, tenant: TenantId, commits: &[Commit]) -> Result<Vec<Appended>, String> {
-        let lost_keys = self.keep_keys(tenant, commits).await.map_err(|error| error.to_string())?;
+        let lost_keys = self
+            .keep_keys(tenant, commits)
+            .await
+            .map_err(|error| error.to_string())?;
         let landed = self.until_it_lands(tenant, commits, &lost_keys).await?;
         if landed.moved {
             self.wake.appended(tenant, landed.position);
@@ -202,7 +223,11 @@ impl Writer {
                 commit.new_key.as_ref().map(|key| (commit.candidate, key, now))
             })
             .collect();
-        if new.is_empty() { Ok(HashSet::new()) } else { self.keys.keep(tenant, &new).await }
+        if new.is_empty() {
+            Ok(HashSet::new())
+        } else {
+            self.keys.keep(tenant, &new).await
+        }
     }
 
     async fn until_it_lands(
@@ -217,7 +242,11 @@ impl Writer {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let asked = Asked { tenant, commits, lost_keys };
+            let asked = Asked {
+                tenant,
+                commits,
+                lost_keys,
+            };
             let tried = tokio::time::timeout(PATIENCE, async {
                 match &self.place {
                     Place::Sqlite(pool) => sqlite::attempt(pool, &asked, &mut perhaps).await,

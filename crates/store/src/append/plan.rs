@@ -89,14 +89,12 @@ impl Plan<'_> {
     }
 }
 
-pub(super) fn plan<'a>(
-    commits: &'a [Commit],
-    position: i64,
-    known: &Known,
-    lost_keys: &HashSet<Vec<u8>>,
-) -> Plan<'a> {
+pub(super) fn plan<'a>(commits: &'a [Commit], position: i64, known: &Known, lost_keys: &HashSet<Vec<u8>>) -> Plan<'a> {
     let mut known = known.clone();
-    let mut plan = Plan { position, ..Plan::default() };
+    let mut plan = Plan {
+        position,
+        ..Plan::default()
+    };
     for commit in commits {
         let answer = match refused(commit, &known, lost_keys) {
             Some(refusal) => refusal,
@@ -113,7 +111,11 @@ pub(super) fn plan<'a>(
 
 /// A key that was used goes before everything: its request was answered, whatever happened since.
 fn refused(commit: &Commit, known: &Known, lost_keys: &HashSet<Vec<u8>>) -> Option<Appended> {
-    if let Some(row) = commit.idempotency.as_ref().and_then(|row| known.requests.get(&row.key_hash)) {
+    if let Some(row) = commit
+        .idempotency
+        .as_ref()
+        .and_then(|row| known.requests.get(&row.key_hash))
+    {
         return Some(Appended::KeyUsed(row.clone()));
     }
     if !commit.touches_stream() {
@@ -126,9 +128,17 @@ fn refused(commit: &Commit, known: &Known, lost_keys: &HashSet<Vec<u8>>) -> Opti
     let mut own = HashMap::new();
     for (expected, event) in (commit.expected_version + 1..).zip(&commit.events) {
         let (event_id, own_place) = (event.event_id, (commit.candidate, expected, 0));
-        let there = known.events.get(&event_id).copied().or_else(|| own.insert(event_id, own_place));
+        let there = known
+            .events
+            .get(&event_id)
+            .copied()
+            .or_else(|| own.insert(event_id, own_place));
         if let Some((candidate, version, _)) = there {
-            return Some(Appended::IdTaken { event_id, candidate, version });
+            return Some(Appended::IdTaken {
+                event_id,
+                candidate,
+                version,
+            });
         }
     }
     let has_lost_key = commit.new_key.as_ref().is_some_and(|key| lost_keys.contains(&key.0));
@@ -138,7 +148,9 @@ fn refused(commit: &Commit, known: &Known, lost_keys: &HashSet<Vec<u8>>) -> Opti
     }
     let external = commit.stream.as_ref().and_then(|stream| stream.external_hash.as_ref());
     let holder = external.and_then(|hash| known.external.get(hash));
-    holder.filter(|holder| **holder != commit.candidate).map(|_| Appended::ExternalIdTaken)
+    holder
+        .filter(|holder| **holder != commit.candidate)
+        .map(|_| Appended::ExternalIdTaken)
 }
 
 fn admit<'a>(commit: &'a Commit, plan: &mut Plan<'a>, known: &mut Known) {
@@ -155,12 +167,19 @@ fn admit<'a>(commit: &'a Commit, plan: &mut Plan<'a>, known: &mut Known) {
         version += 1;
         plan.position += 1;
         known.events.insert(event.event_id, (candidate, version, plan.position));
-        plan.events.push(Placed { position: plan.position, candidate, version, event });
+        plan.events.push(Placed {
+            position: plan.position,
+            candidate,
+            version,
+            event,
+        });
     }
     let change = plan.streams.entry(candidate).or_default();
     change.version = version;
     let newest = commit.events.last().map(|event| event.recorded_at);
-    let recorded_at = newest.or(commit.stream.as_ref().map(|row| row.recorded_at)).unwrap_or(0);
+    let recorded_at = newest
+        .or(commit.stream.as_ref().map(|row| row.recorded_at))
+        .unwrap_or(0);
     change.recorded_at = change.recorded_at.max(recorded_at);
     if let Some(row) = &commit.stream {
         change.row = Some(row);
@@ -173,9 +192,20 @@ fn admit<'a>(commit: &'a Commit, plan: &mut Plan<'a>, known: &mut Known) {
         plan.applications.retain(|(owner, _), _| *owner != candidate);
         plan.replaced.push(candidate);
     }
-    plan.tasks.extend(commit.tasks.iter().map(|task| ((candidate, task.task_id), task)));
-    plan.applications.extend(commit.applications.iter().map(|row| ((candidate, row.application), row)));
-    plan.redactions.extend(commit.redactions.iter().map(|(version, sealed)| ((candidate, *version), sealed.as_slice())));
+    plan.tasks
+        .extend(commit.tasks.iter().map(|task| ((candidate, task.task_id), task)));
+    plan.applications.extend(
+        commit
+            .applications
+            .iter()
+            .map(|row| ((candidate, row.application), row)),
+    );
+    plan.redactions.extend(
+        commit
+            .redactions
+            .iter()
+            .map(|(version, sealed)| ((candidate, *version), sealed.as_slice())),
+    );
     if let Some(erasure) = commit.erase {
         plan.erased.push((candidate, erasure));
     }

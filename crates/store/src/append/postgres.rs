@@ -1,8 +1,8 @@
 //! One batch on PostgreSQL, in four round trips: begin and lock, look, write, commit. The lock is a statement by itself: at
 //! READ COMMITTED a lock and a check in one statement see an old version.
 
-use super::plan::{Known, Landed, Plan};
 use super::Asked;
+use super::plan::{Known, Landed, Plan};
 use crate::lanes::Lanes;
 use crate::rows::{IdempotencyRow, TenantId};
 use crate::statement::{Cells, Statement};
@@ -42,7 +42,8 @@ async fn begin(connection: &mut PgConnection, tenant: TenantId) -> Result<i64, s
     let mut rows = sqlx::raw_sql(AssertSqlSafe(begin)).fetch_all(&mut *connection).await?;
     if rows.is_empty() {
         // The first commit of a tenant. Of two at once, the second waits here for the first.
-        let first = format!("INSERT INTO heads (tenant_id, position) VALUES ({number}, 0) ON CONFLICT DO NOTHING; {lock}");
+        let first =
+            format!("INSERT INTO heads (tenant_id, position) VALUES ({number}, 0) ON CONFLICT DO NOTHING; {lock}");
         rows = sqlx::raw_sql(AssertSqlSafe(first)).fetch_all(&mut *connection).await?;
     }
     rows.first().map_or(Err(sqlx::Error::RowNotFound), |row| row.int(0))
@@ -65,11 +66,19 @@ SELECT 3, candidate_id, NULL, 0, 0, 0, external_hash, NULL, NULL
 async fn look(connection: &mut PgConnection, asked: &Asked<'_>) -> Result<Known, sqlx::Error> {
     let commits = asked.commits;
     let candidates: Vec<Uuid> = commits.iter().map(|commit| commit.candidate).collect();
-    let events: Vec<Uuid> = commits.iter().flat_map(|commit| &commit.events).map(|event| event.event_id).collect();
-    let requests: Vec<&[u8]> =
-        commits.iter().filter_map(|commit| Some(commit.idempotency.as_ref()?.key_hash.as_slice())).collect();
-    let external: Vec<&[u8]> =
-        commits.iter().filter_map(|commit| commit.stream.as_ref()?.external_hash.as_deref()).collect();
+    let events: Vec<Uuid> = commits
+        .iter()
+        .flat_map(|commit| &commit.events)
+        .map(|event| event.event_id)
+        .collect();
+    let requests: Vec<&[u8]> = commits
+        .iter()
+        .filter_map(|commit| Some(commit.idempotency.as_ref()?.key_hash.as_slice()))
+        .collect();
+    let external: Vec<&[u8]> = commits
+        .iter()
+        .filter_map(|commit| commit.stream.as_ref()?.external_hash.as_deref())
+        .collect();
     let rows = sqlx::query(LOOK)
         .bind(asked.tenant.0)
         .bind(candidates)
@@ -110,7 +119,11 @@ async fn before(connection: &mut PgConnection, tenant: TenantId, plan: &Plan<'_>
         "DELETE FROM tasks WHERE tenant_id = $1 AND candidate_id = ANY ($2)",
         "DELETE FROM applications WHERE tenant_id = $1 AND candidate_id = ANY ($2)",
     ] {
-        sqlx::query(sql).bind(tenant.0).bind(&plan.replaced).execute(&mut *connection).await?;
+        sqlx::query(sql)
+            .bind(tenant.0)
+            .bind(&plan.replaced)
+            .execute(&mut *connection)
+            .await?;
     }
     Ok(())
 }
@@ -174,11 +187,16 @@ async fn write(connection: &mut PgConnection, tenant: TenantId, plan: &Plan<'_>)
         };
     }
     let events = &plan.events;
-    let full: Vec<_> =
-        plan.streams.iter().filter_map(|(candidate, change)| Some((*candidate, change, change.row?))).collect();
+    let full: Vec<_> = plan
+        .streams
+        .iter()
+        .filter_map(|(candidate, change)| Some((*candidate, change, change.row?)))
+        .collect();
     let bare: Vec<_> = plan.streams.iter().filter(|(_, change)| change.row.is_none()).collect();
-    let mut groups: Vec<(&str, Uuid)> =
-        full.iter().flat_map(|(owner, _, row)| row.groups.iter().map(|label| (label.as_str(), *owner))).collect();
+    let mut groups: Vec<(&str, Uuid)> = full
+        .iter()
+        .flat_map(|(owner, _, row)| row.groups.iter().map(|label| (label.as_str(), *owner)))
+        .collect();
     groups.sort_unstable();
     groups.dedup();
     let (tasks, applications, requests) = (&plan.tasks, &plan.applications, &plan.requests);
@@ -255,14 +273,29 @@ async fn after(connection: &mut PgConnection, tenant: TenantId, plan: &Plan<'_>)
                    FROM UNNEST($2::uuid[], $3::bigint[], $4::bytea[]) AS n (candidate, version, sealed) \
                    WHERE e.tenant_id = $1 AND e.candidate_id = n.candidate AND e.version = n.version \
                    AND e.sealed IS NOT NULL";
-        sqlx::query(sql).bind(tenant.0).bind(candidates).bind(versions).bind(payloads).execute(&mut *connection).await?;
+        sqlx::query(sql)
+            .bind(tenant.0)
+            .bind(candidates)
+            .bind(versions)
+            .bind(payloads)
+            .execute(&mut *connection)
+            .await?;
     }
     for (candidate, erasure) in &plan.erased {
         for sql in super::ERASE {
-            Statement::of(sql, [tenant.into(), (*candidate).into()]).run_postgres(connection).await?;
+            Statement::of(sql, [tenant.into(), (*candidate).into()])
+                .run_postgres(connection)
+                .await?;
         }
-        let values = [tenant.into(), (*candidate).into(), erasure.at.into(), erasure.keys_gone_by.into()];
-        Statement::of(super::ERASE_STREAM, values).run_postgres(connection).await?;
+        let values = [
+            tenant.into(),
+            (*candidate).into(),
+            erasure.at.into(),
+            erasure.keys_gone_by.into(),
+        ];
+        Statement::of(super::ERASE_STREAM, values)
+            .run_postgres(connection)
+            .await?;
     }
     Ok(())
 }

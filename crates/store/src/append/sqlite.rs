@@ -1,7 +1,7 @@
 //! One batch on SQLite: `BEGIN IMMEDIATE` is the lock, and each table takes a few statements of some rows.
 
-use super::plan::{Known, Landed, Plan};
 use super::Asked;
+use super::plan::{Known, Landed, Plan};
 use crate::reads::{IDEMPOTENCY, idempotency};
 use crate::rows::TenantId;
 use crate::statement::{Cells, Statement, Value};
@@ -41,17 +41,27 @@ async fn look(connection: &mut SqliteConnection, asked: &Asked<'_>) -> Result<Kn
     for some in candidates.chunks(1024) {
         let mut statement =
             Statement::new("SELECT candidate_id, version, COALESCE(erased_at, 0) FROM streams WHERE tenant_id = ");
-        statement.bind(tenant).push(" AND candidate_id IN ").bind_list(some.iter().copied());
+        statement
+            .bind(tenant)
+            .push(" AND candidate_id IN ")
+            .bind_list(some.iter().copied());
         for row in statement.fetch_sqlite(connection).await? {
             known.streams.insert(row.id(0)?, (row.int(1)?, row.int(2)? != 0));
         }
     }
-    let events: Vec<Uuid> =
-        asked.commits.iter().flat_map(|commit| &commit.events).map(|event| event.event_id).collect();
+    let events: Vec<Uuid> = asked
+        .commits
+        .iter()
+        .flat_map(|commit| &commit.events)
+        .map(|event| event.event_id)
+        .collect();
     for some in events.chunks(1024) {
         let mut statement =
             Statement::new("SELECT event_id, candidate_id, version, position FROM events WHERE tenant_id = ");
-        statement.bind(tenant).push(" AND event_id IN ").bind_list(some.iter().copied());
+        statement
+            .bind(tenant)
+            .push(" AND event_id IN ")
+            .bind_list(some.iter().copied());
         for row in statement.fetch_sqlite(connection).await? {
             known.events.insert(row.id(0)?, (row.id(1)?, row.int(2)?, row.int(3)?));
         }
@@ -64,7 +74,11 @@ async fn look(connection: &mut SqliteConnection, asked: &Asked<'_>) -> Result<Kn
         .collect();
     if !requests.is_empty() {
         let mut statement = Statement::new(IDEMPOTENCY);
-        statement.push("WHERE tenant_id = ").bind(tenant).push(" AND key_hash IN ").bind_list(requests);
+        statement
+            .push("WHERE tenant_id = ")
+            .bind(tenant)
+            .push(" AND key_hash IN ")
+            .bind_list(requests);
         for row in statement.fetch_sqlite(connection).await? {
             let row = idempotency(&row)?;
             known.requests.insert(row.key_hash.clone(), row);
@@ -77,7 +91,10 @@ async fn look(connection: &mut SqliteConnection, asked: &Asked<'_>) -> Result<Kn
         .collect();
     if !external.is_empty() {
         let mut statement = Statement::new("SELECT external_hash, candidate_id FROM streams WHERE tenant_id = ");
-        statement.bind(tenant).push(" AND external_hash IN ").bind_list(external);
+        statement
+            .bind(tenant)
+            .push(" AND external_hash IN ")
+            .bind_list(external);
         for row in statement.fetch_sqlite(connection).await? {
             known.external.insert(row.bytes(0)?, row.id(1)?);
         }
@@ -91,7 +108,9 @@ async fn write(connection: &mut SqliteConnection, tenant: TenantId, plan: &Plan<
             "DELETE FROM tasks WHERE tenant_id = $1 AND candidate_id = $2",
             "DELETE FROM applications WHERE tenant_id = $1 AND candidate_id = $2",
         ] {
-            Statement::of(sql, [tenant.into(), (*candidate).into()]).run_sqlite(connection).await?;
+            Statement::of(sql, [tenant.into(), (*candidate).into()])
+                .run_sqlite(connection)
+                .await?;
         }
     }
     let t = || Value::from(tenant);
@@ -210,10 +229,14 @@ async fn write(connection: &mut SqliteConnection, tenant: TenantId, plan: &Plan<
     }
     for (candidate, erasure) in &plan.erased {
         for sql in super::ERASE {
-            Statement::of(sql, [t(), (*candidate).into()]).run_sqlite(connection).await?;
+            Statement::of(sql, [t(), (*candidate).into()])
+                .run_sqlite(connection)
+                .await?;
         }
         let values = [t(), (*candidate).into(), erasure.at.into(), erasure.keys_gone_by.into()];
-        Statement::of(super::ERASE_STREAM, values).run_sqlite(connection).await?;
+        Statement::of(super::ERASE_STREAM, values)
+            .run_sqlite(connection)
+            .await?;
     }
     Ok(())
 }
@@ -242,17 +265,33 @@ async fn streams(connection: &mut SqliteConnection, tenant: TenantId, plan: &Pla
     insert(
         connection,
         "INSERT INTO streams (tenant_id, candidate_id, version, recorded_at, derivation) VALUES ",
-        plan.streams.iter().filter(|(_, change)| change.row.is_none()).map(|(candidate, change)| {
-            [tenant.into(), (*candidate).into(), change.version.into(), change.recorded_at.into(), 0_i64.into()]
-        }),
+        plan.streams
+            .iter()
+            .filter(|(_, change)| change.row.is_none())
+            .map(|(candidate, change)| {
+                [
+                    tenant.into(),
+                    (*candidate).into(),
+                    change.version.into(),
+                    change.recorded_at.into(),
+                    0_i64.into(),
+                ]
+            }),
         " ON CONFLICT (tenant_id, candidate_id) DO UPDATE SET version = excluded.version, \
          recorded_at = MAX(streams.recorded_at, excluded.recorded_at)",
     )
     .await?;
-    let rows: Vec<_> = plan.streams.iter().filter_map(|(candidate, change)| Some((*candidate, change.row?))).collect();
+    let rows: Vec<_> = plan
+        .streams
+        .iter()
+        .filter_map(|(candidate, change)| Some((*candidate, change.row?)))
+        .collect();
     for some in rows.chunks(64) {
         let mut statement = Statement::new("DELETE FROM stream_groups WHERE tenant_id = ");
-        statement.bind(tenant).push(" AND candidate_id IN ").bind_list(some.iter().map(|(candidate, _)| *candidate));
+        statement
+            .bind(tenant)
+            .push(" AND candidate_id IN ")
+            .bind_list(some.iter().map(|(candidate, _)| *candidate));
         statement.run_sqlite(connection).await?;
     }
     let mut groups = Vec::new();
