@@ -75,7 +75,9 @@ impl Candidate {
     }
 
     fn external_id(&self) -> Option<Line> {
-        self.profile.as_ref().and_then(|profile| profile.external_id.get().clone())
+        self.profile
+            .as_ref()
+            .and_then(|profile| profile.external_id.get().clone())
     }
 
     /// A task's row.
@@ -94,7 +96,10 @@ impl Candidate {
     pub fn board(&self, application: &Application) -> BoardApplication {
         let status: Status = application.base_status();
         BoardApplication {
-            application: ApplicationView { status, ..application.view(jiff::Timestamp::MIN) },
+            application: ApplicationView {
+                status,
+                ..application.view(jiff::Timestamp::MIN)
+            },
             candidate: self.id,
             candidate_name: self.name(),
             external_id: self.external_id(),

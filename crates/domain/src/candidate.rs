@@ -84,7 +84,12 @@ impl Candidate {
 
     /// A candidate who was erased: nothing is known but that.
     pub fn erased(id: CandidateId, version: u64, at: Timestamp) -> Self {
-        Self { version, recorded_at: at, erased_at: Some(at), ..Self::unknown(id) }
+        Self {
+            version,
+            recorded_at: at,
+            erased_at: Some(at),
+            ..Self::unknown(id)
+        }
     }
 
     /// Folds facts onto the state.
@@ -157,43 +162,37 @@ impl Candidate {
     pub(crate) fn retract(&mut self, taken_back: EventId) {
         let mut retracted = self.retracted.clone();
         retracted.insert(taken_back);
-        *self = self.refold(retracted, self.history.clone());
-    }
-
-    /// The state with facts of the stream written anew, for the erasure of a contact.
-    pub(crate) fn rewrite(&mut self, mut with: impl FnMut(&Envelope) -> Option<Envelope>) {
-        let history = self
+        let kept = self
             .history
             .iter()
-            .map(|fact| with(fact).map_or_else(|| Arc::clone(fact), Arc::new))
-            .collect();
-        *self = self.refold(self.retracted.clone(), history);
-    }
-
-    fn refold(&self, retracted: OrdSet<EventId>, history: Vector<Arc<Envelope>>) -> Self {
-        let kept = history
-            .iter()
             .filter(|fact| !retracted.contains(&fact.at.event))
-            .cloned();
-        // What retractions take back is left out already.
-        let kept = kept.filter(|fact| !matches!(fact.data, AnyFact::FactRetracted(_)));
-        let mut again = Self::unknown(self.id).fold(kept);
+            // What retractions take back is left out already.
+            .filter(|fact| !matches!(fact.data, AnyFact::FactRetracted(_)));
+        let mut again = Self::unknown(self.id).fold(kept.cloned());
         for (id, owed) in &self.tasks {
             if !again.tasks.contains_key(id) {
-                let gone = Owed {
-                    ending: Ending::Void(None),
-                    ..(**owed).clone()
-                };
-                again.tasks.insert(*id, Arc::new(gone));
+                let mut gone = Arc::clone(owed);
+                Arc::make_mut(&mut gone).ending = Ending::Void(None);
+                again.tasks.insert(*id, gone);
             }
         }
-        again.version = self.version;
-        again.recorded_at = self.recorded_at;
-        again.by_id = self.by_id.clone();
-        again.erased_at = self.erased_at;
-        again.retracted = retracted;
-        again.history = history;
-        again
+        *self = Self {
+            version: self.version,
+            recorded_at: self.recorded_at,
+            by_id: self.by_id.clone(),
+            history: self.history.clone(),
+            retracted,
+            ..again
+        };
+    }
+
+    /// The fold of a stream that is written anew, for the erasure of a contact.
+    pub(crate) fn rewrite(&mut self, mut with: impl FnMut(&Envelope) -> Option<Envelope>) {
+        let history = self.history.clone();
+        let rewritten = history
+            .iter()
+            .map(|fact| with(fact).map_or_else(|| Arc::clone(fact), Arc::new));
+        *self = Self::unknown(self.id).fold(rewritten);
     }
 
     /// The person's time zone.

@@ -141,7 +141,9 @@ fn repeated(proposal: &Proposal, known: &Arc<Envelope>) -> Result<Decided, Refus
             .application
             .is_none_or(|application| known.at.application == Some(application))
         && (proposal.fact.kind().place != Place::Step || proposal.subject == Some(known.at.subject))
-        && proposal.occurred_at.is_none_or(|moment| moment == known.at.occurred_at);
+        && proposal
+            .occurred_at
+            .is_none_or(|moment| moment.min(known.at.recorded_at) == known.at.occurred_at);
     if same {
         return Ok(Decided::Already(Arc::clone(known)));
     }

@@ -176,17 +176,13 @@ impl Candidate {
         if was != Some(organisation) {
             self.ties.there(organisation).applications.insert(id);
             let there = was.into_iter().chain([organisation]);
-            touched.applications.extend(there.flat_map(|name| self.ties.applications_at(name)));
+            touched
+                .applications
+                .extend(there.flat_map(|name| self.ties.applications_at(name)));
         }
     }
 
-    fn tie_contact(
-        &mut self,
-        id: ContactId,
-        then: Option<&Contact>,
-        now: Option<&Contact>,
-        touched: &mut Touched,
-    ) {
+    fn tie_contact(&mut self, id: ContactId, then: Option<&Contact>, now: Option<&Contact>, touched: &mut Touched) {
         touched.contacts.insert(id);
         let name = |contact: &Contact| contact.organisation_name.get().as_ref().map(ToString::to_string);
         let organisation = now.and_then(name);
@@ -197,7 +193,10 @@ impl Candidate {
         let there = there.iter().flatten().flat_map(|name| self.ties.applications_at(name));
         touched.applications.extend(there);
         if then.map(|it| it.status) != now.map(|it| it.status) {
-            let met = self.ties.met(id).filter_map(|interview| self.place_of(interview.into()));
+            let met = self
+                .ties
+                .met(id)
+                .filter_map(|interview| self.place_of(interview.into()));
             touched.applications.extend(met);
         }
     }
@@ -216,7 +215,11 @@ impl Candidate {
         }
         let still: BTreeSet<TaskId> = ids.iter().copied().collect();
         for id in was.iter().filter(|id| !still.contains(id)) {
-            if let Some(task) = self.tasks.get_mut(id).filter(|task| !matches!(task.ending, Ending::Void(_))) {
+            if let Some(task) = self
+                .tasks
+                .get_mut(id)
+                .filter(|task| !matches!(task.ending, Ending::Void(_)))
+            {
                 Arc::make_mut(task).ending = Ending::Void(None);
             }
         }
@@ -226,6 +229,9 @@ impl Candidate {
     /// What an application owes, live or not.
     pub(crate) fn tasks_of(&self, application: ApplicationId) -> impl Iterator<Item = &Arc<Owed>> {
         let derived = self.derived.get(&Of::Application(application));
-        derived.into_iter().flat_map(|ids| ids.iter()).filter_map(|id| self.tasks.get(id))
+        derived
+            .into_iter()
+            .flat_map(|ids| ids.iter())
+            .filter_map(|id| self.tasks.get(id))
     }
 }

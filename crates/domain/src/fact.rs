@@ -71,8 +71,8 @@ pub trait Fact: Clone + PartialEq + std::fmt::Debug + Serialize + DeserializeOwn
     /// The fact as a plain sentence on the timeline.
     fn tell(&self, candidate: &Candidate, at: &At) -> String;
 
-    /// The text that a person's erasure is looked for in is the whole payload; facts about the
-    /// contact itself keep only what their struct cannot do without.
+    /// The fact without the person that it is about. What the plays look at stays: that there was an
+    /// address, not which.
     #[must_use]
     fn without_contact(&self) -> Self {
         self.clone()

@@ -17,7 +17,6 @@ use afterword_domain::{
     play::{State, Task},
     refusal::Refusal,
     rejection::Stage,
-    time::{Instant, Zone},
 };
 use cqrs_es::test::TestFramework;
 use jiff::{Timestamp, civil, tz::TimeZone};
@@ -47,7 +46,11 @@ pub(crate) fn moment(text: &str) -> Timestamp {
     }
     let local: civil::DateTime = text.parse().expect("a moment");
     let berlin = TimeZone::get("Europe/Berlin").expect("a zone");
-    berlin.to_ambiguous_zoned(local).compatible().expect("a time in Berlin").timestamp()
+    berlin
+        .to_ambiguous_zoned(local)
+        .compatible()
+        .expect("a time in Berlin")
+        .timestamp()
 }
 
 struct Plainly;
@@ -135,21 +138,24 @@ impl Story {
     pub(crate) fn invited() -> Self {
         let anna = json!({"name": "Anna Berg", "email": "anna@acme.example", "preferred_channel": "phone",
             "organisation_name": "Acme GmbH"});
-        Self::applied()
-            .records("ContactCollected con_anna", anna)
-            .schedules("int_one in app_acme", "2026-03-02T14:00:00+01:00", "2026-03-02T15:00:00+01:00")
+        Self::applied().records("ContactCollected con_anna", anna).schedules(
+            "int_one in app_acme",
+            "2026-03-02T14:00:00+01:00",
+            "2026-03-02T15:00:00+01:00",
+        )
     }
 
     /// The interview with Anna was held.
     pub(crate) fn interviewed() -> Self {
-        Self::invited()
-            .at("2026-03-02 15:10")
-            .records("InterviewHeld of int_one", json!({"ended_at": "2026-03-02T15:00:00+01:00"}))
+        Self::invited().at("2026-03-02 15:10").records(
+            "InterviewHeld of int_one",
+            json!({"ended_at": "2026-03-02T15:00:00+01:00"}),
+        )
     }
 
     /// Acme chose somebody else, on Wednesday, 4 March 2026, at ten.
     pub(crate) fn rejected() -> Self {
-        Self::interviewed().at("2026-03-04 10:00").is_rejected()
+        Self::interviewed().at("2026-03-04 10:00").gets_rejected()
     }
 
     pub(crate) fn applies(self, application: &str, organisation: &str) -> Self {
@@ -163,7 +169,7 @@ impl Story {
         self.records(&format!("InterviewScheduled {interview}"), data)
     }
 
-    pub(crate) fn is_rejected(self) -> Self {
+    pub(crate) fn gets_rejected(self) -> Self {
         self.records("RejectionReceived rej_one in app_acme", json!({"channel": "email"}))
     }
 
@@ -274,7 +280,10 @@ impl Story {
     /// The plays that still ask for something.
     pub(crate) fn asks(&self) -> Vec<&'static str> {
         let candidate = self.candidate();
-        let live = candidate.tasks.values().filter(|task| candidate.state_of(task, self.now).is_live());
+        let live = candidate
+            .tasks
+            .values()
+            .filter(|task| candidate.state_of(task, self.now).is_live());
         let mut plays: Vec<_> = live.map(|task| task.play.name).collect();
         plays.sort_unstable();
         plays
@@ -282,7 +291,10 @@ impl Story {
 
     pub(crate) fn status(&self, name: &str) -> Status {
         let candidate = self.candidate();
-        candidate.application(application(name)).expect("an application").status(self.now)
+        candidate
+            .application(application(name))
+            .expect("an application")
+            .status(self.now)
     }
 
     pub(crate) fn stage(&self) -> Stage {
@@ -295,7 +307,11 @@ impl Story {
         let entries = afterword_domain::timeline::timeline(&self.candidate(), None, false, self.now);
         let line = |entry: &afterword_domain::timeline::TimelineEntry| {
             let mark = if entry.ahead { "  … " } else { "" };
-            let departed: String = entry.departures.iter().map(|it| format!(" [{}: {}]", it.play, it.reason)).collect();
+            let departed: String = entry
+                .departures
+                .iter()
+                .map(|it| format!(" [{}: {}]", it.play, it.reason))
+                .collect();
             format!("{}  {mark}{}{departed}\n", entry.at, entry.text)
         };
         entries.iter().map(line).collect()
@@ -304,17 +320,22 @@ impl Story {
     /// The tasks as a list: state, play, dates, title.
     pub(crate) fn queue(&self) -> String {
         let candidate = self.candidate();
-        let mut tasks: Vec<_> = candidate.tasks.values().map(|task| candidate.task(task, self.now)).collect();
+        let mut tasks: Vec<_> = candidate
+            .tasks
+            .values()
+            .map(|task| candidate.task(task, self.now))
+            .collect();
         tasks.sort_by_key(|task| (task.opens_at.timestamp(), task.play, task.id));
         let line = |task: &Task| {
             let due = task.due_at.map_or_else(String::new, |due| format!(" → {due}"));
-            format!("{:9} {:24} {}{due}  {}\n", task.state.name(), task.play, task.opens_at, task.title)
+            format!(
+                "{:9} {:24} {}{due}  {}\n",
+                task.state.name(),
+                task.play,
+                task.opens_at,
+                task.title
+            )
         };
         tasks.iter().map(line).collect()
     }
-}
-
-/// An instant in a zone, for comparing.
-pub(crate) fn instant(text: &str, zone: &Zone) -> Instant {
-    Instant::in_zone(moment(text), zone)
 }

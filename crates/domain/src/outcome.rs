@@ -248,7 +248,7 @@ pub(crate) fn answered_after_the_end(candidate: &Candidate, at: &At, play: &Play
         .application
         .and_then(|id| candidate.application(id))
         .and_then(Application::outcome);
-    let late = outcome.filter(|outcome| outcome.stamp.at < at.occurred_at);
+    let late = outcome.filter(|outcome| outcome.stamp < at.stamp());
     late.map(|outcome| Departure {
         play: play.name.into(),
         reason: format!("The application had ended ({}) before.", outcome.status.name()),

@@ -139,6 +139,18 @@ pub struct Profile {
     pub status: ProfileStatus,
 }
 
+impl Profile {
+    /// The candidate as shown: their own version is that of the newest fact about anything of theirs.
+    #[must_use]
+    pub fn of(candidate: &Candidate) -> Option<Self> {
+        let profile = candidate.profile.as_deref()?.clone();
+        Some(Self {
+            version: candidate.version,
+            ..profile
+        })
+    }
+}
+
 /// Where a candidate stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

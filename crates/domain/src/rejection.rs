@@ -10,18 +10,18 @@ use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::{
-    applications::{Application, Status, organisation},
+    applications::Application,
     candidate::Candidate,
-    fact::{At, Departure, Fact, Place, mention_if},
+    fact::{At, Departure},
     ids::{ApplicationId, ContactId, EventId, RejectionId, Subject},
     notes::{Letter, NoteKind, draft},
-    outcome,
     play::{Action, Ending, Owing, Play, Task, of_application},
-    refusal::Refusal,
-    status::What,
     time::{Date, Instant, Period, Stamp, opening},
     values::{Channel, Text, organisation_key},
 };
+
+mod facts;
+pub use facts::{DoorKeptOpen, FeedbackReceived, FeedbackRequested, RejectionClosed, RejectionReceived};
 
 /// Thank them for their answer.
 pub const THANK_FOR_REJECTION: Play = Play {
@@ -173,11 +173,17 @@ pub(crate) fn revisit(application: &Application, owing: &mut Owing<'_>) {
 fn back_there(candidate: &Candidate, application: &Application, since: Stamp) -> Option<(EventId, Stamp)> {
     let name = application.organisation.name.as_str();
     let there = organisation_key(name);
-    let applications = candidate.ties.applications_at(name).filter_map(|id| candidate.application(id));
+    let applications = candidate
+        .ties
+        .applications_at(name)
+        .filter_map(|id| candidate.application(id));
     let again = applications
         .filter(|other| other.id != application.id && organisation_key(other.organisation.name.as_str()) == there)
         .map(|other| other.opened);
-    let contacts = candidate.ties.contacts_at(name).filter_map(|id| candidate.contacts.get(&id));
+    let contacts = candidate
+        .ties
+        .contacts_at(name)
+        .filter_map(|id| candidate.contacts.get(&id));
     let touches = contacts
         .filter(|contact| contact.works_at(&there))
         .flat_map(|contact| contact.touches.iter().map(|(stamp, event)| (*event, *stamp)));
@@ -185,64 +191,6 @@ fn back_there(candidate: &Candidate, application: &Application, since: Stamp) ->
         .chain(touches)
         .filter(|(_, stamp)| *stamp > since)
         .min_by_key(|(_, stamp)| *stamp)
-}
-
-/// The organisation chose somebody else: everything pending for this application stops, and its handling begins.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RejectionReceived {
-    /// How they said so.
-    pub channel: Channel,
-    /// The reason they gave.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub reason: Option<Text>,
-    /// What they wrote.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub message: Option<Text>,
-    /// Who said so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub from_contact: Option<ContactId>,
-}
-
-/// The candidate asks for feedback.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FeedbackRequested {
-    /// How.
-    pub channel: Channel,
-}
-
-/// The organisation gives feedback.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FeedbackReceived {
-    /// What they said.
-    pub text: Text,
-}
-
-/// The door stays open, with a date to come back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DoorKeptOpen {
-    /// The day to come back.
-    pub revisit_on: Date,
-    /// Anything to remember.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub remark: Option<Text>,
-}
-
-/// The rejection is done with.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RejectionClosed {
-    /// What was learned.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub lesson: Option<Text>,
 }
 
 /// A rejection, and what was done about it.
@@ -479,157 +427,6 @@ pub(crate) fn asked_before(candidate: &Candidate, at: &At, about: Option<Subject
         .map(|_| departure)
         .into_iter()
         .collect()
-}
-
-impl Fact for RejectionReceived {
-    const NAME: &'static str = "RejectionReceived";
-    type Subject = RejectionId;
-    const PLACE: Place = Place::NewWithin;
-    const THEIRS: bool = true;
-
-    fn mentions(&self) -> Vec<(String, Subject)> {
-        mention_if("/from_contact", self.from_contact).into_iter().collect()
-    }
-
-    fn admit(&self, candidate: &Candidate, at: &At) -> Result<(), Refusal> {
-        outcome::refuse_again(candidate, at, Status::Rejected, "The rejection was recorded already.")
-    }
-
-    fn apply(&self, candidate: &mut Candidate, at: &At) {
-        let Ok(id) = RejectionId::try_from(at.subject) else {
-            return;
-        };
-        let Some(application) = candidate.application_of(at) else {
-            return;
-        };
-        let Self {
-            channel,
-            reason,
-            message,
-            from_contact,
-        } = self.clone();
-        let rejection = Rejection {
-            id,
-            application: application.id,
-            version: at.version,
-            received: (at.event, at.stamp()),
-            channel,
-            reason,
-            message,
-            from_contact,
-            requests: Vec::new(),
-            feedback: Vec::new(),
-            doors: Vec::new(),
-            closed: None,
-        };
-        application.rejections.insert(id, Arc::new(rejection));
-        application.happened(at, What::Rejected(id));
-    }
-
-    fn tell(&self, candidate: &Candidate, at: &At) -> String {
-        format!("{} chose somebody else.", organisation(candidate, at.application))
-    }
-}
-
-impl Fact for FeedbackRequested {
-    const NAME: &'static str = "FeedbackRequested";
-    type Subject = RejectionId;
-    const PLACE: Place = Place::StepWithin;
-
-    fn departures(&self, candidate: &Candidate, at: &At) -> Vec<Departure> {
-        asked_before(candidate, at, Some(at.subject))
-    }
-
-    fn apply(&self, candidate: &mut Candidate, at: &At) {
-        candidate.change_rejection(at, |rejection| rejection.requests.push((at.event, at.stamp())));
-    }
-
-    fn tell(&self, candidate: &Candidate, at: &At) -> String {
-        format!(
-            "Asked {} {} for feedback.",
-            organisation(candidate, at.application),
-            self.channel.in_words()
-        )
-    }
-}
-
-impl Fact for FeedbackReceived {
-    const NAME: &'static str = "FeedbackReceived";
-    type Subject = RejectionId;
-    const PLACE: Place = Place::StepWithin;
-    const THEIRS: bool = true;
-
-    fn apply(&self, candidate: &mut Candidate, at: &At) {
-        candidate.change_rejection(at, |rejection| {
-            let place = rejection.feedback.partition_point(|(stamp, _)| *stamp <= at.stamp());
-            rejection.feedback.insert(place, (at.stamp(), self.text.clone()));
-        });
-        if let Some(application) = candidate.application_of(at) {
-            application.happened(at, What::Spoke);
-        }
-    }
-
-    fn tell(&self, candidate: &Candidate, at: &At) -> String {
-        format!(
-            "{} gave feedback: {}",
-            organisation(candidate, at.application),
-            self.text
-        )
-    }
-}
-
-impl Fact for DoorKeptOpen {
-    const NAME: &'static str = "DoorKeptOpen";
-    type Subject = RejectionId;
-    const PLACE: Place = Place::StepWithin;
-
-    fn apply(&self, candidate: &mut Candidate, at: &At) {
-        candidate.change_rejection(at, |rejection| {
-            let place = rejection.doors.partition_point(|door| door.stamp <= at.stamp());
-            rejection.doors.insert(
-                place,
-                Door {
-                    event: at.event,
-                    stamp: at.stamp(),
-                    revisit_on: self.revisit_on,
-                },
-            );
-        });
-    }
-
-    fn tell(&self, candidate: &Candidate, at: &At) -> String {
-        let organisation = organisation(candidate, at.application);
-        format!(
-            "Kept the door to {organisation} open, to come back on {}.",
-            self.revisit_on.in_words()
-        )
-    }
-}
-
-impl Fact for RejectionClosed {
-    const NAME: &'static str = "RejectionClosed";
-    type Subject = RejectionId;
-    const PLACE: Place = Place::StepWithin;
-
-    fn admit(&self, candidate: &Candidate, at: &At) -> Result<(), Refusal> {
-        match candidate
-            .rejection_at(at)
-            .and_then(|rejection| rejection.closed.as_ref())
-        {
-            Some(_) => Err(Refusal::already_recorded("The rejection was closed already.")),
-            None => Ok(()),
-        }
-    }
-
-    fn apply(&self, candidate: &mut Candidate, at: &At) {
-        candidate.change_rejection(at, |rejection| {
-            rejection.closed = Some((at.event, at.stamp(), self.lesson.clone()))
-        });
-    }
-
-    fn tell(&self, candidate: &Candidate, at: &At) -> String {
-        format!("Closed the rejection by {}.", organisation(candidate, at.application))
-    }
 }
 
 #[cfg(test)]

@@ -6,25 +6,33 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::{
-    applications::{Application, Size, Status, organisation},
+    applications::{Application, Size, Status},
     candidate::Candidate,
-    contacts::name_of,
     decide,
-    fact::{At, Departure, Fact, Place, mention_if},
+    fact::{At, Departure},
     ids::{
         ApplicationId, ContactId, DecisionDateId, EventId, InterviewId, OfferId, RejectionId, StatusEnquiryId,
-        StatusReportId, Subject,
+        StatusReportId,
     },
     outcome,
     play::{Action, Ending, Owed, Owing, Play, of_application},
-    time::{Date, Instant, Period, Stamp, Zone, closing, in_words, opening, working_days_after},
+    time::{Date, Period, Stamp, opening, working_days_after},
     values::{Channel, Text},
 };
+
+mod advice;
+mod facts;
+mod silence;
+pub(crate) use advice::right_person;
+pub use advice::{StatusEnquiryAdvice, advice};
+pub use facts::{DecisionDatePromised, StatusEnquired, StatusReported};
+pub use silence::Silence;
+pub(crate) use silence::silence;
 
 /// Ask when they will decide.
 pub const ASK_DECISION_DATE: Play = Play {
@@ -84,61 +92,6 @@ const LARGE: Period = Period::WorkingDays(10);
 const AGAIN: Period = Period::WorkingDays(5);
 /// How many enquiries go out until they speak.
 const MOST: usize = 2;
-
-/// When they are called quiet: working days without a word.
-const QUIET: i16 = 10;
-/// When they are called silent: working days without a word, or after [`MOST`] unanswered enquiries.
-const SILENT: i16 = 20;
-/// When the application is presumed closed.
-const PRESUMED_CLOSED: Period = Period::Days(45);
-
-/// The organisation names the date by which they will decide.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DecisionDatePromised {
-    /// The last day of the time they gave themselves.
-    pub decide_by: Date,
-    /// Who said so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub promised_by: Option<ContactId>,
-    /// How.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub channel: Option<Channel>,
-}
-
-/// The candidate asks where things stand.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StatusEnquired {
-    /// How.
-    pub channel: Channel,
-    /// Whom.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub contact: Option<ContactId>,
-    /// Anything to remember.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub remark: Option<Text>,
-}
-
-/// The organisation says where things stand.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StatusReported {
-    /// What they said.
-    pub summary: Text,
-    /// A date by which they will decide: it counts as a promise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub decide_by: Option<Date>,
-    /// Who said so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub contact: Option<ContactId>,
-}
 
 /// What happened between the two sides of an application, as far as waiting for word depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -295,10 +248,13 @@ fn enquiries(application: &Application, owing: &Owing<'_>) -> Vec<Owed> {
             past.push(task.done(Some((moment.event, moment.stamp))));
         }
         let opens_at = match moment.what {
-            What::Held(_) | What::Promised(_) | What::Reported(_) => Some(match promise {
-                Some(promise) => opening(working_days_after(promise.date.civil(), 1), &zone),
-                None => (if large { LARGE } else { ENQUIRE_STATUS.opens }).opens_after(at, &zone),
-            }),
+            What::Held(_) | What::Promised(_) | What::Reported(_) => {
+                let promised = promise.map(|it| opening(working_days_after(it.date.civil(), 1), &zone));
+                let unpromised = if large { LARGE } else { ENQUIRE_STATUS.opens };
+                // A promise whose day has passed is spent.
+                let ahead = promised.filter(|opens_at| *opens_at > at);
+                Some(ahead.unwrap_or_else(|| unpromised.opens_after(at, &zone)))
+            }
             What::Enquired if closes => {
                 unanswered += 1;
                 (unanswered < MOST).then(|| AGAIN.opens_after(at, &zone))
@@ -322,125 +278,12 @@ fn enquiries(application: &Application, owing: &Owing<'_>) -> Vec<Owed> {
     past
 }
 
-/// The right person to ask: who promised the date, else who was met last, or nobody in particular.
-pub(crate) fn right_person(application: &Application) -> Option<ContactId> {
-    let promised = application
-        .decision_dates
-        .values()
-        .max_by_key(|promise| promise.promised)
-        .and_then(|it| it.promised_by);
-    let met = || {
-        let held = application
-            .interviews
-            .values()
-            .filter_map(|it| it.held.as_ref().map(|held| (held.stamp, it)));
-        held.max_by_key(|(stamp, _)| *stamp)
-            .and_then(|(_, it)| it.interviewers().first().copied())
-    };
-    promised.or_else(met)
-}
-
-/// Since when they are silent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Silence {
-    /// When they are called quiet.
-    pub quiet_at: Timestamp,
-    /// When they are called silent.
-    pub silent_at: Timestamp,
-    /// When the application is presumed closed.
-    pub presumed_closed_at: Timestamp,
-}
-
-impl Silence {
-    /// What it is called at a moment.
-    pub fn at(&self, now: Timestamp) -> Status {
-        if now >= self.presumed_closed_at {
-            Status::PresumedClosed
-        } else if now >= self.silent_at {
-            Status::Silent
-        } else if now >= self.quiet_at {
-            Status::Quiet
-        } else {
-            Status::Awaiting
-        }
-    }
-}
-
 /// The enquiries since their last word, by when they were made.
 fn unanswered(application: &Application) -> impl Iterator<Item = &Moment> {
     let moments = &application.moments;
     let since = moments.iter().rposition(|moment| moment.what.is_their_word());
     let since = moments.iter().skip(since.unwrap_or(0));
     since.filter(|moment| matches!(moment.what, What::Enquired))
-}
-
-/// Counts silence from the later of their last word (the interview itself is one) and the promised date.
-/// None before there was an interview to wait for word on.
-pub(crate) fn silence(application: &Application, zone: &Zone) -> Option<Silence> {
-    let waits = |moment: &&Moment| matches!(moment.what, What::Held(_) | What::CancelledByThem(_));
-    application.moments.iter().find(waits)?;
-    let last = application.moments.iter().rfind(|moment| moment.what.is_their_word())?;
-    let promised = promised_date(application).map(|date| closing(date.civil(), zone));
-    let from = promised.map_or(last.stamp.at, |promised| promised.max(last.stamp.at));
-    let days = |days| Period::WorkingDays(days).opens_after(from, zone);
-    let silent_at = unanswered(application).nth(MOST - 1).map(|moment| moment.stamp.at);
-    let silent_at = silent_at.map_or(days(SILENT), |second| second.min(days(SILENT)));
-    Some(Silence {
-        quiet_at: days(QUIET).min(silent_at),
-        silent_at,
-        presumed_closed_at: PRESUMED_CLOSED.due_after(from, zone),
-    })
-}
-
-/// Whether an enquiry is allowed now, and if not, from when and why.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct StatusEnquiryAdvice {
-    /// Whether the playbook has no objection to an enquiry now.
-    pub allowed: bool,
-    /// From when it has none; `null` where no enquiry is foreseen.
-    pub earliest_at: Option<Instant>,
-    /// The right person to ask.
-    pub contact: Option<ContactId>,
-    /// How that person likes to be contacted.
-    pub channel: Channel,
-    /// The reason, as a sentence.
-    pub why: String,
-}
-
-/// The gate before an enquiry.
-pub fn advice(candidate: &Candidate, application: &Application, now: Timestamp) -> StatusEnquiryAdvice {
-    let contact = right_person(application);
-    let channel = contact
-        .and_then(|id| candidate.contacts.get(&id))
-        .and_then(|it| *it.preferred_channel.get());
-    let zone = application.zone(candidate);
-    let task = live_enquiry(candidate, application.id);
-    let (earliest, why) = match task {
-        Some(task) => {
-            let opens = in_words(task.opens_at, &zone);
-            let why = match (promised_date(application), task.opens_at <= now) {
-                (_, true) => "The time they were given has passed: an enquiry shows interest now.".to_owned(),
-                (Some(date), false) => {
-                    format!("They promised to decide by {}: ask from {opens} on.", date.in_words())
-                }
-                (None, false) => format!("They have not had their time yet: ask from {opens} on."),
-            };
-            (Some(task.opens_at), why)
-        }
-        None if application.outcome().is_some() => (None, "The application has ended.".to_owned()),
-        None if application.interview_ahead() => (None, "An interview lies ahead: ask there.".to_owned()),
-        None => (
-            None,
-            "There is nothing to enquire about yet, or two enquiries stand unanswered.".to_owned(),
-        ),
-    };
-    StatusEnquiryAdvice {
-        allowed: earliest.is_some_and(|at| at <= now),
-        earliest_at: earliest.map(|at| Instant::in_zone(at, &zone)),
-        contact,
-        channel: channel.unwrap_or(Channel::Email),
-        why,
-    }
 }
 
 /// The task to ask where things stand, while it lives.
@@ -552,133 +395,6 @@ pub struct StatusReport {
 pub enum StatusReportStatus {
     /// It was received.
     Received,
-}
-
-impl Fact for DecisionDatePromised {
-    const NAME: &'static str = "DecisionDatePromised";
-    type Subject = DecisionDateId;
-    const PLACE: Place = Place::NewWithin;
-
-    fn mentions(&self) -> Vec<(String, Subject)> {
-        mention_if("/promised_by", self.promised_by).into_iter().collect()
-    }
-
-    fn apply(&self, candidate: &mut Candidate, at: &At) {
-        let Ok(id) = DecisionDateId::try_from(at.subject) else {
-            return;
-        };
-        let Some(application) = candidate.application_of(at) else {
-            return;
-        };
-        let promise = DecisionDate {
-            id,
-            application: application.id,
-            version: at.version,
-            status: DecisionDateStatus::Promised,
-            decide_by: self.decide_by,
-            promised_by: self.promised_by,
-            channel: self.channel,
-            promised: at.stamp(),
-        };
-        application.decision_dates.insert(id, Arc::new(promise));
-        application.happened(at, What::Promised(self.decide_by));
-    }
-
-    fn tell(&self, candidate: &Candidate, at: &At) -> String {
-        let who = self
-            .promised_by
-            .map_or_else(|| organisation(candidate, at.application), |id| name_of(candidate, id));
-        format!("{who} promised a decision by {}.", self.decide_by.in_words())
-    }
-}
-
-impl Fact for StatusEnquired {
-    const NAME: &'static str = "StatusEnquired";
-    type Subject = StatusEnquiryId;
-    const PLACE: Place = Place::NewWithin;
-
-    fn mentions(&self) -> Vec<(String, Subject)> {
-        mention_if("/contact", self.contact).into_iter().collect()
-    }
-
-    fn departures(&self, candidate: &Candidate, at: &At) -> Vec<Departure> {
-        unwise_enquiry(candidate, at)
-    }
-
-    fn apply(&self, candidate: &mut Candidate, at: &At) {
-        let Ok(id) = StatusEnquiryId::try_from(at.subject) else {
-            return;
-        };
-        let Some(application) = candidate.application_of(at) else {
-            return;
-        };
-        let enquiry = StatusEnquiry {
-            id,
-            application: application.id,
-            version: at.version,
-            status: StatusEnquiryStatus::Made,
-            channel: self.channel,
-            contact: self.contact,
-            remark: self.remark.clone(),
-        };
-        application.status_enquiries.insert(id, Arc::new(enquiry));
-        application.happened(at, What::Enquired);
-        self.contact
-            .into_iter()
-            .for_each(|contact| candidate.touched(contact, at));
-    }
-
-    fn tell(&self, candidate: &Candidate, at: &At) -> String {
-        let whom = self
-            .contact
-            .map_or_else(|| organisation(candidate, at.application), |id| name_of(candidate, id));
-        format!("Asked {whom} {} where things stand.", self.channel.in_words())
-    }
-}
-
-impl Fact for StatusReported {
-    const NAME: &'static str = "StatusReported";
-    type Subject = StatusReportId;
-    const PLACE: Place = Place::NewWithin;
-    const THEIRS: bool = true;
-
-    fn mentions(&self) -> Vec<(String, Subject)> {
-        mention_if("/contact", self.contact).into_iter().collect()
-    }
-
-    fn apply(&self, candidate: &mut Candidate, at: &At) {
-        let Ok(id) = StatusReportId::try_from(at.subject) else {
-            return;
-        };
-        let Some(application) = candidate.application_of(at) else {
-            return;
-        };
-        let report = StatusReport {
-            id,
-            application: application.id,
-            version: at.version,
-            status: StatusReportStatus::Received,
-            summary: self.summary.clone(),
-            decide_by: self.decide_by,
-            contact: self.contact,
-        };
-        application.status_reports.insert(id, Arc::new(report));
-        application.happened(at, What::Reported(self.decide_by));
-    }
-
-    fn tell(&self, candidate: &Candidate, at: &At) -> String {
-        let who = self
-            .contact
-            .map_or_else(|| organisation(candidate, at.application), |id| name_of(candidate, id));
-        match self.decide_by {
-            Some(date) => format!(
-                "{who} said where things stand: {} They will decide by {}.",
-                self.summary,
-                date.in_words()
-            ),
-            None => format!("{who} said where things stand: {}", self.summary),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -149,6 +149,10 @@ text_values! {
 impl Email {
     /// What stands in the log where an erased person's address stood alone.
     pub(crate) const REDACTED: &str = "erased@erased.invalid";
+
+    pub(crate) fn redacted() -> Self {
+        Self(Self::REDACTED.to_owned())
+    }
 }
 
 impl Line {
@@ -217,6 +221,18 @@ pub struct PostalAddress {
     pub country: Line,
 }
 
+impl PostalAddress {
+    pub(crate) fn redacted() -> Self {
+        Self {
+            lines: vec![Line::redacted()],
+            city: Line::redacted(),
+            region: None,
+            postal_code: Line::redacted(),
+            country: Line::redacted(),
+        }
+    }
+}
+
 /// A field of a PATCH: left alone, cleared with `null`, or set.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Patch<T> {
@@ -233,6 +249,15 @@ impl<T> Patch<T> {
     /// Whether the field was not named.
     pub const fn is_keep(&self) -> bool {
         matches!(self, Patch::Keep)
+    }
+    /// The same change with another value.
+    #[must_use]
+    pub(crate) fn with(&self, value: impl FnOnce() -> T) -> Self {
+        match self {
+            Patch::Keep => Patch::Keep,
+            Patch::Clear => Patch::Clear,
+            Patch::Set(_) => Patch::Set(value()),
+        }
     }
     /// The new value, if the field was named: `None` clears it.
     pub fn named(&self) -> Option<Option<T>>
