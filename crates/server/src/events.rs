@@ -135,7 +135,7 @@ async fn feed(caller: Caller, request: HttpRequest, service: Shared, asked: Quer
     };
     let within = reach(&caller, &asked);
     let (candidate, group) = within.clone().unwrap_or_default();
-    let query = FeedQuery {
+    let mut query = FeedQuery {
         after_position: if desc { 0 } else { standing.unwrap_or(0) },
         before_position: if desc { standing } else { None },
         types: asked.types.clone(),
@@ -146,11 +146,17 @@ async fn feed(caller: Caller, request: HttpRequest, service: Shared, asked: Quer
     };
     let mut woken = store.watch(tenant(&caller));
     let until = tokio::time::Instant::now() + Duration::from_secs(u64::from(asked.wait.unwrap_or(0)));
+    let narrowed = !desc && (query.types.is_some() || query.candidate.is_some() || query.group.is_some());
     let entries = loop {
+        let head = if narrowed { store.head_position(tenant(&caller)).await.map_err(unavailable)? } else { 0 };
         let feed = match within {
             Some(_) => service.recorder.feed(tenant(&caller), query.clone()).await.map_err(unavailable)?,
             None => afterword_store::Feed { entries: Vec::new() },
         };
+        if feed.entries.is_empty() {
+            // Nothing up to there is for this reader: the next look begins behind it.
+            query.after_position = query.after_position.max(head);
+        }
         let left = until.saturating_duration_since(tokio::time::Instant::now());
         if !feed.entries.is_empty() || left.is_zero() || desc {
             break feed.entries;
@@ -158,7 +164,8 @@ async fn feed(caller: Caller, request: HttpRequest, service: Shared, asked: Quer
         // Woken, or not: the next look tells.
         let _ = tokio::time::timeout(left.min(POLL), woken.changed()).await;
     };
-    let position = entries.last().map(FeedEntry::position).or(standing).unwrap_or(0);
+    let standing = if desc { standing.unwrap_or(0) } else { query.after_position };
+    let position = entries.last().map_or(standing, FeedEntry::position);
     let next = service.cursors.seal(caller.tenant, &key, &Standing { position })?;
     let data: Vec<Event> = entries.iter().map(Event::from).collect();
     let page = Page { data, next_cursor: Some(next.clone()) };

@@ -8,9 +8,10 @@ use afterword_domain::{
     catalogue::AnyFact,
     decide::{Decided, Proposal},
     fact::Place,
-    ids::{ApplicationId, CandidateId, EventId, Subject},
+    ids::{ApplicationId, CandidateId, EventId, Kind, Subject},
+    refusal::Refusal,
 };
-use afterword_store::{Recorded, Step};
+use afterword_store::Step;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -20,6 +21,7 @@ use crate::{
         body,
         codes::Code,
         etag::ETag,
+        pointer,
         problem::Problem,
         query::{NoParameters, Query},
         scopes::{Caller, Scope},
@@ -27,7 +29,7 @@ use crate::{
     events::Event,
     reading::Answered,
     recording::{FromBody, Writing, path_id, refused},
-    service::Shared,
+    service::{Service, Shared, reaches, tenant, unavailable},
 };
 
 /// The most facts that one request may carry.
@@ -129,20 +131,23 @@ pub(crate) fn read(fact: Value, candidate: CandidateId, fresh: [uuid::Uuid; 2]) 
     };
     let data = fact.shift_remove("data").unwrap_or_else(|| Value::Object(Map::new()));
     if let Some(unknown) = fact.keys().next() {
-        return Err(Problem::invalid(format!("/{unknown}"), "is not a field of a fact to record"));
+        return Err(Problem::invalid(pointer::below("", unknown), "is not a field of a fact to record"));
     }
     let unknown = || Problem::invalid("/type", "is not the name of a fact that can be recorded here");
     if name == "CandidateErased" {
         return Err(unknown());
     }
-    let fact = AnyFact::parse(&name, data, &mut FromBody).ok_or_else(unknown)?.map_err(|problem| below(problem, "/data"))?;
+    let fact = AnyFact::parse(&name, data, &mut FromBody).ok_or_else(unknown)?.map_err(|problem| problem.below("/data"))?;
     let event = match lifted.id {
         None => EventId::new(fresh[0]),
         Some(id) => id.parse().map_err(|error: afterword_domain::ids::NotAnId| Problem::invalid("/id", error.to_string()))?,
     };
     let kind = fact.kind();
     let subject = match lifted.subject {
-        None if kind.about == afterword_domain::ids::Kind::Candidate => Some(candidate.into()),
+        Some(subject) if kind.about == Kind::Candidate && subject != candidate.to_string() => {
+            return Err(Problem::invalid("/subject", "must be the candidate of the address"));
+        }
+        None if kind.about == Kind::Candidate => Some(candidate.into()),
         None if matches!(kind.place, Place::New | Place::NewWithin) => Some(kind.about.with(fresh[1])),
         None => None,
         Some(subject) => Some(subject.parse::<Subject>().ok().filter(|it| it.kind() == kind.about).ok_or_else(|| {
@@ -150,12 +155,6 @@ pub(crate) fn read(fact: Value, candidate: CandidateId, fresh: [uuid::Uuid; 2]) 
         })?),
     };
     Ok(Proposal { event, application, subject, occurred_at: lifted.occurred_at, fact })
-}
-
-/// A problem with its fields moved below another.
-pub(crate) fn below(problem: Problem, base: &str) -> Problem {
-    let moved = Problem::new(problem.code(), problem.to_string());
-    problem.errors().iter().fold(moved, |moved, error| moved.at(format!("{base}{}", error.pointer), error.detail.clone()))
 }
 
 async fn record(caller: Caller, request: HttpRequest, service: Shared, payload: web::Payload, _: Query<NoParameters>) -> Answered {
@@ -174,63 +173,71 @@ async fn record(caller: Caller, request: HttpRequest, service: Shared, payload: 
         _ => return Err(Problem::invalid("/facts", "must be a list of facts")),
     };
     if let Some(unknown) = body.keys().next() {
-        return Err(Problem::invalid(format!("/{unknown}"), "is not a field of this request; known are atomic and facts"));
+        return Err(Problem::invalid(pointer::below("", unknown), "is not a field of this request; known are atomic and facts"));
     }
-    let mut read_all = Vec::with_capacity(facts.len());
+    let mut all = Vec::with_capacity(facts.len());
     for (nth, fact) in (0u32..).zip(facts) {
         let fact = read(fact, candidate, [writing.fresh(2 * nth), writing.fresh(2 * nth + 1)]);
-        read_all.push(match fact {
-            Err(problem) if atomic => return Err(below(problem, &format!("/facts/{nth}"))),
+        all.push(match fact.map_err(|problem| problem.below(&format!("/facts/{nth}"))) {
+            Err(problem) if atomic => return Err(problem),
             fact => fact,
         });
     }
-    record_all(&service, &caller, writing, candidate, read_all, atomic).await.map(|(results, recorded)| {
-        let mut response = HttpResponse::Ok();
-        if let Some(recorded) = recorded {
-            let version = i64::try_from(recorded.candidate.version).unwrap_or(i64::MAX);
-            response.insert_header((header::ETAG, ETag::of_candidate(candidate.uuid(), version).to_header()));
-            if recorded.replayed {
-                response.insert_header(("Idempotency-Replayed", "true"));
-            }
+    let readable: Vec<(usize, Proposal)> = all.iter().enumerate().filter_map(|(nth, fact)| Some((nth, fact.as_ref().ok()?.clone()))).collect();
+    let (places, proposals): (Vec<usize>, Vec<Proposal>) = readable.into_iter().unzip();
+    is_there(&service, &caller, candidate, &proposals).await?;
+    let mut response = HttpResponse::Ok();
+    let mut recorded = None;
+    if !proposals.is_empty() {
+        let problem_of = |nth: usize, refusal| in_body(places.get(nth).copied().unwrap_or(nth), refusal);
+        let done = writing.record_or(&service, &caller, candidate, false, proposals, atomic, &problem_of).await?;
+        let version = i64::try_from(done.candidate.version).unwrap_or(i64::MAX);
+        response.insert_header((header::ETAG, ETag::of_candidate(candidate.uuid(), version).to_header()));
+        if done.replayed {
+            response.insert_header(("Idempotency-Replayed", "true"));
         }
-        response.json(json!({"results": results}))
-    })
-}
-
-/// Records what could be read, and puts the results in the order of the request.
-pub(crate) async fn record_all(
-    service: &Shared,
-    caller: &Caller,
-    writing: Writing,
-    candidate: CandidateId,
-    facts: Vec<Result<Proposal, Problem>>,
-    atomic: bool,
-) -> Result<(Vec<FactResult>, Option<Recorded>), Problem> {
-    let proposals: Vec<Proposal> = facts.iter().flatten().cloned().collect();
-    if proposals.is_empty() {
-        service.candidate(caller, candidate).await?;
-        let refused = facts.iter().filter_map(|fact| fact.as_ref().err());
-        return Ok((refused.map(FactResult::refused).collect(), None));
+        recorded = Some(done);
     }
-    let recorded = writing.record(service, caller, candidate, false, proposals, atomic).await?;
-    let mut steps = recorded.results.iter();
-    let results = facts.iter().map(|fact| match fact {
+    let mut steps = recorded.iter().flat_map(|done| &done.results);
+    let results = all.iter().enumerate().map(|(nth, fact)| match fact {
         Err(problem) => FactResult::refused(problem),
         Ok(_) => match steps.next() {
             Some(Ok(step)) => FactResult::of(step),
-            Some(Err(refusal)) => FactResult::refused(&in_body(refused(refusal.clone()), refusal)),
+            Some(Err(refusal)) => FactResult::refused(&in_body(nth, refusal.clone())),
             None => FactResult::refused(&Problem::internal("a fact without a result")),
         },
     });
-    let results = results.collect();
-    Ok((results, Some(recorded)))
+    let results: Vec<FactResult> = results.collect();
+    Ok(response.json(json!({"results": results})))
 }
 
-/// In a body, a thing that is not there is an unknown reference.
-fn in_body(problem: Problem, refusal: &afterword_domain::refusal::Refusal) -> Problem {
-    if refusal.code != "not_found" {
-        return problem;
+/// Facts are recorded about a candidate that is there, or is registered by the first of them.
+async fn is_there(service: &Service, caller: &Caller, id: CandidateId, proposals: &[Proposal]) -> Result<(), Problem> {
+    let registers = matches!(proposals.first(), Some(Proposal { fact: AnyFact::CandidateRegistered(_), .. }));
+    let candidate = service.recorder.candidate(tenant(caller), id).await.map_err(unavailable)?;
+    match candidate.version {
+        0 if registers => Ok(()),
+        0 => Err(Problem::not_found()),
+        _ if !reaches(caller, &candidate) => Err(Problem::not_found()),
+        _ if candidate.erased_at.is_some() => {
+            Err(Problem::refused("candidate_erased", "The candidate was erased: nothing more can be recorded."))
+        }
+        _ => Ok(()),
     }
-    let (pointer, told) = refusal.fields.first().cloned().unwrap_or_else(|| ("/subject".into(), "is not known".into()));
-    Problem::unknown_reference(pointer, told)
+}
+
+/// A refusal of one fact of the body; a thing that is not there is an unknown reference.
+fn in_body(nth: usize, refusal: Refusal) -> Problem {
+    const OF_THE_ENVELOPE: [&str; 3] = ["/id", "/subject", "/occurred_at"];
+    let missing = refusal.code == "not_found";
+    let place = |pointer: &str| {
+        let envelope = missing || OF_THE_ENVELOPE.contains(&pointer);
+        format!("/facts/{nth}{}{pointer}", if envelope { "" } else { "/data" })
+    };
+    let fields: Vec<(String, String)> = refusal.fields.iter().map(|(pointer, told)| (place(pointer), told.clone())).collect();
+    if missing {
+        let (pointer, told) = fields.into_iter().next().unwrap_or_else(|| (place("/subject"), "is not known".into()));
+        return Problem::unknown_reference(pointer, told);
+    }
+    refused(Refusal { fields, ..refusal })
 }

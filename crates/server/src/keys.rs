@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse, http::Method, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, http::Method, web};
 use afterword_domain::{
     ids::{CandidateId, KeyId},
     time::Instant,
@@ -188,6 +188,9 @@ async fn make(caller: Caller, request: HttpRequest, service: Shared, payload: we
     let body = body::read_json(&request, payload, body::LIMIT).await?;
     let writing = Writing::of(&service, &caller, &request, &body)?;
     let wanted: KeyToMake = body::into_typed(Value::Object(body))?;
+    if let Some(known) = earlier(&service, &caller, &writing, writing.fresh(0)).await? {
+        return Ok(again(HttpResponse::Created(), &known));
+    }
     if wanted.scopes.is_empty() {
         return Err(Problem::invalid("/scopes", "must name at least one scope"));
     }
@@ -212,42 +215,64 @@ async fn make(caller: Caller, request: HttpRequest, service: Shared, payload: we
         expires_at: None,
         revoked_at: None,
     };
-    put(&service, &caller, writing, row).await
+    put(&service, &caller, &writing, row).await
 }
 
-/// Stores a new key under its name, if the request has one; a repetition answers without the secret.
-async fn put(service: &Shared, caller: &Caller, writing: Writing, mut row: ApiKeyRow) -> Answered {
-    let store = service.recorder.store();
-    if let Some(named) = writing.idempotency {
-        let mut commit = Commit::new(tenant(caller), row.key_id, 0);
-        commit.idempotency = Some(IdempotencyRow {
-            key_hash: named.key,
-            request_hash: named.request.clone(),
-            candidate: Some(row.key_id),
-            first_version: 0,
-            facts: 0,
-            sealed: None,
-            recorded_at: row.created_at,
-        });
-        if let Appended::KeyUsed(before) = store.append(commit).await.map_err(unavailable)? {
-            if before.request_hash != named.request {
-                return Err(reused());
-            }
-            if let Some(known) = find(service, caller, row.key_id).await? {
-                return Ok(HttpResponse::Created().insert_header(("Idempotency-Replayed", "true")).json(Key::of(&known, None)));
-            }
-        }
-    }
+/// Stores a new key; its secret is in the one answer to the request that made it.
+async fn put(service: &Shared, caller: &Caller, writing: &Writing, mut row: ApiKeyRow) -> Answered {
+    claim(service, caller, writing, row.created_at).await?;
     let secret = ApiKey::generate(caller.tenant, caller.test).map_err(Problem::internal)?;
     row.hash = secret.hash().to_vec();
-    store.api_key_put(tenant(caller), &row).await.map_err(unavailable)?;
-    let location = ("Location", "/v1/keys");
-    Ok(HttpResponse::Created().insert_header(location).json(Key::of(&row, Some(&secret))))
+    match service.recorder.store().api_key_put(tenant(caller), &row).await {
+        Ok(()) => Ok(HttpResponse::Created().insert_header(("Location", "/v1/keys")).json(Key::of(&row, Some(&secret)))),
+        // The same request, sent twice at once: the other one was quicker.
+        Err(error) => match earlier(service, caller, writing, row.key_id).await? {
+            Some(known) => Ok(again(HttpResponse::Created(), &known)),
+            None => Err(unavailable(error)),
+        },
+    }
 }
 
-async fn find(service: &Shared, caller: &Caller, id: Uuid) -> Result<Option<ApiKeyRow>, Problem> {
+/// Keeps the name of a request, where it has one. Whatever the request does can be done again without harm, so that
+/// the name may be kept before it.
+async fn claim(service: &Shared, caller: &Caller, writing: &Writing, now: i64) -> Result<(), Problem> {
+    let Some(named) = &writing.idempotency else { return Ok(()) };
+    let mut commit = Commit::new(tenant(caller), writing.fresh(0), 0);
+    commit.idempotency = Some(IdempotencyRow {
+        key_hash: named.key.clone(),
+        request_hash: named.request.clone(),
+        candidate: None,
+        first_version: 0,
+        facts: 0,
+        sealed: None,
+        recorded_at: now,
+    });
+    match service.recorder.store().append(commit).await.map_err(unavailable)? {
+        Appended::KeyUsed(before) if before.request_hash != named.request => Err(reused()),
+        _ => Ok(()),
+    }
+}
+
+/// The key that an earlier request of the same name left, revoked since or not.
+async fn earlier(service: &Shared, caller: &Caller, writing: &Writing, id: Uuid) -> Result<Option<ApiKeyRow>, Problem> {
+    let Some(named) = &writing.idempotency else { return Ok(None) };
+    let store = service.recorder.store();
+    match store.idempotent(tenant(caller), &named.key).await.map_err(unavailable)? {
+        Some(before) if before.request_hash != named.request => Err(reused()),
+        Some(_) => Ok(store.api_keys(tenant(caller)).await.map_err(unavailable)?.into_iter().find(|key| key.key_id == id)),
+        None => Ok(None),
+    }
+}
+
+/// The answer to a request that was made before.
+fn again(mut response: HttpResponseBuilder, known: &ApiKeyRow) -> HttpResponse {
+    response.insert_header(("Location", "/v1/keys")).insert_header(("Idempotency-Replayed", "true"));
+    response.json(Key::of(known, None))
+}
+
+async fn find(service: &Shared, caller: &Caller, id: Uuid) -> Result<ApiKeyRow, Problem> {
     let keys = service.recorder.store().api_keys(tenant(caller)).await.map_err(unavailable)?;
-    Ok(keys.into_iter().find(|key| key.key_id == id && key.revoked_at.is_none()))
+    keys.into_iter().find(|key| key.key_id == id && key.revoked_at.is_none()).ok_or_else(Problem::not_found)
 }
 
 async fn list(caller: Caller, request: HttpRequest, service: Shared, _: Query<NoParameters>) -> Answered {
@@ -275,11 +300,17 @@ async fn roll(
     if overlap.is_negative() || overlap > LONGEST {
         return Err(Problem::invalid("/overlap", "must be between PT0S and PT720H"));
     }
-    let old = find(&service, &caller, id.uuid()).await?.ok_or_else(Problem::not_found)?;
     let now = service.clock.now();
     let until = now.checked_add(overlap).unwrap_or(Timestamp::MAX).as_microsecond();
-    let row = ApiKeyRow { key_id: writing.fresh(0), created_at: now.as_microsecond(), expires_at: None, ..old };
-    let answer = put(&service, &caller, writing, row).await?;
+    let answer = match earlier(&service, &caller, &writing, writing.fresh(0)).await? {
+        Some(known) => again(HttpResponse::Created(), &known),
+        None => {
+            let old = find(&service, &caller, id.uuid()).await?;
+            let row = ApiKeyRow { key_id: writing.fresh(0), created_at: now.as_microsecond(), expires_at: None, ..old };
+            put(&service, &caller, &writing, row).await?
+        }
+    };
+    // Never later than it ends already.
     service.recorder.store().api_key_expire(tenant(&caller), id.uuid(), until).await.map_err(unavailable)?;
     authenticator.forget();
     Ok(answer)
@@ -288,9 +319,17 @@ async fn roll(
 async fn revoke(caller: Caller, request: HttpRequest, service: Shared, authenticator: web::Data<Authenticator>, _: Query<NoParameters>) -> Answered {
     may_manage(&caller)?;
     let id: KeyId = path_id(&request, "key")?;
-    let row = find(&service, &caller, id.uuid()).await?.ok_or_else(Problem::not_found)?;
+    let writing = Writing::of_bytes(&service, &caller, &request, &[])?;
     let now = service.clock.now().as_microsecond();
+    let answer = match earlier(&service, &caller, &writing, id.uuid()).await? {
+        Some(known) => again(HttpResponse::Ok(), &known),
+        None => {
+            let row = find(&service, &caller, id.uuid()).await?;
+            claim(&service, &caller, &writing, now).await?;
+            HttpResponse::Ok().json(Key::of(&row, None))
+        }
+    };
     service.recorder.store().api_key_revoke(tenant(&caller), id.uuid(), now).await.map_err(unavailable)?;
     authenticator.forget();
-    Ok(HttpResponse::Ok().json(Key::of(&row, None)))
+    Ok(answer)
 }

@@ -55,7 +55,7 @@ impl<Place: Serialize + DeserializeOwned> Turn<Place> {
         rows.truncate(self.limit);
         let last = rows.last().filter(|_| more).map(|row| (self.now.as_microsecond(), &row.place));
         let next_cursor = last.map(|place| service.cursors.seal(caller.tenant, &self.key, &place)).transpose()?;
-        let data: Vec<Box<RawValue>> = rows.into_iter().map(|row| row.json).collect();
+        let data: Vec<Box<RawValue>> = rows.into_iter().filter_map(|row| row.json).collect();
         etag::answer(request, None, next_cursor.as_deref(), &Page { data, next_cursor: next_cursor.clone() })
     }
 }

@@ -280,6 +280,7 @@ fn example(api: &Api, schema: &Value, depth: usize) -> Value {
             let wanted = fields.filter(|(name, _)| required.contains(&name.as_str()));
             wanted.map(|(name, field)| (name.clone(), example(api, field, depth + 1))).collect::<Map<_, _>>().into()
         }
+        Some("array") if depth > 2 => json!([]),
         Some("array") => json!([example(api, &schema["items"], depth + 1)]),
         Some("integer") => schema.get("default").or(schema.get("minimum")).cloned().unwrap_or_else(|| json!(1)),
         Some("number") => json!(1.0),

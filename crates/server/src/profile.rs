@@ -20,10 +20,7 @@ pub(crate) fn endpoints(api: &mut Api) {
     api.records::<CandidateRegistered>("/v1/candidates");
     api.patches::<ProfileRevised>("C");
     api.deletes::<CandidateErased>("C");
-    api.reads("C", "get_candidate", "A candidate", |view, _| view.candidate.profile.as_deref().map(|profile| Profile {
-        version: view.candidate.version,
-        ..profile.clone()
-    }));
+    api.reads("C", "get_candidate", "A candidate", |view, _| Profile::of(&view.candidate));
     let page = api.page_of("Candidate");
     api.add(Operation {
         query: LIST,

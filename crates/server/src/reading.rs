@@ -104,7 +104,8 @@ async fn view(caller: &Caller, request: &HttpRequest, service: &Shared, asked: A
         Some(AsOf(moment)) if moment > clock + SignedDuration::from_secs(60) => {
             return Err(Problem::invalid("?as_of", "must not be in the future"));
         }
-        Some(AsOf(moment)) => (Arc::new(newest.as_of(moment)), moment),
+        // The client's clock may be ahead of this one; what is shown is not.
+        Some(AsOf(moment)) => (Arc::new(newest.as_of(moment)), moment.min(clock)),
     };
     if candidate.version == 0 {
         return Err(Problem::not_found());

@@ -33,7 +33,7 @@ use crate::{
         headers,
         problem::Problem,
         query,
-        scopes::{Caller, Scope},
+        scopes::{Bound, Caller, Scope},
     },
     service::{Service, Shared, reaches, recorded_by, reused, tenant, unavailable},
 };
@@ -204,9 +204,11 @@ async fn record<F: Fact + Into<AnyFact> + DeserializeOwned>(
     }
     let event = id_in_body::<EventId>(lifted.id.as_deref(), "/id")?.unwrap_or_else(|| EventId::new(writing.fresh(0)));
     let named = subject_in_body(lifted.subject.as_deref(), F::Subject::KIND)?;
-    let fresh = registers && named.is_none() && writing.idempotency.is_none();
+    let fresh = registers && named.is_none() && lifted.id.is_none() && writing.idempotency.is_none();
     let candidate = match (registers, named) {
         (true, Some(Subject::Candidate(id))) => id,
+        // A registration sent again by its event's id must meet the candidate that it made.
+        (true, _) if lifted.id.is_some() => CandidateId::new(Uuid::new_v5(&event.uuid(), b"candidate")),
         (true, _) => CandidateId::new(writing.fresh(1)),
         (false, _) => path_id(&request, "candidate")?,
     };
@@ -334,14 +336,32 @@ impl Writing {
         proposals: Vec<Proposal>,
         atomic: bool,
     ) -> Result<Recorded, Problem> {
+        self.record_or(service, caller, candidate, fresh, proposals, atomic, &|_, refusal| refused(refusal)).await
+    }
+
+    /// The same, where the body says more than one fact: `problem_of` finds the place of the one that was refused.
+    #[expect(clippy::too_many_arguments, reason = "a command is as much as this")]
+    pub async fn record_or(
+        self,
+        service: &Service,
+        caller: &Caller,
+        candidate: CandidateId,
+        fresh: bool,
+        proposals: Vec<Proposal>,
+        atomic: bool,
+        problem_of: &(dyn Fn(usize, Refusal) -> Problem + Sync),
+    ) -> Result<Recorded, Problem> {
         let registers = matches!(proposals.first(), Some(Proposal { fact: AnyFact::CandidateRegistered(_), .. }));
-        let within = may_write(service, caller, candidate, registers, &proposals).await?;
+        let within = may_write(service, caller, candidate, &proposals).await?;
         let if_match = self.if_match;
         let tag = |candidate: &Candidate| {
             ETag::of_candidate(candidate.id.uuid(), i64::try_from(candidate.version).unwrap_or(i64::MAX))
         };
-        let conditional = !matches!(if_match, IfMatch::Absent);
-        let condition = |candidate: &Candidate| if_match.check(&tag(candidate)).is_ok();
+        let unbound = matches!(caller.bound, Bound::Everything);
+        let conditional = !unbound || !matches!(if_match, IfMatch::Absent);
+        // What a key reaches may change until the fact is recorded.
+        let reached = |candidate: &Candidate| unbound || reaches(caller, candidate) || (registers && candidate.version == 0);
+        let condition = |candidate: &Candidate| reached(candidate) && if_match.check(&tag(candidate)).is_ok();
         let command = Command {
             tenant: tenant(caller),
             candidate,
@@ -354,7 +374,11 @@ impl Writing {
             idempotency: self.idempotency,
         };
         service.recorder.record(command).await.map_err(|error| match error {
-            RecordError::Refused { refusal, .. } => refused(refusal),
+            RecordError::Refused { index, refusal } => problem_of(index, refusal),
+            RecordError::Stale(newest) if newest.version == 0 || !reached(&newest) => Problem::not_found(),
+            RecordError::Stale(newest) if newest.erased_at.is_some() => {
+                Problem::refused("candidate_erased", "The candidate was erased: nothing more can be recorded.")
+            }
             RecordError::Stale(newest) => {
                 if_match.check(&tag(&newest)).err().unwrap_or_else(|| Problem::new(Code::Stale, "The candidate has moved on."))
             }
@@ -364,27 +388,24 @@ impl Writing {
     }
 }
 
-/// A bound key writes only where it reaches; registering, it may only make what it will reach.
-async fn may_write(
-    service: &Service,
-    caller: &Caller,
-    candidate: CandidateId,
-    registers: bool,
-    proposals: &[Proposal],
-) -> Result<bool, Problem> {
-    use crate::edge::scopes::Bound;
+/// A bound key writes only where it reaches; registering, it may only make what it will reach. False: nothing may be
+/// taken for granted of the candidate.
+async fn may_write(service: &Service, caller: &Caller, candidate: CandidateId, proposals: &[Proposal]) -> Result<bool, Problem> {
     if matches!(caller.bound, Bound::Everything) {
         return Ok(true);
     }
-    if registers && let Some(Proposal { fact: AnyFact::CandidateRegistered(fact), .. }) = proposals.first() {
-        let groups: Vec<String> = fact.groups.iter().map(ToString::to_string).collect();
-        if caller.bound.admits(candidate.uuid(), &groups) {
-            return Ok(true);
-        }
-        return Err(Problem::new(Code::InsufficientScope, "This key may only register candidates that it will reach."));
-    }
     let state = service.recorder.candidate(tenant(caller), candidate).await.map_err(unavailable)?;
-    if state.version > 0 && reaches(caller, &state) { Ok(true) } else { Err(Problem::not_found()) }
+    if state.version > 0 {
+        return if reaches(caller, &state) { Ok(false) } else { Err(Problem::not_found()) };
+    }
+    let Some(Proposal { fact: AnyFact::CandidateRegistered(fact), .. }) = proposals.first() else {
+        return Err(Problem::not_found());
+    };
+    let groups: Vec<String> = fact.groups.iter().map(ToString::to_string).collect();
+    if caller.bound.admits(candidate.uuid(), &groups) {
+        return Ok(false);
+    }
+    Err(Problem::new(Code::InsufficientScope, "This key may only register candidates that it will reach."))
 }
 
 /// A refusal of the domain as a problem document.

@@ -74,11 +74,12 @@ impl Authenticator {
             None => {
                 // The moment before the look-up counts: a key revoked during it must not be remembered for longer.
                 let looked_up = stopwatch();
-                let found = self
+                let mut found = self
                     .stored
                     .find(key.tenant(), hash)
                     .await?
                     .ok_or_else(Problem::unauthenticated)?;
+                found.caller.test = key.is_test();
                 self.remember(
                     hash,
                     Remembered {

@@ -54,9 +54,9 @@ pub struct Document<'a> {
     code: &'a str,
     /// The values that were not accepted, where there are such.
     errors: &'a [ErrorAt],
-    /// The id of the request, to be named when asking for help.
+    /// The id of the request, to be named when asking for help; left out where the problem is one of several results.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = true, nullable = false)]
+    #[schema(nullable = false)]
     request_id: Option<&'a str>,
 }
 
@@ -153,6 +153,15 @@ impl Problem {
             pointer: pointer.into(),
             detail: detail.into(),
         });
+        self
+    }
+
+    /// The same about a part of the body: its pointers are moved below `base`.
+    #[must_use]
+    pub fn below(mut self, base: &str) -> Self {
+        for error in &mut self.errors {
+            error.pointer.insert_str(0, base);
+        }
         self
     }
 

@@ -1,0 +1,243 @@
+//! `afterword serve`: opening the store, serving until told to stop, and stopping so that nothing is lost.
+
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use afterword_store::{Rebuilt, Recorder, Store, StoreError, StoreOptions};
+use jiff::SignedDuration;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use serde_json::json;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::tenants::{Reach, create_key, create_tenant};
+use super::{Failure, output};
+use crate::app;
+use crate::edge::{api_key::ApiKey, clock::Clock, rate_limit::Rate, scopes::Scope};
+use crate::service::Service;
+
+/// Requests have this long to finish, and what they left in the queue a few seconds more: 30 in all.
+const FINISH: Duration = Duration::from_secs(26);
+const DRAIN: Duration = Duration::from_secs(3);
+/// Idempotency keys are kept for 72 hours.
+const KEPT: SignedDuration = SignedDuration::from_hours(72);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// How to serve.
+#[derive(Debug, clap::Args)]
+pub(super) struct Serve {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "HOST:PORT", env = "AFTERWORD_LISTEN", default_value = "127.0.0.1:8080", value_parser = address)]
+    listen: String,
+    /// How often a key may ask, as 10/s, 600/min or 5000/h; without it, as often as it likes
+    #[arg(long, value_name = "RATE", env = "AFTERWORD_RATE_LIMIT")]
+    rate_limit: Option<Rate>,
+}
+
+fn address(text: &str) -> Result<String, String> {
+    let port = text.rsplit_once(':').map(|(_, port)| port.parse::<u16>());
+    match port {
+        Some(Ok(_)) => Ok(text.to_owned()),
+        Some(Err(_)) | None => Err("write it as 127.0.0.1:8080".to_owned()),
+    }
+}
+
+impl Serve {
+    pub(super) async fn run(self, options: &StoreOptions) -> Result<(), Failure> {
+        // First the address: a first start that fails for it must not have shown its key to nobody.
+        let listener = listen(&self.listen)?;
+        let store = Store::open(options).await?;
+        let clock = Clock::system();
+        if let Some(key) = first_key(&store, &clock).await? {
+            output::line(&json!({"tenant": "default", "admin_key": key.expose()})).ok();
+        }
+        let running = Running::start(store, clock, listener, self.rate_limit)?;
+        output::line(&json!({"listening": running.url()})).ok();
+        running.until_told().await
+    }
+}
+
+/// A socket that listens already, so that nobody who hears its address is turned away.
+///
+/// # Errors
+/// When the address is taken, or not this machine's.
+pub fn listen(address: &str) -> Result<TcpListener, Failure> {
+    let failed = |error| Failure::Refused(format!("cannot listen on {address}: {error}"));
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    Ok(listener)
+}
+
+/// On a new SQLite store, makes the tenant `default` and its key. PostgreSQL's tenants are made by an operator.
+///
+/// # Errors
+/// When the store does not answer.
+pub async fn first_key(store: &Store, clock: &Clock) -> Result<Option<ApiKey>, Failure> {
+    if !store.tenants().await?.is_empty() {
+        return Ok(None);
+    }
+    if store.is_postgres() {
+        tracing::warn!("there is no tenant yet: `afterword tenants create` makes one, `afterword keys create` its key");
+        return Ok(None);
+    }
+    let tenant = create_tenant(store, clock, "default", false).await?;
+    let made = create_key(
+        store,
+        clock,
+        &tenant,
+        [Scope::Admin].into_iter().collect(),
+        Reach::default(),
+    )
+    .await?;
+    Ok(Some(made.key))
+}
+
+/// The service while it runs.
+pub struct Running {
+    address: SocketAddr,
+    store: Store,
+    handle: ServerHandle,
+    server: JoinHandle<std::io::Result<()>>,
+    beside: JoinSet<()>,
+}
+
+impl Running {
+    /// Serves on a listener.
+    ///
+    /// # Errors
+    /// When the listener cannot be used.
+    pub fn start(store: Store, clock: Clock, listener: TcpListener, rate: Option<Rate>) -> Result<Self, Failure> {
+        let address = listener.local_addr()?;
+        let metrics = record_metrics();
+        let service = Service::new(store.clone(), clock.clone());
+        let mut beside = JoinSet::new();
+        if let Some(metrics) = metrics.clone() {
+            beside.spawn(keep_up(metrics));
+        }
+        beside.spawn(purge(store.clone(), clock));
+        beside.spawn(derive_anew(service.recorder.clone()));
+        let server = app::run(
+            service,
+            listener,
+            app::Options {
+                rate,
+                metrics,
+                ..app::Options::default()
+            },
+        )?;
+        let handle = server.handle();
+        Ok(Self {
+            address,
+            store,
+            handle,
+            server: tokio::spawn(server),
+            beside,
+        })
+    }
+
+    /// Where it listens.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Serves until the process is told to stop, by SIGTERM or SIGINT, and then stops.
+    ///
+    /// # Errors
+    /// When the server ends by itself.
+    pub async fn until_told(mut self) -> Result<(), Failure> {
+        tokio::select! {
+            signal = told_to_stop() => {
+                tracing::info!(signal = signal?, "stopping");
+                self.stop().await;
+                Ok(())
+            }
+            ended = &mut self.server => {
+                self.stop().await;
+                let ended = ended.map_err(|_| Failure::Refused("the server ended by itself".to_owned()))?;
+                Ok(ended?)
+            }
+        }
+    }
+
+    /// Takes no more requests, finishes those that are under way, and writes what they left in the queue.
+    pub async fn stop(mut self) {
+        if tokio::time::timeout(FINISH, self.handle.stop(true)).await.is_err() {
+            tracing::warn!("some requests did not finish in time");
+        }
+        self.beside.shutdown().await;
+        if tokio::time::timeout(DRAIN, self.store.close()).await.is_err() {
+            tracing::warn!("some connections did not close in time");
+        }
+        tracing::info!("stopped");
+    }
+}
+
+#[cfg(unix)]
+async fn told_to_stop() -> std::io::Result<&'static str> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => Ok("SIGTERM"),
+        _ = interrupt.recv() => Ok("SIGINT"),
+    }
+}
+
+#[cfg(not(unix))]
+async fn told_to_stop() -> std::io::Result<&'static str> {
+    tokio::signal::ctrl_c().await.map(|()| "Ctrl-C")
+}
+
+/// Begins to count and measure. None where somebody in this process does so already.
+fn record_metrics() -> Option<PrometheusHandle> {
+    let seconds = [
+        0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+    ];
+    let sizes = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &seconds)
+        .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_size".to_owned()), &sizes));
+    builder.and_then(PrometheusBuilder::install_recorder).ok()
+}
+
+/// What was measured is put into its buckets from time to time, also where nobody asks for it.
+async fn keep_up(metrics: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        metrics.run_upkeep();
+    }
+}
+
+/// Takes idempotency keys away whose time is over.
+async fn purge(store: Store, clock: Clock) {
+    loop {
+        match store.idempotency_purge((clock.now() - KEPT).as_microsecond()).await {
+            Ok(0) => {}
+            Ok(purged) => tracing::info!(purged, "idempotency keys have aged out"),
+            Err(error) => tracing::warn!(%error, "idempotency keys could not be purged"),
+        }
+        tokio::time::sleep(HOUR).await;
+    }
+}
+
+/// Derives anew what an earlier release derived otherwise.
+async fn derive_anew(recorder: Recorder) {
+    let all = async {
+        let mut all = Rebuilt::default();
+        for tenant in recorder.store().tenants().await? {
+            let Rebuilt { candidates, failed } = recorder.rebuild_outdated(tenant.id).await?;
+            all.candidates += candidates;
+            all.failed += failed;
+        }
+        Ok::<Rebuilt, StoreError>(all)
+    };
+    match all.await {
+        Ok(Rebuilt {
+            candidates: 0,
+            failed: 0,
+        }) => {}
+        Ok(Rebuilt { candidates, failed }) => {
+            tracing::info!(candidates, failed, "rows of an earlier release are derived anew");
+        }
+        Err(error) => tracing::error!(%error, "rows of an earlier release wait for the next start to be derived anew"),
+    }
+}

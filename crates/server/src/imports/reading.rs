@@ -1,0 +1,230 @@
+//! A file read against what is known of a candidate: each of its entries becomes facts, or a problem of its
+//! own. Every id is derived from what the entry says, so the same file twice records nothing twice. Pure.
+
+use std::sync::Arc;
+
+use afterword_domain::{
+    candidate::Candidate,
+    contacts::ContactStatus,
+    decide::{Decided, Proposal, decide},
+    fact::Envelope,
+    ids::{ApplicationId, ContactId, EventId, Subject},
+    values::{Email, Line},
+};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{Format, ics, vcf};
+use crate::{
+    edge::problem::{Code, Problem},
+    recording::refused,
+};
+
+/// As many entries as `C/facts` takes facts.
+const MOST: usize = 1000;
+
+/// An entry of a file.
+#[derive(Debug)]
+pub struct Row {
+    /// The line at which it begins, from 1.
+    pub line: usize,
+    /// The facts that it amounts to, all of them or none.
+    pub result: Result<Vec<Planned>, Problem>,
+}
+
+/// A fact that an entry amounts to.
+#[derive(Debug)]
+pub struct Planned {
+    /// What is to be recorded.
+    pub proposal: Proposal,
+    /// What would become of it.
+    pub decided: Decided,
+}
+
+/// Reads a file.
+///
+/// # Errors
+/// When it is no file of this format at all; what is wrong with one entry is that row's own.
+pub fn read(format: Format, bytes: &[u8], mut known: Known) -> Result<Vec<Row>, Problem> {
+    let text = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
+    let text = text.ok_or_else(|| Problem::malformed("The file is not text in UTF-8."))?;
+    let rows = match format {
+        Format::Ics => ics::rows(text, &mut known),
+        Format::Vcf => vcf::rows(text, &mut known),
+    };
+    match rows.len() {
+        0 => Err(Problem::malformed(format!("The file has no {}.", format.entry()))),
+        1..=MOST => Ok(rows),
+        many => Err(Problem::new(
+            Code::Invalid,
+            format!("The file has {many} entries; send up to {MOST} at a time."),
+        )),
+    }
+}
+
+/// What entries are read against: the candidate as the entries before have left them.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// The candidate.
+    pub candidate: Candidate,
+    /// The application that new interviews belong to.
+    pub application: Option<ApplicationId>,
+    /// The moment of the import.
+    pub now: Timestamp,
+    /// Who imports.
+    pub by: Arc<str>,
+}
+
+impl Known {
+    /// Reads one entry and takes note of what it will have changed for those after it.
+    pub(super) fn row(&mut self, line: usize, entry: impl FnOnce(&Self) -> Result<Vec<Proposal>, Problem>) -> Row {
+        let result = entry(self).and_then(|proposals| self.rehearse(proposals));
+        Row { line, result }
+    }
+
+    fn rehearse(&mut self, proposals: Vec<Proposal>) -> Result<Vec<Planned>, Problem> {
+        let mut state = self.candidate.clone();
+        let plan = |proposal: Proposal| {
+            let decided = decide(&mut state, proposal.clone(), self.now, &self.by).map_err(refused)?;
+            Ok(Planned { proposal, decided })
+        };
+        let planned = proposals.into_iter().map(plan).collect::<Result<_, Problem>>()?;
+        self.candidate = state;
+        Ok(planned)
+    }
+
+    /// A UUID made of these parts, within the candidate.
+    pub(super) fn derived(&self, parts: &[&str]) -> Uuid {
+        Uuid::new_v5(&self.candidate.id.uuid(), parts.join("\u{1f}").as_bytes())
+    }
+
+    /// The same, for a fact that is new: what was recorded by that id and taken back since, or changed and
+    /// changed back, happens again under another.
+    pub(super) fn event(&self, parts: &[&str]) -> EventId {
+        let mut id = self.derived(parts);
+        while self.candidate.fact(EventId::new(id)).is_some() {
+            id = Uuid::new_v5(&id, b"again");
+        }
+        EventId::new(id)
+    }
+
+    /// A fact of the log that stands, by the id that is derived from these parts.
+    pub(super) fn recorded(&self, parts: &[&str]) -> Option<&Arc<Envelope>> {
+        let id = EventId::new(self.derived(parts));
+        self.candidate.fact(id).filter(|_| !self.candidate.is_retracted(id))
+    }
+
+    /// The facts about a thing that stand, the newest first.
+    pub(super) fn facts_about(&self, subject: Subject) -> impl Iterator<Item = &Arc<Envelope>> {
+        let history = self.candidate.history().iter().rev();
+        history.filter(move |fact| fact.at.subject == subject && !self.candidate.is_retracted(fact.at.event))
+    }
+
+    /// The contact with this e-mail address: a known one, or the id that a new one will have.
+    pub(super) fn contact(&self, email: &Email) -> ContactId {
+        let same = |other: &Option<Email>| {
+            other
+                .as_ref()
+                .is_some_and(|other| folded(other.as_str()) == folded(email.as_str()))
+        };
+        let mut contacts = self.candidate.contacts.values();
+        let known = contacts.find(|contact| contact.status == ContactStatus::Known && same(contact.email.get()));
+        known.map_or_else(
+            || self.new_contact(&["email", &folded(email.as_str())]),
+            |contact| contact.id,
+        )
+    }
+
+    /// The id of a contact whom these parts tell from all others.
+    pub(super) fn new_contact(&self, parts: &[&str]) -> ContactId {
+        ContactId::new(self.derived(&[&["contact"], parts].concat()))
+    }
+}
+
+/// Repeats a fact that is on record, so that the entry is answered with it.
+pub(super) fn again(fact: &Envelope) -> Proposal {
+    Proposal {
+        event: fact.at.event,
+        application: fact.at.application,
+        subject: Some(fact.at.subject),
+        occurred_at: None,
+        fact: fact.data.clone(),
+    }
+}
+
+/// Addresses and names are the same whatever their case.
+pub(super) fn folded(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
+/// Text as one line, without what a line cannot hold; none where nothing is left.
+pub(super) fn line(text: &str) -> Option<Line> {
+    let words: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect();
+    Line::try_from(words.join(" ").chars().take(500).collect::<String>()).ok()
+}
+
+/// One `BEGIN:…` to `END:…` of a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Component<'a> {
+    /// The line at which it begins, from 1.
+    pub(super) line: usize,
+    /// Where it begins in the text that it was found in.
+    pub(super) start: usize,
+    /// All of it.
+    pub(super) text: &'a str,
+    /// Whether its end is there.
+    pub(super) whole: bool,
+}
+
+/// The components of one kind. They are parsed one by one, so that a broken one does not take the next along.
+pub(super) fn components<'a>(text: &'a str, first_line: usize, kind: &str) -> Vec<Component<'a>> {
+    let is = |line: &str, word: &str| {
+        let line = line.trim_start_matches('\u{feff}').trim_end();
+        line.split_once(':')
+            .is_some_and(|(left, right)| left.eq_ignore_ascii_case(word) && right.trim().eq_ignore_ascii_case(kind))
+    };
+    let mut found = Vec::new();
+    let mut open: Option<(usize, usize)> = None;
+    let mut at = 0;
+    for (number, line) in (first_line..).zip(text.split_inclusive('\n')) {
+        let (begins, ends) = (is(line, "BEGIN"), is(line, "END"));
+        if (begins || ends)
+            && let Some((begun, start)) = open.take()
+        {
+            let end = if ends { at + line.len() } else { at };
+            found.push(Component {
+                line: begun,
+                start,
+                text: &text[start..end],
+                whole: ends,
+            });
+        }
+        if begins {
+            open = Some((number, at));
+        }
+        at += line.len();
+    }
+    found.extend(open.map(|(line, start)| Component {
+        line,
+        start,
+        text: &text[start..],
+        whole: false,
+    }));
+    found
+}
+
+/// The file breaks off within this entry.
+pub(super) fn cut(kind: &str) -> Problem {
+    Problem::new(
+        Code::Malformed,
+        format!("The entry has no END:{kind}: the file was cut, or is damaged here."),
+    )
+}
+
+/// The entry cannot give a fact's field.
+pub(super) fn lacks(pointer: &str, detail: impl Into<String>) -> Problem {
+    Problem::about(Code::Invalid, pointer, detail)
+}
