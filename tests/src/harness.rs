@@ -1,0 +1,216 @@
+//! The stage: a server in process on a free port, over one store per kind that all stories share, and a tenant, a
+//! clock and an admin key of each story's own. So stories run at once and cannot see one another. When a story is
+//! told, everything stored for its tenant must be what its log says.
+//!
+//! A story is an `async fn(World)`, named in `stories![…]`, which tells it on SQLite and on PostgreSQL.
+
+use std::{
+    ops::Deref,
+    sync::{
+        LazyLock,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use afterword::{
+    app,
+    edge::{api_key::ApiKey, clock::Clock},
+    service::Service,
+};
+use afterword_store::{ApiKeyRow, Place, Recorder, Store, StoreOptions, TenantId, Told, testing::PrivatePostgres};
+use jiff::{SignedDuration, Timestamp};
+use tokio::{
+    runtime::Runtime,
+    sync::OnceCell,
+    task::{JoinHandle, block_in_place},
+};
+use uuid::Uuid;
+
+use crate::client::Client;
+
+/// Tells each story on both stores: `stories![a_request_is_answered]` makes the tests `a_request_is_answered::sqlite`
+/// and `a_request_is_answered::postgres`.
+#[macro_export]
+macro_rules! stories {
+    ($($story:ident),* $(,)?) => {$(
+        mod $story {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+            async fn sqlite() {
+                $crate::harness::tell($crate::harness::Kind::Sqlite, super::$story).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+            async fn postgres() {
+                $crate::harness::tell($crate::harness::Kind::Postgres, super::$story).await;
+            }
+        }
+    )*};
+}
+
+/// Which store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// When every story begins, unless it says otherwise: Monday, nine o'clock in Berlin, in winter.
+pub const BEGINNING: &str = "2026-03-02T09:00:00+01:00";
+
+/// Servers and stores outlive the tests that start them, whose own runtimes end with them.
+static BEHIND: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+});
+
+/// Does something on the runtime that stays.
+pub fn behind<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    BEHIND.spawn(work)
+}
+
+/// A tenant of its own with an admin key, and a server. It is the admin's client too.
+pub struct World {
+    pub kind: Kind,
+    /// Where the store is.
+    pub options: StoreOptions,
+    pub store: Store,
+    pub tenant: TenantId,
+    /// It stands still until it is moved.
+    pub clock: Clock,
+    admin: Client,
+}
+
+impl Deref for World {
+    type Target = Client;
+    fn deref(&self) -> &Client {
+        &self.admin
+    }
+}
+
+/// Tells a story on one store, and verifies what it left.
+pub async fn tell<F: Future<Output = ()>>(kind: Kind, story: impl FnOnce(World) -> F) {
+    let Some((options, store)) = shared(kind).await else { return };
+    let clock = Clock::fixed(moment(BEGINNING));
+    let world = World::new(kind, options, store.clone(), clock).await;
+    let tenant = world.tenant;
+    story(world).await;
+    assert_eq!(verify(&store, tenant).await, Vec::<Told>::new(), "what is stored is not what the log says");
+}
+
+/// What differs between a tenant's log and all that is stored beside it.
+pub async fn verify(store: &Store, tenant: TenantId) -> Vec<Told> {
+    let recorder = Recorder::new(store.clone());
+    let verifying = behind(async move {
+        let mut told = Vec::new();
+        let verified = recorder.verify(tenant, |it| told.push(it)).await.expect("the store answers");
+        told.retain(|it| matches!(it, Told::Difference { .. }));
+        assert_eq!(told.len() as u64, verified.differences);
+        told
+    });
+    verifying.await.expect("verified")
+}
+
+impl World {
+    /// A tenant, a key and a server over a store.
+    pub async fn new(kind: Kind, options: StoreOptions, store: Store, clock: Clock) -> Self {
+        static TENANTS: AtomicI64 = AtomicI64::new(1000);
+        let tenant = TenantId(TENANTS.fetch_add(1, Ordering::Relaxed));
+        let (made, at) = (store.clone(), clock.now().as_microsecond());
+        let create = async move { made.tenant_create(tenant, &format!("story-{}", tenant.0), false, at).await };
+        behind(create).await.expect("done").expect("a tenant");
+        let base = serve(Service::new(store.clone(), clock.clone()), app::Options::default());
+        let admin = Client::new(base, String::new());
+        let mut world = Self { kind, options, store, tenant, clock, admin };
+        world.admin = world.client("admin", None, None).await;
+        world
+    }
+
+    /// Another tenant of the same store, under the same clock.
+    pub async fn neighbour(&self) -> Self {
+        Self::new(self.kind, self.options.clone(), self.store.clone(), self.clock.clone()).await
+    }
+
+    /// A client with a key of its own, made in the store: scopes with blanks between, bound to a candidate or a group.
+    pub async fn client(&self, scopes: &str, candidate: Option<Uuid>, group: Option<&str>) -> Client {
+        let key = ApiKey::generate(self.tenant.0, false).expect("a key");
+        let row = ApiKeyRow {
+            key_id: Uuid::now_v7(),
+            hash: key.hash().to_vec(),
+            scopes: scopes.to_owned(),
+            name: None,
+            candidate,
+            group: group.map(ToOwned::to_owned),
+            created_at: self.clock.now().as_microsecond(),
+            expires_at: None,
+            revoked_at: None,
+        };
+        let (store, tenant) = (self.store.clone(), self.tenant);
+        behind(async move { store.api_key_put(tenant, &row).await }).await.expect("done").expect("a key is kept");
+        Client::new(self.admin.base().to_owned(), key.expose().to_owned())
+    }
+
+    /// Another server over the same store, with the admin's key: another instance, or other options.
+    pub fn another(&self, clock: Clock, options: app::Options) -> Client {
+        let base = serve(Service::new(self.store.clone(), clock), options);
+        Client::new(base, self.admin.key().to_owned())
+    }
+
+    /// Moves the clock to a moment. It never runs backwards.
+    pub fn at(&self, text: &str) {
+        let by = moment(text).duration_since(self.clock.now());
+        assert!(by >= SignedDuration::ZERO, "{text} is past");
+        self.clock.advance(by);
+    }
+}
+
+/// Starts a server, which stays, and gives its address.
+pub fn serve(service: Service, options: app::Options) -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let base = format!("http://{}", listener.local_addr().expect("its address"));
+    let options = app::Options { workers: options.workers.or(Some(1)), ..options };
+    let _within = BEHIND.enter();
+    BEHIND.spawn(app::run(service, listener, options).expect("a server"));
+    base
+}
+
+/// The one store of a kind, and where it is; none where there is no PostgreSQL, which says so loudly.
+pub async fn shared(kind: Kind) -> Option<(StoreOptions, Store)> {
+    static SQLITE: OnceCell<Option<(StoreOptions, Store)>> = OnceCell::const_new();
+    static POSTGRES: OnceCell<Option<(StoreOptions, Store)>> = OnceCell::const_new();
+    let cell = if kind == Kind::Sqlite { &SQLITE } else { &POSTGRES };
+    let open = async || {
+        let options = options(kind).await?;
+        Some((options.clone(), open(options).await))
+    };
+    cell.get_or_init(open).await.clone()
+}
+
+/// Opens a store, on the runtime that stays.
+pub async fn open(options: StoreOptions) -> Store {
+    let opening = BEHIND.spawn_blocking(move || {
+        BEHIND.block_on(async {
+            Store::migrate(&options).await.expect("a schema");
+            Store::open(&options).await.expect("a store")
+        })
+    });
+    opening.await.expect("opened")
+}
+
+/// Where a fresh store of a kind can be.
+pub async fn options(kind: Kind) -> Option<StoreOptions> {
+    let folder = tempfile::Builder::new().prefix(&format!("{FOLDER}{}-", std::process::id())).tempdir().expect("a folder").keep();
+    match kind {
+        Kind::Sqlite => Some(StoreOptions { place: Place::Folder(folder), keys_url: None, master_key_file: None }),
+        Kind::Postgres => {
+            let postgres = block_in_place(PrivatePostgres::shared)?;
+            let url = postgres.fresh_database().await;
+            Some(StoreOptions { place: Place::Postgres(url), keys_url: None, master_key_file: Some(folder.join("master.key")) })
+        }
+    }
+}
+
+/// Folders of stories begin so, then the id of the process that made them.
+const FOLDER: &str = "afterword-stories-";
+
+/// A moment as a story writes it.
+pub fn moment(text: &str) -> Timestamp {
+    text.parse().expect("a moment with its offset")
+}
