@@ -1,0 +1,39 @@
+# `just` lists what there is to do; each recipe is one command that can be typed without it.
+
+_:
+    @just --list --unsorted
+
+# The main job on real input, on SQLite; stays up, with docs and a key.
+demo *options:
+    cargo run --release -- demo {{ options }}
+
+# All tests, on SQLite and on a private PostgreSQL.
+test *filter:
+    cargo test --workspace {{ filter }}
+
+# Formats everything.
+fmt:
+    cargo fmt --all
+
+# What is wrong with the code's form.
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS=-Dwarnings cargo doc --no-deps --workspace
+
+# Licences, banned crates and sources; wants cargo-deny.
+deny:
+    cargo deny check licenses bans sources
+
+# Writes the OpenAPI document anew, from the code.
+openapi:
+    cargo run --quiet --package afterword -- openapi > openapi/afterword.json.new
+    mv openapi/afterword.json.new openapi/afterword.json
+
+# Generates clients from the OpenAPI document and compiles them.
+clients:
+    .ci/sdk/run
+
+# All that a change must pass.
+ci:
+    .ci/run
