@@ -12,7 +12,7 @@ use crate::{
     ids::CandidateId,
     refusal::Refusal,
     time::{Dated, Zone},
-    values::{Email, Label, Line, Locale, Patch, PostalAddress, Text, not_null},
+    values::{Email, Label, Line, Locale, Patch, PostalAddress, Text, few, not_null},
 };
 
 /// A candidate joins: from now on facts can be recorded about their search.
@@ -40,7 +40,7 @@ pub struct CandidateRegistered {
     #[schema(nullable = false)]
     pub locale: Option<Locale>,
     /// What the candidate is good at.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "few")]
     #[schema(required = false, max_items = 100)]
     pub strengths: Vec<Text>,
     /// The candidate's id in the client's own system, unique within the tenant.
@@ -48,7 +48,7 @@ pub struct CandidateRegistered {
     #[schema(nullable = false)]
     pub external_id: Option<Line>,
     /// Labels by which coaches and centres find their candidates. Not for personal data.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "few")]
     #[schema(required = false, max_items = 100)]
     pub groups: Vec<Label>,
 }
@@ -82,7 +82,7 @@ pub struct ProfileRevised {
     #[schema(value_type = Option<Locale>)]
     pub locale: Patch<Locale>,
     /// What the candidate is good at: the whole list.
-    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    #[serde(default, skip_serializing_if = "Patch::is_keep", deserialize_with = "few")]
     #[schema(value_type = Option<Vec<Text>>, max_items = 100)]
     pub strengths: Patch<Vec<Text>>,
     /// The candidate's id in the client's own system.
@@ -90,7 +90,7 @@ pub struct ProfileRevised {
     #[schema(value_type = Option<Line>)]
     pub external_id: Patch<Line>,
     /// Labels by which coaches and centres find their candidates: the whole list.
-    #[serde(default, skip_serializing_if = "Patch::is_keep")]
+    #[serde(default, skip_serializing_if = "Patch::is_keep", deserialize_with = "few")]
     #[schema(value_type = Option<Vec<Label>>, max_items = 100)]
     pub groups: Patch<Vec<Label>>,
 }

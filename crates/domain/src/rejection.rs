@@ -16,6 +16,7 @@ use crate::{
     ids::{ApplicationId, ContactId, EventId, RejectionId, Subject},
     notes::{Letter, NoteKind, draft},
     play::{Action, Ending, Owing, Play, Task, of_application},
+    status::What,
     time::{Date, Instant, Period, Stamp, opening},
     values::{Channel, Text, organisation_key},
 };
@@ -118,11 +119,16 @@ pub(crate) fn handle_rejection(application: &Application, owing: &mut Owing<'_>)
     for rejection in application.rejections.values() {
         let (event, received) = rejection.received;
         let thanked = rejection.thanked(application);
+        // An offer or a reopening after it takes the reason away.
+        let reopened = application.moments.iter().find(|moment| {
+            moment.stamp > received && matches!(moment.what, What::Offered(_) | What::Reopened)
+        });
+        let reopened = reopened.map(|moment| moment.event);
         let mut thank = owing.raise(&THANK_FOR_REJECTION, rejection.id, event, received.at);
         thank.about = Some(rejection.id.into());
         thank.contact = rejection.from_contact;
         let spared = owing.candidate.marks.get(&thank.id).and_then(|marks| marks.dismissed);
-        owing.owe(thank.done(thanked));
+        owing.owe(thank.done(thanked).void_if(reopened.is_some(), reopened));
 
         let latest = ASK_FEEDBACK
             .opens
@@ -139,7 +145,7 @@ pub(crate) fn handle_rejection(application: &Application, owing: &mut Owing<'_>)
             owed.due_at = Some(play.due.due_after(opens_at, &owed.zone));
             owed.about = Some(rejection.id.into());
             owed.contact = rejection.from_contact;
-            owing.owe(owed.done(done));
+            owing.owe(owed.done(done).void_if(reopened.is_some(), reopened));
         };
         if interviewed {
             follow_up(&ASK_FEEDBACK, rejection.asked(application).first().copied());

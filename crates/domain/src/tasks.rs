@@ -12,7 +12,7 @@ use crate::{
     fact::{At, Fact, Place},
     ids::{EventId, TaskId},
     refusal::Refusal,
-    time::{Dated, Instant, Stamp},
+    time::{Dated, Instant, Stamp, within_reach},
     values::Text,
 };
 
@@ -31,6 +31,7 @@ pub struct TaskCompleted {
 #[serde(deny_unknown_fields)]
 pub struct TaskSnoozed {
     /// Until when.
+    #[serde(deserialize_with = "within_reach")]
     pub until_at: Instant,
 }
 

@@ -33,13 +33,13 @@ impl Instant {
     pub fn in_zone(at: Timestamp, zone: &Zone) -> Self {
         Self {
             at,
-            offset: zone.0.to_offset(at),
+            offset: offset_in(at, zone),
         }
     }
 
     /// Whether the zone uses the written offset at that moment; `Z` is accepted everywhere.
     pub fn suits(self, zone: &Zone) -> bool {
-        self.offset == Offset::UTC || zone.0.to_offset(self.at) == self.offset
+        self.offset == Offset::UTC || offset_in(self.at, zone) == self.offset
     }
 }
 
@@ -56,8 +56,7 @@ impl FromStr for Instant {
     type Err = &'static str;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const TOLD: &str = "must be an RFC 3339 instant with an offset, such as `2026-03-02T15:00:00+01:00`";
-        let shape = text.len() >= 20 && text.as_bytes()[10].eq_ignore_ascii_case(&b'T') && !text.contains('[');
-        if !shape {
+        if !is_like_rfc3339(text.as_bytes()) {
             return Err(TOLD);
         }
         let at: Timestamp = text.parse().map_err(|_| TOLD)?;
@@ -75,6 +74,36 @@ impl FromStr for Instant {
         Ok(Self { at, offset })
     }
 }
+
+/// The zone's offset in whole minutes: RFC 3339 knows no others, and what is written must be readable. Zones had
+/// seconds before there was standard time, some until the 1970s.
+fn offset_in(at: Timestamp, zone: &Zone) -> Offset {
+    let seconds = zone.0.to_offset(at).seconds();
+    Offset::from_seconds(seconds - seconds % 60).unwrap_or(Offset::UTC)
+}
+
+/// Whether a text begins with `0000-00-00T00:00:00`; the time library reads more forms than the RFC has, and what is
+/// accepted once must be accepted for ever.
+fn is_like_rfc3339(text: &[u8]) -> bool {
+    let shape = b"0000-00-00T00:00:00".iter().zip(text);
+    let like = |(shape, byte): (&u8, &u8)| match shape {
+        b'0' => byte.is_ascii_digit(),
+        other => byte.eq_ignore_ascii_case(other),
+    };
+    text.len() >= 20 && shape.map(like).all(|like| like) && matches!(text[19], b'.' | b'Z' | b'z' | b'+' | b'-') && !text.contains(&b'[')
+}
+
+/// For instants of facts: far outside any search the arithmetic of plays would overflow.
+pub(crate) fn within_reach<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Instant, D::Error> {
+    let instant = Instant::deserialize(deserializer)?;
+    if YEARS.contains(&instant.at.to_zoned(TimeZone::UTC).year()) {
+        return Ok(instant);
+    }
+    Err(D::Error::custom("must be between the years 1900 and 2200"))
+}
+
+/// The years that facts may name.
+const YEARS: std::ops::RangeInclusive<i16> = 1900..=2200;
 
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -167,7 +196,7 @@ impl<'de> Deserialize<'de> for Date {
         } else {
             return Err(D::Error::custom(TOLD));
         };
-        if !(1900..=2200).contains(&date.year()) {
+        if !YEARS.contains(&date.year()) {
             return Err(D::Error::custom("must be a date between the years 1900 and 2200"));
         }
         Ok(Self(date))

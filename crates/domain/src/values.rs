@@ -4,7 +4,7 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::Error as _};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{ObjectBuilder, RefOr, Schema, SchemaFormat, schema::SchemaType, schema::Type},
@@ -207,6 +207,7 @@ impl Channel {
 #[serde(deny_unknown_fields)]
 pub struct PostalAddress {
     /// Street, house, floor: what stands above the city.
+    #[serde(deserialize_with = "lines_of_address")]
     #[schema(min_items = 1, max_items = 10)]
     pub lines: Vec<Line>,
     /// The city or town.
@@ -290,6 +291,59 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
 /// For fields of a PATCH that can be changed but not cleared: `null` is refused.
 pub(crate) fn not_null<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(d: D) -> Result<Option<T>, D::Error> {
     T::deserialize(d).map(Some)
+}
+
+/// The most items that a list in a fact may hold.
+const MOST: usize = 100;
+
+/// A list, named or not.
+pub(crate) trait Counted {
+    fn count(&self) -> usize;
+}
+
+impl<T> Counted for Vec<T> {
+    fn count(&self) -> usize {
+        self.len()
+    }
+}
+
+impl<T> Counted for Option<Vec<T>> {
+    fn count(&self) -> usize {
+        self.as_ref().map_or(0, Vec::len)
+    }
+}
+
+impl<T> Counted for Patch<Vec<T>> {
+    fn count(&self) -> usize {
+        match self {
+            Patch::Set(list) => list.len(),
+            Patch::Keep | Patch::Clear => 0,
+        }
+    }
+}
+
+/// For lists: a fact is about something that a person can look over.
+pub(crate) fn few<'de, L: Deserialize<'de> + Counted, D: serde::Deserializer<'de>>(d: D) -> Result<L, D::Error> {
+    let list = L::deserialize(d)?;
+    if list.count() > MOST {
+        return Err(D::Error::custom(format_args!("must not hold more than {MOST} items")));
+    }
+    Ok(list)
+}
+
+/// For lists of a PATCH that can be changed but not cleared.
+pub(crate) fn few_not_null<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
+    d: D,
+) -> Result<Option<Vec<T>>, D::Error> {
+    few(d).map(Some)
+}
+
+fn lines_of_address<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Vec<Line>, D::Error> {
+    let lines = Vec::deserialize(d)?;
+    if (1..=10).contains(&lines.len()) {
+        return Ok(lines);
+    }
+    Err(D::Error::custom("must hold between 1 and 10 lines"))
 }
 
 /// What of an organisation's name counts when names are compared: not its case, punctuation or legal form.

@@ -158,7 +158,7 @@ async fn feed(caller: Caller, request: HttpRequest, service: Shared, asked: Quer
             query.after_position = query.after_position.max(head);
         }
         let left = until.saturating_duration_since(tokio::time::Instant::now());
-        if !feed.entries.is_empty() || left.is_zero() || desc {
+        if !feed.entries.is_empty() || left.is_zero() || desc || service.is_stopping() {
             break feed.entries;
         }
         // Woken, or not: the next look tells.

@@ -1,6 +1,9 @@
 //! What every endpoint has at hand, and the one place where a caller's reach meets a candidate.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use actix_web::web;
 use afterword_domain::{
@@ -31,6 +34,7 @@ pub struct Service {
     /// The one source of time and fresh ids.
     pub clock: Clock,
     requests: [u8; 32],
+    stopping: Arc<AtomicBool>,
 }
 
 /// The service, as handlers take it.
@@ -42,9 +46,20 @@ impl Service {
         Self {
             cursors: Arc::new(Cursors::new(store.secret("cursors"))),
             requests: store.secret("requests"),
+            stopping: Arc::default(),
             recorder: Recorder::new(store),
             clock,
         }
+    }
+
+    /// Readers that wait for news are to be answered with what there is: the service is about to stop.
+    pub fn stop_waiting(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the service is about to stop.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 
     /// A keyed hash, for what is compared and never read.

@@ -15,8 +15,8 @@ use crate::{
     ids::{ContactId, InterviewId, Subject},
     refusal::Refusal,
     status::What,
-    time::{Dated, Instant, Stamp, Zone, in_words},
-    values::{Line, Text},
+    time::{Dated, Instant, Stamp, Zone, in_words, within_reach},
+    values::{Line, Text, few},
 };
 
 /// An interview is arranged.
@@ -24,8 +24,10 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct InterviewScheduled {
     /// When it begins; may be past.
+    #[serde(deserialize_with = "within_reach")]
     pub starts_at: Instant,
     /// When it ends.
+    #[serde(deserialize_with = "within_reach")]
     pub ends_at: Instant,
     /// The zone it takes place in: deadlines that follow count there.
     pub time_zone: Zone,
@@ -40,7 +42,7 @@ pub struct InterviewScheduled {
     #[schema(nullable = false)]
     pub location: Option<Line>,
     /// Who will interview, as far as is known.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "few")]
     #[schema(required = false, max_items = 100)]
     pub interviewers: Vec<ContactId>,
 }
@@ -50,8 +52,10 @@ pub struct InterviewScheduled {
 #[serde(deny_unknown_fields)]
 pub struct InterviewRescheduled {
     /// When it begins now.
+    #[serde(deserialize_with = "within_reach")]
     pub starts_at: Instant,
     /// When it ends now.
+    #[serde(deserialize_with = "within_reach")]
     pub ends_at: Instant,
     /// The zone it takes place in.
     pub time_zone: Zone,
@@ -82,9 +86,10 @@ pub struct InterviewCancelled {
 #[serde(deny_unknown_fields)]
 pub struct InterviewHeld {
     /// When it ended.
+    #[serde(deserialize_with = "within_reach")]
     pub ended_at: Instant,
     /// Who was really there; left out: those who were named before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "few")]
     #[schema(nullable = false, max_items = 100)]
     pub interviewers: Option<Vec<ContactId>>,
     /// The first impression.
@@ -98,6 +103,7 @@ pub struct InterviewHeld {
 #[serde(deny_unknown_fields)]
 pub struct InterviewersNamed {
     /// Everyone who interviews, or did.
+    #[serde(deserialize_with = "few")]
     #[schema(max_items = 100)]
     pub interviewers: Vec<ContactId>,
 }

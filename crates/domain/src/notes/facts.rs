@@ -16,7 +16,7 @@ use crate::{
     rejection,
     status::{self},
     time::{Date, Dated},
-    values::{Line, Patch, Text},
+    values::{Line, Patch, Text, few, few_not_null},
 };
 
 /// A note is begun.
@@ -26,6 +26,7 @@ pub struct NoteDrafted {
     /// What it is for.
     pub kind: NoteKind,
     /// Who it goes to.
+    #[serde(deserialize_with = "few")]
     #[schema(max_items = 100)]
     pub recipients: Vec<ContactId>,
     /// How it goes out.
@@ -64,7 +65,7 @@ pub struct NoteRevised {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "crate::values::not_null"
+        deserialize_with = "few_not_null"
     )]
     #[schema(nullable = false, max_items = 100)]
     pub recipients: Option<Vec<ContactId>>,
@@ -112,7 +113,7 @@ pub struct NoteSent {
     #[schema(nullable = false)]
     pub channel: Option<NoteChannel>,
     /// Who it went to; left out: everyone it was meant for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "few")]
     #[schema(nullable = false, max_items = 100)]
     pub recipients: Option<Vec<ContactId>>,
     /// Which revision of the note went out; left out: the newest.

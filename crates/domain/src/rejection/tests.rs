@@ -253,7 +253,7 @@ fn a_rejection_comes_once() {
         .iter()
         .map(|task| task.state)
         .collect();
-    assert_eq!(states, [State::Overdue, State::Done]);
+    assert_eq!(states, [State::Void, State::Done]);
 }
 
 #[test]

@@ -62,3 +62,24 @@ fn the_value_that_happened_last_stands_whatever_was_recorded_first() {
     one.offer(stamp(10, 3), "earlier");
     assert_eq!(*one.get(), "later");
 }
+
+#[test]
+fn an_instant_is_written_as_the_rfc_has_it() {
+    for odd in [
+        "2026-03-02T15:00Z",
+        "2026-03-02T15:00+01:00",
+        "2026-03-02 15:00:00+01:00",
+        "2026-03-02T15:00:00,5Z",
+        "20260302T150000+01:00",
+    ] {
+        assert!(odd.parse::<Instant>().is_err(), "{odd}");
+    }
+}
+
+#[test]
+fn an_instant_in_a_zone_of_odd_seconds_can_be_read_again() {
+    let kiritimati: Zone = "Pacific/Kiritimati".parse().unwrap();
+    let then = Instant::in_zone("1900-01-01T00:00:00Z".parse().unwrap(), &kiritimati);
+    assert_eq!(then.to_string().parse::<Instant>(), Ok(then));
+    assert!(then.suits(&kiritimati));
+}

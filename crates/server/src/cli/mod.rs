@@ -76,7 +76,7 @@ struct Demo {
 /// Runs the command that the process was called with.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    logs::start();
+    logs::start(matches!(cli.command, Command::Demo(_)));
     middleware::log_panics();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let ended = runtime.map_err(Failure::from).and_then(|runtime| {

@@ -96,6 +96,7 @@ pub async fn first_key(store: &Store, clock: &Clock) -> Result<Option<ApiKey>, F
 pub struct Running {
     address: SocketAddr,
     store: Store,
+    service: Service,
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
     beside: JoinSet<()>,
@@ -117,7 +118,7 @@ impl Running {
         beside.spawn(purge(store.clone(), clock));
         beside.spawn(derive_anew(service.recorder.clone()));
         let server = app::run(
-            service,
+            service.clone(),
             listener,
             app::Options {
                 rate,
@@ -129,6 +130,7 @@ impl Running {
         Ok(Self {
             address,
             store,
+            service,
             handle,
             server: tokio::spawn(server),
             beside,
@@ -161,6 +163,7 @@ impl Running {
 
     /// Takes no more requests, finishes those that are under way, and writes what they left in the queue.
     pub async fn stop(mut self) {
+        self.service.stop_waiting();
         if tokio::time::timeout(FINISH, self.handle.stop(true)).await.is_err() {
             tracing::warn!("some requests did not finish in time");
         }
