@@ -34,6 +34,10 @@ openapi:
 clients:
     .ci/sdk/run
 
+# Measures the service beside its peers; docs/performance.md says how.
+bench *options:
+    cargo run --release --manifest-path crates/bench/Cargo.toml -- {{ options }}
+
 # All that a change must pass.
 ci:
     .ci/run

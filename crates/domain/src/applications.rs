@@ -293,8 +293,16 @@ impl Application {
 
     /// Puts a moment in its place among those that happened before and after.
     pub(crate) fn happened(&mut self, at: &At, what: What) {
+        self.happened_by(at, at.occurred_at, what);
+    }
+
+    /// The same, of what must have happened by a moment, whenever it was told.
+    pub(crate) fn happened_by(&mut self, at: &At, latest: Timestamp, what: What) {
         let moment = Moment {
-            stamp: at.stamp(),
+            stamp: Stamp {
+                at: at.occurred_at.min(latest),
+                version: at.version,
+            },
             event: at.event,
             what,
         };

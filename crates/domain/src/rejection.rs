@@ -120,9 +120,10 @@ pub(crate) fn handle_rejection(application: &Application, owing: &mut Owing<'_>)
         let (event, received) = rejection.received;
         let thanked = rejection.thanked(application);
         // An offer or a reopening after it takes the reason away.
-        let reopened = application.moments.iter().find(|moment| {
-            moment.stamp > received && matches!(moment.what, What::Offered(_) | What::Reopened)
-        });
+        let reopened = application
+            .moments
+            .iter()
+            .find(|moment| moment.stamp > received && matches!(moment.what, What::Offered(_) | What::Reopened));
         let reopened = reopened.map(|moment| moment.event);
         let mut thank = owing.raise(&THANK_FOR_REJECTION, rejection.id, event, received.at);
         thank.about = Some(rejection.id.into());

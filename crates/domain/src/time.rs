@@ -85,12 +85,13 @@ fn offset_in(at: Timestamp, zone: &Zone) -> Offset {
 /// Whether a text begins with `0000-00-00T00:00:00`; the time library reads more forms than the RFC has, and what is
 /// accepted once must be accepted for ever.
 fn is_like_rfc3339(text: &[u8]) -> bool {
-    let shape = b"0000-00-00T00:00:00".iter().zip(text);
+    let mut shape = b"0000-00-00T00:00:00".iter().zip(text);
     let like = |(shape, byte): (&u8, &u8)| match shape {
         b'0' => byte.is_ascii_digit(),
         other => byte.eq_ignore_ascii_case(other),
     };
-    text.len() >= 20 && shape.map(like).all(|like| like) && matches!(text[19], b'.' | b'Z' | b'z' | b'+' | b'-') && !text.contains(&b'[')
+    let follows = |byte: u8| matches!(byte, b'.' | b'Z' | b'z' | b'+' | b'-');
+    text.len() >= 20 && shape.all(like) && follows(text[19]) && !text.contains(&b'[')
 }
 
 /// For instants of facts: far outside any search the arithmetic of plays would overflow.

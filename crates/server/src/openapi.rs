@@ -79,10 +79,11 @@ fn complete(api: &mut Api) {
 fn tidy(mut schema: Value) -> Value {
     match &mut schema {
         Value::Object(fields) => {
-            if fields.contains_key("$ref") && fields.len() > 1 {
-                if let Some(target) = fields.shift_remove("$ref") {
-                    fields.insert("allOf".into(), json!([{"$ref": target}]));
-                }
+            if fields.contains_key("$ref")
+                && fields.len() > 1
+                && let Some(target) = fields.shift_remove("$ref")
+            {
+                fields.insert("allOf".into(), json!([{"$ref": target}]));
             }
             for field in fields.values_mut() {
                 *field = tidy(field.take());

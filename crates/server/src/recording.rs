@@ -28,6 +28,7 @@ use crate::{
     api::{Api, Operation, reference},
     edge::{
         body,
+        clock::Clock,
         codes::Code,
         etag::{ETag, IfMatch},
         headers,
@@ -121,7 +122,8 @@ impl Api {
         let (summary, description) = told.split_once(": ").map_or((told.as_str(), ""), |(first, _)| (first, told.as_str()));
         let summary = summary.split(". ").next().unwrap_or(summary).trim_end_matches('.');
         let creates = matches!(F::PLACE, Place::New | Place::NewWithin);
-        let body = self.schema_of(&format!("Record{}", F::NAME), with_envelope(&fact, creates, F::Subject::KIND));
+        let takes_body = method != Method::DELETE;
+        let body = takes_body.then(|| self.schema_of(&format!("Record{}", F::NAME), with_envelope(&fact, creates, F::Subject::KIND)));
         let event = reference(&format!("{}Event", F::NAME));
         let mut properties = json!({
             "event": event,
@@ -139,10 +141,9 @@ impl Api {
         );
         let id = format!("record_{}", snake(F::NAME));
         let content = if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
-        let takes_body = method != Method::DELETE;
         let mut operation = Operation::write(method.clone(), path, &id, summary);
         operation.description = description.to_owned();
-        operation.body = takes_body.then_some((content, body));
+        operation.body = body.map(|body| (content, body));
         operation.answer.1 = answer;
         operation.problems = vec![Code::IdTaken, Code::CandidateErased, Code::Stale, Code::UnknownReference, Code::IdempotencyReused];
         operation.route = Arc::new(move || web::method(method.clone()).to(record::<F>));
@@ -285,7 +286,7 @@ pub struct Writing {
 }
 
 enum Fresh {
-    Random([Uuid; 2]),
+    Random(Clock),
     /// A repeated request makes the same ids again.
     Derived(Uuid),
 }
@@ -313,7 +314,7 @@ impl Writing {
         });
         let fresh = match &idempotency {
             Some(named) => Fresh::Derived(Uuid::new_v5(&Uuid::NAMESPACE_OID, &[&named.key[..], &named.request].concat())),
-            None => Fresh::Random([service.clock.uuid_v7(), service.clock.uuid_v7()]),
+            None => Fresh::Random(service.clock.clone()),
         };
         Ok(Self { idempotency, if_match: IfMatch::of(request)?, fresh })
     }
@@ -321,7 +322,7 @@ impl Writing {
     /// A fresh id; with an idempotency key the same again when the request is repeated.
     pub fn fresh(&self, nth: u32) -> Uuid {
         match &self.fresh {
-            Fresh::Random(ids) => ids.get(nth as usize).copied().unwrap_or_else(|| Uuid::new_v5(&ids[0], &nth.to_be_bytes())),
+            Fresh::Random(clock) => clock.uuid_v7(),
             Fresh::Derived(from) => Uuid::new_v5(from, &nth.to_be_bytes()),
         }
     }
@@ -375,7 +376,7 @@ impl Writing {
         };
         service.recorder.record(command).await.map_err(|error| match error {
             RecordError::Refused { index, refusal } => problem_of(index, refusal),
-            RecordError::Stale(newest) if newest.version == 0 || !reached(&newest) => Problem::not_found(),
+            RecordError::Stale(newest) if !reached(&newest) || (newest.version == 0 && !registers) => Problem::not_found(),
             RecordError::Stale(newest) if newest.erased_at.is_some() => {
                 Problem::refused("candidate_erased", "The candidate was erased: nothing more can be recorded.")
             }

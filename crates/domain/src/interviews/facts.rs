@@ -171,7 +171,8 @@ impl Fact for InterviewScheduled {
             cancelled: None,
         };
         application.interviews.insert(id, Arc::new(interview));
-        application.happened(at, What::Scheduled(id));
+        // One that is written down afterwards was arranged before it began, at the latest.
+        application.happened_by(at, self.starts_at.timestamp(), What::Scheduled(id));
     }
 
     fn tell(&self, candidate: &Candidate, at: &At) -> String {

@@ -62,11 +62,7 @@ pub struct NoteDrafted {
 #[serde(deny_unknown_fields)]
 pub struct NoteRevised {
     /// Who it goes to: the whole list.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "few_not_null"
-    )]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "few_not_null")]
     #[schema(nullable = false, max_items = 100)]
     pub recipients: Option<Vec<ContactId>>,
     /// How it goes out.

@@ -48,6 +48,23 @@ fn a_decision_date_is_asked_for_within_24_hours() {
 }
 
 #[test]
+fn an_interview_that_is_written_down_afterwards_is_no_word_since() {
+    let story = Story::applied()
+        .at("2026-03-05 10:00")
+        .records(
+            "InterviewScheduled int_one in app_acme",
+            json!({"starts_at": "2026-03-02T14:00:00+01:00", "ends_at": "2026-03-02T15:00:00+01:00",
+                "time_zone": "Europe/Berlin", "format": "onsite"}),
+        )
+        .records(
+            "InterviewHeld of int_one",
+            json!({"ended_at": "2026-03-02T15:00:00+01:00"}),
+        );
+    assert_eq!(story.state("ask_decision_date"), State::Overdue);
+    assert_eq!(opens(&story), "2026-03-09T09:00:00+01:00");
+}
+
+#[test]
 fn nobody_asks_for_a_date_that_is_known_or_while_an_interview_lies_ahead() {
     let known = Story::invited()
         .at("2026-03-02 14:30")

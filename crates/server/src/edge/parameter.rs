@@ -5,8 +5,12 @@ use std::fmt;
 use serde::de::value::SeqDeserializer;
 use serde::de::{self, Deserializer, IntoDeserializer, Visitor};
 
-/// One parameter's text, read as whatever type it is asked for.
-pub(super) struct Parameter(pub(super) String);
+/// One parameter's text, read as whatever type it is asked for. A list is written with commas, or, as some clients
+/// do, one parameter an entry; anything else is given once.
+pub(super) struct Parameter {
+    pub(super) text: String,
+    pub(super) times: usize,
+}
 
 impl IntoDeserializer<'_, de::value::Error> for Parameter {
     type Deserializer = Self;
@@ -20,7 +24,8 @@ impl IntoDeserializer<'_, de::value::Error> for Parameter {
 macro_rules! numbers {
     ($($method:ident $visit:ident $number:ty)*) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-            match self.0.parse::<$number>() {
+            self.once()?;
+            match self.text.parse::<$number>() {
                 Ok(number) => visitor.$visit(number),
                 Err(_) => Err(self.expected("a whole number in range")),
             }
@@ -30,8 +35,15 @@ macro_rules! numbers {
 
 impl Parameter {
     fn expected(&self, what: impl fmt::Display) -> de::value::Error {
-        let shown: String = self.0.chars().take(40).collect();
+        let shown: String = self.text.chars().take(40).collect();
         de::Error::custom(format_args!("Expected {what}, found `{shown}`."))
+    }
+
+    fn once(&self) -> Result<(), de::value::Error> {
+        if self.times == 1 {
+            return Ok(());
+        }
+        Err(de::Error::custom(format_args!("It is given {} times, and takes one value.", self.times)))
     }
 }
 
@@ -39,11 +51,13 @@ impl<'de> Deserializer<'de> for Parameter {
     type Error = de::value::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        visitor.visit_string(self.0)
+        self.once()?;
+        visitor.visit_string(self.text)
     }
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        match self.0.as_str() {
+        self.once()?;
+        match self.text.as_str() {
             "true" => visitor.visit_bool(true),
             "false" => visitor.visit_bool(false),
             _ => Err(self.expected("`true` or `false`")),
@@ -72,11 +86,11 @@ impl<'de> Deserializer<'de> for Parameter {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
-        if self.0.split(',').any(str::is_empty) {
+        if self.text.split(',').any(str::is_empty) {
             return Err(self.expected("a list with commas and no empty entry"));
         }
         visitor.visit_seq(SeqDeserializer::new(
-            self.0.split(',').map(|item| Parameter(item.to_owned())),
+            self.text.split(',').map(|item| Parameter { text: item.to_owned(), times: 1 }),
         ))
     }
 
@@ -86,7 +100,8 @@ impl<'de> Deserializer<'de> for Parameter {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Self::Error> {
-        visitor.visit_enum(self.0.into_deserializer())
+        self.once()?;
+        visitor.visit_enum(self.text.into_deserializer())
     }
 
     serde::forward_to_deserialize_any! {

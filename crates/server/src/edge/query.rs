@@ -1,7 +1,6 @@
 //! Strict query strings: an unknown, repeated or unreadable parameter is refused like a field of a body. A filter that
 //! was mistyped and ignored would answer with everything.
 
-use std::collections::HashSet;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
@@ -77,7 +76,7 @@ impl<'de> Deserialize<'de> for AsOf {
 /// The query string as a `T`.
 pub fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     let at = |name: &str| format!("?{name}");
-    let mut seen = HashSet::new();
+    let mut pairs: Vec<(String, Parameter)> = Vec::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if value.contains(['\0', '\u{fffd}']) || name.contains(['\0', '\u{fffd}']) {
             return Err(Problem::invalid(
@@ -91,16 +90,15 @@ pub fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
                 format!("`{name}` is empty; leave it out instead."),
             ));
         }
-        if !seen.insert(name.clone()) {
-            return Err(Problem::invalid(
-                at(&name),
-                format!("`{name}` is given twice; write lists with commas."),
-            ));
+        match pairs.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, parameter)) => {
+                parameter.text = format!("{},{value}", parameter.text);
+                parameter.times += 1;
+            }
+            None => pairs.push((name.into_owned(), Parameter { text: value.into_owned(), times: 1 })),
         }
     }
-    let pairs = form_urlencoded::parse(query.as_bytes())
-        .map(|(name, value)| (name.into_owned(), Parameter(value.into_owned())));
-    pointer::read(MapDeserializer::<_, de::value::Error>::new(pairs)).map_err(|error| {
+    pointer::read(MapDeserializer::<_, de::value::Error>::new(pairs.into_iter())).map_err(|error| {
         let name = error
             .pointer
             .trim_start_matches('/')

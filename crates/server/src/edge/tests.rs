@@ -82,7 +82,6 @@ async fn write(
     Ok(HttpResponse::Created().json(body::read_json(&request, payload, 1024).await?))
 }
 
-#[expect(clippy::panic, reason = "it is what the test is about")]
 async fn broken() -> HttpResponse {
     panic!("the candidate's name is Ada")
 }
