@@ -31,12 +31,19 @@ impl Client {
     /// A client of a server, with a key.
     pub fn new(base: String, key: String) -> Self {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
-        Self { http: http.build().expect("a client"), base, key }
+        Self {
+            http: http.build().expect("a client"),
+            base,
+            key,
+        }
     }
 
     /// The same server with another key.
     pub fn with_key(&self, key: &str) -> Self {
-        Self { key: key.to_owned(), ..self.clone() }
+        Self {
+            key: key.to_owned(),
+            ..self.clone()
+        }
     }
 
     pub fn base(&self) -> &str {
@@ -49,7 +56,9 @@ impl Client {
 
     /// A request to be added to; `send` sends it.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.base)).bearer_auth(&self.key)
+        self.http
+            .request(method, format!("{}{path}", self.base))
+            .bearer_auth(&self.key)
     }
 
     /// Sends a request.
@@ -58,11 +67,25 @@ impl Client {
         let body = request.body().and_then(|body| body.as_bytes()).unwrap_or_default();
         let body = String::from_utf8_lossy(&body[..body.len().min(2000)]).into_owned();
         let asked = format!("{} {} {body}", request.method(), request.url());
-        let response = self.http.execute(request).await.unwrap_or_else(|error| panic!("{asked}: {error}"));
+        let response = self
+            .http
+            .execute(request)
+            .await
+            .unwrap_or_else(|error| panic!("{asked}: {error}"));
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = response.bytes().await.unwrap_or_else(|error| panic!("{asked}: {error}")).to_vec();
+        let body = response
+            .bytes()
+            .await
+            .unwrap_or_else(|error| panic!("{asked}: {error}"))
+            .to_vec();
         let json = serde_json::from_slice(&body).unwrap_or_default();
-        Answer { asked, status, headers, body, json }
+        Answer {
+            asked,
+            status,
+            headers,
+            body,
+            json,
+        }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -74,7 +97,9 @@ impl Client {
     }
 
     pub async fn patch(&self, path: &str, body: Value) -> Answer {
-        let request = self.request(Method::PATCH, path).header(CONTENT_TYPE, "application/merge-patch+json");
+        let request = self
+            .request(Method::PATCH, path)
+            .header(CONTENT_TYPE, "application/merge-patch+json");
         self.send(request.body(body.to_string())).await
     }
 
@@ -101,7 +126,10 @@ impl Client {
     pub async fn lists(&self, path: &str) -> Vec<Value> {
         let page = self.sees(path).await;
         assert_eq!(page["next_cursor"], Value::Null, "{path} has more than one page");
-        page["data"].as_array().unwrap_or_else(|| panic!("{path} is no list: {page}")).clone()
+        page["data"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{path} is no list: {page}"))
+            .clone()
     }
 
     /// Every fact of the tenant, by the feed.
@@ -124,8 +152,15 @@ impl Client {
         let (mut rows, mut next) = (Vec::new(), path.to_owned());
         loop {
             let page = self.sees(&next).await;
-            rows.extend(page["data"].as_array().unwrap_or_else(|| panic!("{path} is no list: {page}")).clone());
-            let Some(cursor) = page["next_cursor"].as_str() else { return rows };
+            rows.extend(
+                page["data"]
+                    .as_array()
+                    .unwrap_or_else(|| panic!("{path} is no list: {page}"))
+                    .clone(),
+            );
+            let Some(cursor) = page["next_cursor"].as_str() else {
+                return rows;
+            };
             next = format!("{path}{join}cursor={cursor}");
         }
     }
@@ -146,8 +181,18 @@ impl Answer {
         assert_eq!(self.header("content-type"), "application/problem+json", "{self}");
         assert_eq!(self["code"], code, "{self}");
         assert_eq!(self["status"], status, "{self}");
-        assert!(self["type"].as_str().is_some_and(|page| page.ends_with(&format!("/problems/{code}"))), "{self}");
-        assert!(["title", "detail", "request_id"].iter().all(|name| self[name].as_str().is_some_and(|it| !it.is_empty())), "{self}");
+        assert!(
+            self["type"]
+                .as_str()
+                .is_some_and(|page| page.ends_with(&format!("/problems/{code}"))),
+            "{self}"
+        );
+        assert!(
+            ["title", "detail", "request_id"]
+                .iter()
+                .all(|name| self[name].as_str().is_some_and(|it| !it.is_empty())),
+            "{self}"
+        );
         assert_eq!(self["request_id"], self.header("x-request-id"), "{self}");
         let leaks = ["SELECT", "INSERT", ".rs:", "sqlx", "panicked", "/home", "/root", "/tmp"];
         let body = String::from_utf8_lossy(&self.body);
@@ -159,7 +204,10 @@ impl Answer {
     #[track_caller]
     pub fn names(&self, pointer: &str) -> &Self {
         let mut errors = self["errors"].as_array().into_iter().flatten();
-        assert!(errors.any(|error| error["pointer"] == pointer && error["detail"].is_string()), "not {pointer}: {self}");
+        assert!(
+            errors.any(|error| error["pointer"] == pointer && error["detail"].is_string()),
+            "not {pointer}: {self}"
+        );
         self
     }
 
@@ -183,7 +231,14 @@ impl Index<&str> for Answer {
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\n→ {} {:?}\n{}", self.asked, self.status, self.headers, String::from_utf8_lossy(&self.body))
+        write!(
+            f,
+            "{}\n→ {} {:?}\n{}",
+            self.asked,
+            self.status,
+            self.headers,
+            String::from_utf8_lossy(&self.body)
+        )
     }
 }
 

@@ -40,11 +40,31 @@ async fn every_fact_is_told_once_and_in_order(world: World) {
     let from_the_first = cursor(&empty);
     let scene = Scene::interviewed(world).await;
     let told = scene.sees("/v1/events").await;
-    let types: Vec<_> = facts(&told).iter().map(|fact| fact["type"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(types, ["CandidateRegistered", "ApplicationOpened", "ContactCollected", "InterviewScheduled", "InterviewHeld"]);
-    assert_eq!(facts(&scene.sees(&format!("/v1/events?cursor={from_the_first}")).await), facts(&told));
+    let types: Vec<_> = facts(&told)
+        .iter()
+        .map(|fact| fact["type"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        types,
+        [
+            "CandidateRegistered",
+            "ApplicationOpened",
+            "ContactCollected",
+            "InterviewScheduled",
+            "InterviewHeld"
+        ]
+    );
+    assert_eq!(
+        facts(&scene.sees(&format!("/v1/events?cursor={from_the_first}")).await),
+        facts(&told)
+    );
     // What the feed tells is what the recording answered, and what the candidate's own list tells.
-    let recorded = scene.records(&format!("{}/document-requests", scene.acme), json!({"document": "references"})).await;
+    let recorded = scene
+        .records(
+            &format!("{}/document-requests", scene.acme),
+            json!({"document": "references"}),
+        )
+        .await;
     let next = scene.sees(&format!("/v1/events?cursor={}", cursor(&told))).await;
     assert_eq!(facts(&next), [recorded["event"].clone()]);
     let mut all = facts(&told);
@@ -53,8 +73,16 @@ async fn every_fact_is_told_once_and_in_order(world: World) {
     // At the end the cursor stays good.
     let end = scene.sees(&format!("/v1/events?cursor={}", cursor(&next))).await;
     assert!(facts(&end).is_empty());
-    scene.records(&format!("{}/document-requests", scene.acme), json!({"document": "diploma"})).await;
-    assert_eq!(facts(&scene.sees(&format!("/v1/events?cursor={}", cursor(&end))).await).len(), 1);
+    scene
+        .records(
+            &format!("{}/document-requests", scene.acme),
+            json!({"document": "diploma"}),
+        )
+        .await;
+    assert_eq!(
+        facts(&scene.sees(&format!("/v1/events?cursor={}", cursor(&end))).await).len(),
+        1
+    );
 }
 
 async fn no_fact_is_missed_while_many_write(world: World) {
@@ -78,15 +106,24 @@ async fn no_fact_is_missed_while_many_write(world: World) {
     };
     let readers = [behind(follow((*world).clone())), behind(follow(elsewhere.clone()))];
     let writers = (0..WRITERS).map(|nth| {
-        let client = if nth % 2 == 0 { (*world).clone() } else { elsewhere.clone() };
+        let client = if nth % 2 == 0 {
+            (*world).clone()
+        } else {
+            elsewhere.clone()
+        };
         let path = format!("{}/document-requests", candidates[nth % candidates.len()]);
         behind(async move {
             for each in 0..EACH {
-                client.records(&path, json!({"document": format!("{nth}/{each}")})).await;
+                client
+                    .records(&path, json!({"document": format!("{nth}/{each}")}))
+                    .await;
             }
         })
     });
-    join_all(writers).await.into_iter().for_each(|done| done.expect("written"));
+    join_all(writers)
+        .await
+        .into_iter()
+        .for_each(|done| done.expect("written"));
     let mut tellings = Vec::new();
     for reader in readers {
         let told = reader.await.expect("read");
@@ -96,7 +133,11 @@ async fn no_fact_is_missed_while_many_write(world: World) {
         let mut versions: BTreeMap<&str, u64> = BTreeMap::new();
         for fact in &told {
             let last = versions.entry(fact["candidate"].as_str().unwrap()).or_default();
-            assert_eq!(fact["version"].as_u64(), Some(*last + 1), "a candidate's facts come in order, with no gap");
+            assert_eq!(
+                fact["version"].as_u64(),
+                Some(*last + 1),
+                "a candidate's facts come in order, with no gap"
+            );
             *last += 1;
         }
         tellings.push(told);
@@ -113,7 +154,14 @@ async fn who_waits_is_woken(world: World) {
         let from = cursor(&client.sees("/v1/events?cursor=now").await);
         for query in [format!("cursor={from}"), "cursor=now".to_owned()] {
             let from = cursor(&client.sees("/v1/events?cursor=now").await);
-            let query = query.replace(&query, &if query.ends_with("now") { query.clone() } else { format!("cursor={from}") });
+            let query = query.replace(
+                &query,
+                &if query.ends_with("now") {
+                    query.clone()
+                } else {
+                    format!("cursor={from}")
+                },
+            );
             let reader = client.clone();
             let waiting = behind(async move { reader.sees(&format!("/v1/events?{query}&wait=30")).await });
             tokio::time::sleep(Duration::from_millis(300)).await;
@@ -141,23 +189,50 @@ async fn types_and_candidates_narrow_the_feed(world: World) {
     let scene = Scene::interviewed(world).await;
     let grace = registers(&scene, "Grace Hopper").await;
     let firm = applies(&scene, &grace, "Bolt").await;
-    let types = |page: &Value| facts(page).iter().map(|fact| fact["type"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
-    let page = scene.sees("/v1/events?types=ApplicationOpened,CandidateRegistered").await;
-    assert_eq!(types(&page), ["CandidateRegistered", "ApplicationOpened", "CandidateRegistered", "ApplicationOpened"]);
+    let types = |page: &Value| {
+        facts(page)
+            .iter()
+            .map(|fact| fact["type"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    let page = scene
+        .sees("/v1/events?types=ApplicationOpened,CandidateRegistered")
+        .await;
+    assert_eq!(
+        types(&page),
+        [
+            "CandidateRegistered",
+            "ApplicationOpened",
+            "CandidateRegistered",
+            "ApplicationOpened"
+        ]
+    );
     let grace_only = format!("/v1/events?candidate={}", id(&grace));
-    assert_eq!(types(&scene.sees(&grace_only).await), ["CandidateRegistered", "ApplicationOpened"]);
-    assert_eq!(types(&scene.sees(&format!("{grace_only}&types=ApplicationOpened")).await), ["ApplicationOpened"]);
+    assert_eq!(
+        types(&scene.sees(&grace_only).await),
+        ["CandidateRegistered", "ApplicationOpened"]
+    );
+    assert_eq!(
+        types(&scene.sees(&format!("{grace_only}&types=ApplicationOpened")).await),
+        ["ApplicationOpened"]
+    );
     // What is narrowed is told once as well, however much passes by in between.
     let sent = "/v1/events?types=DocumentSent";
     let mut at = cursor(&scene.sees(sent).await);
-    let request = scene.makes(&format!("{firm}/document-requests"), json!({"document": "references"})).await;
+    let request = scene
+        .makes(&format!("{firm}/document-requests"), json!({"document": "references"}))
+        .await;
     for _ in 0..3 {
         let page = scene.sees(&format!("{sent}&cursor={at}")).await;
         assert!(facts(&page).is_empty());
         at = cursor(&page);
-        scene.records(&format!("{firm}/document-requests"), json!({"document": "diploma"})).await;
+        scene
+            .records(&format!("{firm}/document-requests"), json!({"document": "diploma"}))
+            .await;
     }
-    scene.records(&format!("{request}/sent"), json!({"channel": "email"})).await;
+    scene
+        .records(&format!("{request}/sent"), json!({"channel": "email"}))
+        .await;
     let page = scene.sees(&format!("{sent}&cursor={at}&wait=5")).await;
     assert_eq!(types(&page), ["DocumentSent"]);
     assert!(facts(&scene.sees(&format!("{sent}&cursor={}", cursor(&page))).await).is_empty());
@@ -176,13 +251,25 @@ async fn the_newest_come_first_when_asked(world: World) {
         told.extend(facts(&page));
         at = format!("&cursor={}", cursor(&page));
         if nth == 0 {
-            scene.records(&format!("{}/document-requests", scene.acme), json!({"document": "references"})).await;
+            scene
+                .records(
+                    &format!("{}/document-requests", scene.acme),
+                    json!({"document": "references"}),
+                )
+                .await;
         }
     }
     assert_eq!(told, all);
-    assert_eq!(facts(&scene.sees("/v1/events?order=desc&limit=1").await)[0]["type"], "DocumentRequested");
+    assert_eq!(
+        facts(&scene.sees("/v1/events?order=desc&limit=1").await)[0]["type"],
+        "DocumentRequested"
+    );
     let asc = cursor(&scene.sees("/v1/events?limit=1").await);
-    scene.get(&format!("/v1/events?order=desc&cursor={asc}")).await.refuses(422, "invalid").names("?cursor");
+    scene
+        .get(&format!("/v1/events?order=desc&cursor={asc}"))
+        .await
+        .refuses(422, "invalid")
+        .names("?cursor");
 }
 
 async fn an_erased_fact_keeps_its_place(world: World) {
@@ -192,17 +279,32 @@ async fn an_erased_fact_keeps_its_place(world: World) {
     let after = scene.lists_feed().await;
     assert_eq!(after.len(), before.len() + 1);
     for (then, now) in before.iter().zip(&after) {
-        assert_eq!((&now["type"], &now["data"]), (&json!("FactErased"), &Value::Null), "{now}");
+        assert_eq!(
+            (&now["type"], &now["data"]),
+            (&json!("FactErased"), &Value::Null),
+            "{now}"
+        );
         for name in ["id", "candidate", "version", "subject", "occurred_at", "recorded_at"] {
             assert_eq!(now[name], then[name]);
         }
     }
     assert_eq!(after.last().unwrap()["type"], "CandidateErased");
     // Types are those that are shown.
-    assert_eq!(facts(&scene.sees("/v1/events?types=FactErased").await).len(), before.len());
+    assert_eq!(
+        facts(&scene.sees("/v1/events?types=FactErased").await).len(),
+        before.len()
+    );
     assert_eq!(facts(&scene.sees("/v1/events?types=CandidateErased").await).len(), 1);
     assert!(facts(&scene.sees("/v1/events?types=InterviewHeld").await).is_empty());
-    assert_eq!(facts(&scene.sees("/v1/events?types=InterviewHeld,FactErased,CandidateErased").await).len(), after.len());
+    assert_eq!(
+        facts(
+            &scene
+                .sees("/v1/events?types=InterviewHeld,FactErased,CandidateErased")
+                .await
+        )
+        .len(),
+        after.len()
+    );
 }
 
 async fn what_the_feed_cannot_be_asked(world: World) {
@@ -221,6 +323,10 @@ async fn what_the_feed_cannot_be_asked(world: World) {
         ("since=1", "?since"),
         ("limit=1&limit=2", "?limit"),
     ] {
-        world.get(&format!("/v1/events?{query}")).await.refuses(422, "invalid").names(name);
+        world
+            .get(&format!("/v1/events?{query}"))
+            .await
+            .refuses(422, "invalid")
+            .names(name);
     }
 }

@@ -58,7 +58,11 @@ pub const BEGINNING: &str = "2026-03-02T09:00:00+01:00";
 
 /// Servers and stores outlive the tests that start them, whose own runtimes end with them.
 static BEHIND: LazyLock<Runtime> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime")
 });
 
 /// Does something on the runtime that stays.
@@ -87,12 +91,18 @@ impl Deref for World {
 
 /// Tells a story on one store, and verifies what it left.
 pub async fn tell<F: Future<Output = ()>>(kind: Kind, story: impl FnOnce(World) -> F) {
-    let Some((options, store)) = shared(kind).await else { return };
+    let Some((options, store)) = shared(kind).await else {
+        return;
+    };
     let clock = Clock::fixed(moment(BEGINNING));
     let world = World::new(kind, options, store.clone(), clock).await;
     let tenant = world.tenant;
     story(world).await;
-    assert_eq!(verify(&store, tenant).await, Vec::<Told>::new(), "what is stored is not what the log says");
+    assert_eq!(
+        verify(&store, tenant).await,
+        Vec::<Told>::new(),
+        "what is stored is not what the log says"
+    );
 }
 
 /// What differs between a tenant's log and all that is stored beside it.
@@ -100,7 +110,10 @@ pub async fn verify(store: &Store, tenant: TenantId) -> Vec<Told> {
     let recorder = Recorder::new(store.clone());
     let verifying = behind(async move {
         let mut told = Vec::new();
-        let verified = recorder.verify(tenant, |it| told.push(it)).await.expect("the store answers");
+        let verified = recorder
+            .verify(tenant, |it| told.push(it))
+            .await
+            .expect("the store answers");
         told.retain(|it| matches!(it, Told::Difference { .. }));
         assert_eq!(told.len() as u64, verified.differences);
         told
@@ -114,11 +127,21 @@ impl World {
         static TENANTS: AtomicI64 = AtomicI64::new(1000);
         let tenant = TenantId(TENANTS.fetch_add(1, Ordering::Relaxed));
         let (made, at) = (store.clone(), clock.now().as_microsecond());
-        let create = async move { made.tenant_create(tenant, &format!("story-{}", tenant.0), false, at).await };
+        let create = async move {
+            made.tenant_create(tenant, &format!("story-{}", tenant.0), false, at)
+                .await
+        };
         behind(create).await.expect("done").expect("a tenant");
         let base = serve(Service::new(store.clone(), clock.clone()), app::Options::default());
         let admin = Client::new(base, String::new());
-        let mut world = Self { kind, options, store, tenant, clock, admin };
+        let mut world = Self {
+            kind,
+            options,
+            store,
+            tenant,
+            clock,
+            admin,
+        };
         world.admin = world.client("admin", None, None).await;
         world
     }
@@ -143,7 +166,10 @@ impl World {
             revoked_at: None,
         };
         let (store, tenant) = (self.store.clone(), self.tenant);
-        behind(async move { store.api_key_put(tenant, &row).await }).await.expect("done").expect("a key is kept");
+        behind(async move { store.api_key_put(tenant, &row).await })
+            .await
+            .expect("done")
+            .expect("a key is kept");
         Client::new(self.admin.base().to_owned(), key.expose().to_owned())
     }
 
@@ -151,6 +177,15 @@ impl World {
     pub fn another(&self, clock: Clock, options: app::Options) -> Client {
         let base = serve(Service::new(self.store.clone(), clock), options);
         Client::new(base, self.admin.key().to_owned())
+    }
+
+    /// The last place in the tenant's log.
+    pub async fn head(&self) -> i64 {
+        let (store, tenant) = (self.store.clone(), self.tenant);
+        behind(async move { store.head_position(tenant).await })
+            .await
+            .expect("done")
+            .expect("the store answers")
     }
 
     /// Moves the clock to a moment. It never runs backwards.
@@ -165,7 +200,10 @@ impl World {
 pub fn serve(service: Service, options: app::Options) -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let base = format!("http://{}", listener.local_addr().expect("its address"));
-    let options = app::Options { workers: options.workers.or(Some(1)), ..options };
+    let options = app::Options {
+        workers: options.workers.or(Some(1)),
+        ..options
+    };
     let _within = BEHIND.enter();
     BEHIND.spawn(app::run(service, listener, options).expect("a server"));
     base
@@ -196,13 +234,25 @@ pub async fn open(options: StoreOptions) -> Store {
 
 /// Where a fresh store of a kind can be.
 pub async fn options(kind: Kind) -> Option<StoreOptions> {
-    let folder = tempfile::Builder::new().prefix(&format!("{FOLDER}{}-", std::process::id())).tempdir().expect("a folder").keep();
+    let folder = tempfile::Builder::new()
+        .prefix(&format!("{FOLDER}{}-", std::process::id()))
+        .tempdir()
+        .expect("a folder")
+        .keep();
     match kind {
-        Kind::Sqlite => Some(StoreOptions { place: Place::Folder(folder), keys_url: None, master_key_file: None }),
+        Kind::Sqlite => Some(StoreOptions {
+            place: Place::Folder(folder),
+            keys_url: None,
+            master_key_file: None,
+        }),
         Kind::Postgres => {
             let postgres = block_in_place(PrivatePostgres::shared)?;
             let url = postgres.fresh_database().await;
-            Some(StoreOptions { place: Place::Postgres(url), keys_url: None, master_key_file: Some(folder.join("master.key")) })
+            Some(StoreOptions {
+                place: Place::Postgres(url),
+                keys_url: None,
+                master_key_file: Some(folder.join("master.key")),
+            })
         }
     }
 }

@@ -10,18 +10,26 @@
     reason = "in tests a failure is the answer, and a story may look at the clock"
 )]
 
+mod bad_input;
 mod client;
 mod contacts;
+mod contract;
 mod documents;
 mod erasure;
 mod events;
+mod facts;
 mod harness;
+mod idempotency;
 mod interviews;
 mod keys;
+mod kill;
 mod lists;
 mod notes;
+mod openapi;
 mod outcome;
 mod profile;
+mod rates;
+mod reach;
 mod rejection;
 mod requests;
 mod scenes;
@@ -29,4 +37,5 @@ mod status;
 mod tasks;
 mod timeline;
 mod tour;
+mod two_instances;
 mod undo;

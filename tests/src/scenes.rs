@@ -30,7 +30,9 @@ impl std::ops::Deref for Scene {
 
 /// Registers a candidate who lives in Berlin.
 pub async fn registers(client: &Client, name: &str) -> String {
-    client.makes("/v1/candidates", json!({"name": name, "time_zone": "Europe/Berlin"})).await
+    client
+        .makes("/v1/candidates", json!({"name": name, "time_zone": "Europe/Berlin"}))
+        .await
 }
 
 /// Opens an application.
@@ -51,14 +53,22 @@ impl Scene {
         let ada = registers(&world, "Ada Lovelace").await;
         let acme = applies(&world, &ada, "Acme").await;
         let anna = meets(&world, &ada, "Anna Berg", "anna@acme.example").await;
-        Self { world, ada, acme, anna, interview: String::new() }
+        Self {
+            world,
+            ada,
+            acme,
+            anna,
+            interview: String::new(),
+        }
     }
 
     /// Acme invited Ada for today, two to three, with Anna.
     pub async fn invited(world: World) -> Self {
         let mut scene = Self::applied(world).await;
         let anna = id(&scene.anna).to_owned();
-        scene.interview = scene.schedules("2026-03-02T14:00:00+01:00", "2026-03-02T15:00:00+01:00", &[&anna]).await;
+        scene.interview = scene
+            .schedules("2026-03-02T14:00:00+01:00", "2026-03-02T15:00:00+01:00", &[&anna])
+            .await;
         scene
     }
 
@@ -66,7 +76,12 @@ impl Scene {
     pub async fn interviewed(world: World) -> Self {
         let scene = Self::invited(world).await;
         scene.at("2026-03-02T15:10:00+01:00");
-        scene.records(&format!("{}/held", scene.interview), json!({"ended_at": "2026-03-02T15:00:00+01:00"})).await;
+        scene
+            .records(
+                &format!("{}/held", scene.interview),
+                json!({"ended_at": "2026-03-02T15:00:00+01:00"}),
+            )
+            .await;
         scene
     }
 
@@ -80,7 +95,8 @@ impl Scene {
     /// The candidate's tasks of a play, in any state.
     pub async fn tasks(&self, play: &str) -> Vec<Value> {
         let states = "waiting,open,overdue,done,dismissed,void";
-        self.lists(&format!("{}/tasks?play={play}&state={states}&snoozed=true", self.ada)).await
+        self.lists(&format!("{}/tasks?play={play}&state={states}&snoozed=true", self.ada))
+            .await
     }
 
     /// The candidate's one task of a play.
@@ -96,12 +112,16 @@ impl Scene {
 
     /// The application's status.
     pub async fn status(&self) -> String {
-        self.sees(&self.acme).await["status"].as_str().expect("a status").to_owned()
+        self.sees(&self.acme).await["status"]
+            .as_str()
+            .expect("a status")
+            .to_owned()
     }
 
     /// Writes a note for Acme to Anna and sends it; gives the answer to the sending.
     pub async fn writes(&self, kind: &str) -> Value {
-        let note = json!({"kind": kind, "recipients": [id(&self.anna)], "channel": "email", "application": id(&self.acme)});
+        let note =
+            json!({"kind": kind, "recipients": [id(&self.anna)], "channel": "email", "application": id(&self.acme)});
         let note = self.makes(&format!("{}/notes", self.ada), note).await;
         self.records(&format!("{note}/sent"), json!({})).await
     }

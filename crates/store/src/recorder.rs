@@ -164,9 +164,7 @@ impl Recorder {
     /// # Errors
     /// When the store does not answer, or holds what this release cannot read.
     pub async fn candidate(&self, tenant: TenantId, id: CandidateId) -> Result<Arc<Candidate>, StoreError> {
-        let known = self.cache.get(&(tenant, id.uuid()));
-        metrics::counter!("afterword_candidate_cache_total", "hit" => if known.is_some() { "true" } else { "false" }).increment(1);
-        let from = known.unwrap_or_else(|| Arc::new(Candidate::unknown(id)));
+        let from = self.cached(tenant, id).unwrap_or_else(|| Arc::new(Candidate::unknown(id)));
         if from.erased_at.is_some() {
             return Ok(from);
         }
@@ -177,6 +175,12 @@ impl Recorder {
         let newest = Arc::new(self.read(tenant, (*from).clone(), rows).await?);
         self.remember(tenant, &newest);
         Ok(newest)
+    }
+
+    fn cached(&self, tenant: TenantId, id: CandidateId) -> Option<Arc<Candidate>> {
+        let known = self.cache.get(&(tenant, id.uuid()));
+        metrics::counter!("afterword_candidate_cache_total", "hit" => if known.is_some() { "true" } else { "false" }).increment(1);
+        known
     }
 
     fn remember(&self, tenant: TenantId, candidate: &Arc<Candidate>) {
@@ -232,7 +236,7 @@ impl Recorder {
         let tenant = command.tenant;
         let id = command.candidate;
         let _turn = self.lane(tenant, id.uuid()).await;
-        let known = if command.fresh { Some(Arc::new(Candidate::unknown(id))) } else { self.cache.get(&(tenant, id.uuid())) };
+        let known = if command.fresh { Some(Arc::new(Candidate::unknown(id))) } else { self.cached(tenant, id) };
         let mut newest = known.is_none();
         let mut before = match known {
             Some(known) => known,
@@ -285,6 +289,10 @@ impl Recorder {
                 Appended::KeyUsed(row) => {
                     let Some(idempotency) = &command.idempotency else { break };
                     return self.replay(command, idempotency, &row).await;
+                }
+                // Another instance recorded the very fact here.
+                Appended::IdTaken { candidate, .. } if candidate == id.uuid() => {
+                    (before, newest) = (self.candidate(tenant, id).await?, true);
                 }
                 Appended::IdTaken { event_id, .. } => {
                     let proposals = command.proposals.iter();

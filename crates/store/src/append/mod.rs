@@ -81,6 +81,7 @@ impl Appender {
             Err(_) => return Err(StoreError::Overloaded),
         };
         metrics::gauge!("afterword_append_queue_depth").set((WAITING - self.room.available_permits()) as f64);
+        #[expect(clippy::disallowed_methods, reason = "only how long it takes is measured")]
         let began = Instant::now();
         let (answer, answered) = oneshot::channel();
         self.queue

@@ -1,0 +1,124 @@
+//! Every operation of the contract, and paths and bodies that fit it: what must hold everywhere is tried everywhere.
+
+use afterword::{api::Api, edge::scopes::Scope};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{client::id, scenes::Scene};
+
+/// An operation of the contract, as code and document agree on it.
+pub struct Operation {
+    pub method: Method,
+    pub path: String,
+    pub query: &'static [&'static str],
+    pub scope: Scope,
+    /// The content type of its body.
+    pub body: Option<&'static str>,
+}
+
+/// Every operation.
+pub fn operations() -> Vec<Operation> {
+    let api = Api::of_the_mission();
+    let operation = |it: &afterword::api::Operation| Operation {
+        method: it.method.as_str().parse().expect("a method"),
+        path: it.path.clone(),
+        query: it.query,
+        scope: it.scope.expect("every operation needs a scope"),
+        body: it.body.as_ref().map(|(content_type, _)| *content_type),
+    };
+    api.operations().iter().map(operation).collect()
+}
+
+/// The paths of a template for the things that a scene has.
+pub async fn paths_of(scene: &Scene, template: &str) -> Vec<String> {
+    let mut paths = vec![template.replace("{candidate}", id(&scene.ada))];
+    while let Some(open) = paths.first().and_then(|path| path.find('{')) {
+        let name = paths[0][open + 1..].split('}').next().unwrap().to_owned();
+        let plural = if name == "status_enquiry" {
+            "status-enquiries".to_owned()
+        } else {
+            format!("{}s", name.replace('_', "-"))
+        };
+        let list = format!("{}/{plural}", scene.ada);
+        let list = if name == "application" {
+            format!("{list}?status=opened,interviewing,awaiting,quiet,silent,offered,rejected")
+        } else {
+            list
+        };
+        let things = scene.lists_all(&list).await;
+        assert!(!things.is_empty(), "there is no {name}");
+        let ids: Vec<&str> = things
+            .iter()
+            .take(2)
+            .map(|thing| thing["id"].as_str().unwrap())
+            .collect();
+        paths = paths
+            .iter()
+            .flat_map(|path| ids.iter().map(|id| path.replace(&format!("{{{name}}}"), id)))
+            .collect();
+    }
+    paths
+}
+
+/// A path with ids that are nobody's.
+pub fn nobodys(template: &str) -> String {
+    let ids = [
+        "candidate:cnd",
+        "application:app",
+        "interview:int",
+        "contact:con",
+        "note:note",
+        "task:task",
+        "event:evt",
+        "offer:offer",
+        "key:key",
+    ];
+    let path = ids
+        .iter()
+        .filter_map(|it| it.split_once(':'))
+        .fold(template.to_owned(), |path, (name, prefix)| {
+            path.replace(&format!("{{{name}}}"), &format!("{prefix}_01k9ze3n8qfq7s5b1x5n0v3gk2"))
+        });
+    path.split('/')
+        .map(|part| {
+            if part.starts_with('{') {
+                "x_01k9ze3n8qfq7s5b1x5n0v3gk2"
+            } else {
+                part
+            }
+        })
+        .collect::<Vec<_>>()
+        .join("/")
+}
+
+/// A body that would do, were it one's own candidate.
+pub fn body_of(path: &str, scene: &Scene) -> Value {
+    let anna = id(&scene.anna);
+    match path.rsplit('/').next().unwrap() {
+        "applications" => json!({"organisation": {"name": "Bolt"}, "position": "Engineer"}),
+        "interviews" | "rescheduled" => {
+            let mut body = json!({"starts_at": "2026-03-12T14:00:00+01:00", "ends_at": "2026-03-12T15:00:00+01:00", "time_zone": "Europe/Berlin"});
+            if path.ends_with("interviews") {
+                body["format"] = json!("onsite");
+            }
+            body
+        }
+        "cancelled" => json!({"by": "organisation"}),
+        "held" => json!({"ended_at": "2026-03-02T15:00:00+01:00"}),
+        "interviewers" => json!({"interviewers": [anna]}),
+        "contacts" => json!({"name": "Bo Li"}),
+        "notes" => json!({"kind": "other", "recipients": [anna], "channel": "email"}),
+        "decision-dates" => json!({"decide_by": "2026-03-12"}),
+        "status-enquiries" | "rejection" | "feedback-requests" => json!({"channel": "email"}),
+        "status-reports" => json!({"summary": "Soon"}),
+        "document-requests" => json!({"document": "references"}),
+        "delays" => json!({"expected_on": "2026-03-12"}),
+        "sent" if path.contains("document") => json!({"channel": "email"}),
+        "feedback" => json!({"text": "Be bolder."}),
+        "door-kept-open" => json!({"revisit_on": "2026-06-12"}),
+        "reopened" | "retracted" | "dismissed" => json!({"reason": "So it is."}),
+        "snoozed" => json!({"until_at": "2026-03-12T14:00:00+01:00"}),
+        "facts" => json!({"facts": [{"type": "ContactCollected", "data": {"name": "Bo Li"}}]}),
+        _ => json!({}),
+    }
+}

@@ -1,0 +1,309 @@
+//! Whom a key reaches: one candidate, a group, a tenant. What lies beyond is as if it were not there, tried on every
+//! operation of the contract.
+
+use afterword::edge::scopes::Scope;
+use afterword_domain::ids::CandidateId;
+use afterword_store::Told;
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    client::{Client, id},
+    contract::{body_of, nobodys, operations, paths_of},
+    harness::{World, verify},
+    lists::full,
+    scenes::{Scene, applies, registers},
+    stories,
+};
+
+stories![
+    a_key_of_one_candidate_sees_no_other,
+    a_key_of_a_group_sees_its_group,
+    a_bound_key_makes_only_what_it_will_reach,
+    tenants_are_walls_on_every_read,
+    tenants_are_walls_on_every_write,
+];
+
+/// Every way to write about Ada is closed to a key.
+async fn nothing_can_be_written(client: &Client, scene: &Scene) {
+    let before = scene.lists_feed().await.len();
+    for operation in operations()
+        .iter()
+        .filter(|it| it.scope == Scope::CandidatesWrite && it.path.contains("{candidate}"))
+    {
+        if operation.path.contains("{task}") || operation.path.contains("/imports") {
+            continue;
+        }
+        for path in paths_of(scene, &operation.path).await {
+            let body = body_of(&operation.path, scene);
+            let request = client.request(operation.method.clone(), &path);
+            let request = if operation.body.is_some() {
+                request.json(&body)
+            } else {
+                request
+            };
+            client.send(request).await.refuses(404, "not_found");
+        }
+    }
+    let file = client
+        .request(Method::POST, &format!("{}/imports?format=vcf", scene.ada))
+        .header("Content-Type", "text/vcard");
+    client
+        .send(file.body("BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Bo Li\r\nEND:VCARD\r\n"))
+        .await
+        .refuses(404, "not_found");
+    assert_eq!(scene.lists_feed().await.len(), before, "something was written");
+}
+
+async fn a_key_of_one_candidate_sees_no_other(world: World) {
+    let scene = full(world).await;
+    let grace = registers(&scene, "Grace Hopper").await;
+    let firm = applies(&scene, &grace, "Bolt").await;
+    scene
+        .records(&format!("{firm}/document-requests"), json!({"document": "references"}))
+        .await;
+    let grace_id: CandidateId = id(&grace).parse().unwrap();
+    let own = scene
+        .client(
+            "candidates:read candidates:write events:read",
+            Some(grace_id.uuid()),
+            None,
+        )
+        .await;
+    // Its own it sees as anybody would.
+    own.get(&grace).await.is(200);
+    assert_eq!(
+        own.sees(&format!("{grace}/tasks")).await,
+        scene.sees(&format!("{grace}/tasks")).await
+    );
+    own.post(&format!("{firm}/document-requests"), json!({"document": "diploma"}))
+        .await
+        .is(201);
+    // Others are not there.
+    for view in operations()
+        .iter()
+        .filter(|it| it.method == Method::GET && it.path.contains("{candidate}"))
+    {
+        for path in paths_of(&scene, &view.path).await {
+            own.get(&path).await.refuses(404, "not_found");
+        }
+    }
+    nothing_can_be_written(&own, &scene).await;
+    assert_eq!(own.lists("/v1/candidates").await.len(), 1);
+    for list in [
+        "/v1/tasks?state=open,waiting,overdue,done,void",
+        "/v1/applications",
+        "/v1/rejections",
+    ] {
+        assert!(
+            own.lists(list).await.iter().all(|row| row["candidate"] == id(&grace)),
+            "{list}"
+        );
+    }
+    assert!(own.lists("/v1/rejections").await.is_empty());
+    let ada = id(&scene.ada);
+    for list in ["/v1/tasks", "/v1/applications", "/v1/rejections"] {
+        assert!(own.lists(&format!("{list}?candidate={ada}")).await.is_empty(), "{list}");
+    }
+    assert!(
+        own.sees(&format!("/v1/events?candidate={ada}")).await["data"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+    let facts = own.lists_feed().await;
+    assert_eq!(facts.len(), 4);
+    assert!(facts.iter().all(|fact| fact["candidate"] == id(&grace)));
+    own.get("/v1/keys").await.refuses(403, "insufficient_scope");
+    let bound_admin = scene.client("admin", Some(grace_id.uuid()), None).await;
+    bound_admin.get("/v1/keys").await.refuses(403, "insufficient_scope");
+    bound_admin
+        .post("/v1/keys", json!({"scopes": ["admin"]}))
+        .await
+        .refuses(403, "insufficient_scope");
+    bound_admin.get(&scene.ada).await.refuses(404, "not_found");
+}
+
+async fn a_key_of_a_group_sees_its_group(world: World) {
+    let scene = full(world).await;
+    let member = json!({"name": "Grace Hopper", "time_zone": "UTC", "groups": ["spring", "east"]});
+    let grace = scene.makes("/v1/candidates", member).await;
+    let firm = applies(&scene, &grace, "Bolt").await;
+    scene
+        .records(&format!("{firm}/document-requests"), json!({"document": "references"}))
+        .await;
+    let coach = scene
+        .client("candidates:read candidates:write events:read", None, Some("spring"))
+        .await;
+    coach.get(&grace).await.is(200);
+    coach
+        .post(&format!("{firm}/status-enquiries"), json!({"channel": "phone"}))
+        .await
+        .is(201);
+    coach.get(&scene.ada).await.refuses(404, "not_found");
+    nothing_can_be_written(&coach, &scene).await;
+    let counts = async || {
+        let mut counts = Vec::new();
+        for list in ["/v1/candidates", "/v1/tasks", "/v1/applications"] {
+            counts.push(coach.lists(list).await.len());
+        }
+        counts.push(coach.lists_feed().await.len());
+        counts
+    };
+    assert_eq!(counts().await[..], [1, 1, 1, 4]);
+    assert!(coach.lists("/v1/candidates?group=autumn").await.is_empty());
+    assert_eq!(coach.lists("/v1/candidates?group=spring").await.len(), 1);
+    assert!(
+        coach.sees(&format!("/v1/events?candidate={}", id(&scene.ada))).await["data"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+    );
+    // A label more, and Ada is there; a label less, and she is gone.
+    scene.patch(&scene.ada, json!({"groups": ["spring"]})).await.is(200);
+    coach.get(&scene.ada).await.is(200);
+    assert_eq!(coach.lists("/v1/candidates").await.len(), 2);
+    scene.patch(&scene.ada, json!({"groups": null})).await.is(200);
+    coach.get(&scene.ada).await.refuses(404, "not_found");
+    assert_eq!(coach.lists("/v1/candidates").await.len(), 1);
+    scene.delete(&grace).await.is(200);
+    coach.get(&grace).await.refuses(404, "not_found");
+    assert_eq!(counts().await[..], [0, 0, 0, 0]);
+}
+
+async fn a_bound_key_makes_only_what_it_will_reach(world: World) {
+    let scene = Scene::applied(world).await;
+    let coach = scene
+        .client("candidates:read candidates:write", None, Some("spring"))
+        .await;
+    let registration = |groups: Value| json!({"name": "Grace Hopper", "time_zone": "UTC", "groups": groups});
+    coach
+        .post("/v1/candidates", registration(json!([])))
+        .await
+        .refuses(403, "insufficient_scope");
+    coach
+        .post("/v1/candidates", registration(json!(["autumn"])))
+        .await
+        .refuses(403, "insufficient_scope");
+    let grace = coach.makes("/v1/candidates", registration(json!(["spring"]))).await;
+    coach.get(&grace).await.is(200);
+    let fresh = CandidateId::new(Uuid::now_v7());
+    let own = scene
+        .client("candidates:read candidates:write", Some(fresh.uuid()), None)
+        .await;
+    own.post("/v1/candidates", registration(json!([])))
+        .await
+        .refuses(403, "insufficient_scope");
+    let mut body = registration(json!([]));
+    body["subject"] = json!(fresh.to_string());
+    own.post("/v1/candidates", body).await.is(201);
+    own.get(&format!("/v1/candidates/{fresh}")).await.is(200);
+    // A registration in front does not open what is another's.
+    let ada = id(&scene.ada);
+    let facts = json!({"facts": [
+        {"type": "CandidateRegistered", "data": registration(json!(["spring"]))},
+        {"type": "ContactCollected", "data": {"name": "Bo Li"}},
+    ]});
+    for key in [&coach, &own] {
+        key.post(&format!("{}/facts", scene.ada), facts.clone())
+            .await
+            .refuses(404, "not_found");
+    }
+    let mut taken = registration(json!(["spring"]));
+    taken["subject"] = json!(ada);
+    coach.post("/v1/candidates", taken).await.refuses(404, "not_found");
+    assert_eq!(scene.lists(&format!("{}/contacts", scene.ada)).await.len(), 1);
+    let new = format!("/v1/candidates/{}/facts", CandidateId::new(Uuid::now_v7()));
+    let results = coach.post(&new, facts).await;
+    assert_eq!(results.is(200)["results"][1]["status"], "recorded", "{results}");
+}
+
+async fn tenants_are_walls_on_every_read(world: World) {
+    let scene = full(world).await;
+    let other = scene.neighbour().await;
+    for operation in operations().iter().filter(|it| it.method == Method::GET) {
+        if !operation.path.contains('{') {
+            let answer = other.get(&operation.path).await;
+            let rows = answer.is(200)["data"].as_array().unwrap();
+            let own = usize::from(operation.path == "/v1/keys");
+            assert_eq!(rows.len(), own, "{answer}");
+            for (name, value) in [
+                ("candidate", id(&scene.ada)),
+                ("application", id(&scene.acme)),
+                ("external_id", "x"),
+            ] {
+                if operation.query.contains(&name) {
+                    let answer = other.get(&format!("{}?{name}={value}", operation.path)).await;
+                    assert!(answer.is(200)["data"].as_array().unwrap().is_empty(), "{answer}");
+                }
+            }
+            continue;
+        }
+        let mut nobody = other
+            .get(&nobodys(&operation.path))
+            .await
+            .refuses(404, "not_found")
+            .json
+            .clone();
+        nobody["request_id"] = Value::Null;
+        for path in paths_of(&scene, &operation.path).await {
+            let answer = other.get(&path).await;
+            // The same answer as for an id that never was, and nothing in the headers that tells them apart.
+            let mut told = answer.refuses(404, "not_found").json.clone();
+            told["request_id"] = Value::Null;
+            assert_eq!(told, nobody, "{answer}");
+            assert_eq!(answer.maybe_header("etag"), None);
+            other
+                .get(&format!("{path}?as_of=2026-03-02T14:00:00Z"))
+                .await
+                .refuses(404, "not_found");
+        }
+    }
+}
+
+async fn tenants_are_walls_on_every_write(world: World) {
+    let scene = full(world).await;
+    let other = scene.neighbour().await;
+    nothing_can_be_written(&other, &scene).await;
+    let key = &scene.lists("/v1/keys").await[0]["id"];
+    other
+        .delete(&format!("/v1/keys/{}", key.as_str().unwrap()))
+        .await
+        .refuses(404, "not_found");
+    other
+        .post(&format!("/v1/keys/{}/rolled", key.as_str().unwrap()), json!({}))
+        .await
+        .refuses(404, "not_found");
+    other
+        .post("/v1/keys", json!({"scopes": ["admin"], "candidate": id(&scene.ada)}))
+        .await
+        .refuses(422, "unknown_reference");
+    // In a body another tenant's things are unknown.
+    let grace = registers(&other, "Grace Hopper").await;
+    let firm = applies(&other, &grace, "Bolt").await;
+    let with = json!({"starts_at": "2026-03-12T14:00:00+01:00", "ends_at": "2026-03-12T15:00:00+01:00", "time_zone": "Europe/Berlin",
+        "format": "onsite", "interviewers": [id(&scene.anna)]});
+    other
+        .post(&format!("{firm}/interviews"), with)
+        .await
+        .refuses(422, "unknown_reference")
+        .names("/interviewers/0");
+    let facts =
+        json!({"facts": [{"type": "DocumentRequested", "application": id(&scene.acme), "data": {"document": "x"}}]});
+    let results = other.post(&format!("{grace}/facts"), facts).await;
+    assert_eq!(
+        results.is(200)["results"][0]["problem"]["code"],
+        "unknown_reference",
+        "{results}"
+    );
+    // The same external id and the same ids may stand in both.
+    let same = json!({"name": "Ada Lovelace", "time_zone": "UTC", "subject": id(&scene.ada), "external_id": "a-1"});
+    other.post("/v1/candidates", same).await.is(201);
+    other.get(&scene.acme).await.refuses(404, "not_found");
+    scene.patch(&scene.ada, json!({"external_id": "a-1"})).await.is(200);
+    assert_eq!(other.sees(&scene.ada).await["version"], 1);
+    other.delete(&scene.ada).await.is(200);
+    scene.get(&scene.ada).await.is(200);
+    assert_eq!(verify(&other.store, other.tenant).await, Vec::<Told>::new());
+}
