@@ -8,11 +8,7 @@ use actix_web::{Route, http::Method, web};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::edge::{
-    codes::Code,
-    routes::Methods,
-    scopes::Scope,
-};
+use crate::edge::{codes::Code, routes::Methods, scopes::Scope};
 
 /// Every endpoint of the service.
 #[derive(Default)]
@@ -75,7 +71,13 @@ impl Operation {
     /// A write.
     pub fn write(method: Method, path: &str, id: &str, summary: &str) -> Self {
         let answer = (if method == Method::POST { 201 } else { 200 }, json!({}));
-        Self { method, writes: true, scope: Some(Scope::CandidatesWrite), answer, ..Self::get(path, id, summary) }
+        Self {
+            method,
+            writes: true,
+            scope: Some(Scope::CandidatesWrite),
+            answer,
+            ..Self::get(path, id, summary)
+        }
     }
 }
 
@@ -120,7 +122,10 @@ impl Api {
 
     /// Adds an endpoint.
     pub fn add(&mut self, operation: Operation) {
-        self.operations.push(Operation { tag: self.tag, ..operation });
+        self.operations.push(Operation {
+            tag: self.tag,
+            ..operation
+        });
     }
 
     /// Adds a schema with everything it refers to, and gives a reference to it.

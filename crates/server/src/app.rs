@@ -52,12 +52,18 @@ pub fn openapi() -> Value {
 pub fn run(service: Service, listener: TcpListener, options: Options) -> std::io::Result<Server> {
     let api = Arc::new(Api::of_the_mission());
     let contract = openapi();
-    let address = listener.local_addr().map(|at| format!("http://{at}")).unwrap_or_default();
+    let address = listener
+        .local_addr()
+        .map(|at| format!("http://{at}"))
+        .unwrap_or_default();
     tracing::info!(%address, "listening");
     let clock = service.clock.clone();
     let authenticator = web::Data::new(Authenticator::new(Arc::new(service.clone()), clock.clone()));
     let limits = options.rate.map(|rate| web::Data::new(RateLimits::new(rate)));
-    let edge_of = web::Data::new(Edge { clock, base: String::new() });
+    let edge_of = web::Data::new(Edge {
+        clock,
+        base: String::new(),
+    });
     let methods = web::Data::new(api.methods());
     let service = web::Data::new(service);
     let metrics = options.metrics;
@@ -74,17 +80,27 @@ pub fn run(service: Service, listener: TcpListener, options: Options) -> std::io
             .route("/healthz", web::get().to(healthy))
             .route("/readyz", web::get().to(ready))
             .service(SwaggerUi::new("/docs/{_:.*}").external_url_unchecked("/openapi.json", contract.clone()))
-            .route("/docs", web::get().to(|| async { HttpResponse::TemporaryRedirect().insert_header((header::LOCATION, "/docs/")).finish() }))
+            .route(
+                "/docs",
+                web::get().to(|| async {
+                    HttpResponse::TemporaryRedirect()
+                        .insert_header((header::LOCATION, "/docs/"))
+                        .finish()
+                }),
+            )
             .default_service(web::to(fallback));
         if let Some(limits) = &limits {
             app = app.app_data(limits.clone());
         }
         if let Some(metrics) = &metrics {
             let metrics = metrics.clone();
-            app = app.route("/metrics", web::get().to(move || {
-                let text = metrics.render();
-                async move { HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text) }
-            }));
+            app = app.route(
+                "/metrics",
+                web::get().to(move || {
+                    let text = metrics.render();
+                    async move { HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text) }
+                }),
+            );
         }
         app
     });

@@ -27,9 +27,27 @@ pub(crate) fn endpoints(api: &mut Api) {
     api.patches::<ApplicationRevised>("A");
     api.records::<ApplicationWithdrawn>("A/withdrawn");
     api.reads("A", "get_application", "An application", |view, _| application(view));
-    api.lists("C/applications", "list_applications_of_candidate", "A candidate's applications", OF_CANDIDATE, list);
-    api.lists("A/timeline", "get_timeline_of_application", "What happened in an application, and what lies ahead", TIMELINE, told);
-    api.lists("C/timeline", "get_timeline", "What happened, and what lies ahead", TIMELINE, told);
+    api.lists(
+        "C/applications",
+        "list_applications_of_candidate",
+        "A candidate's applications",
+        OF_CANDIDATE,
+        list,
+    );
+    api.lists(
+        "A/timeline",
+        "get_timeline_of_application",
+        "What happened in an application, and what lies ahead",
+        TIMELINE,
+        told,
+    );
+    api.lists(
+        "C/timeline",
+        "get_timeline",
+        "What happened, and what lies ahead",
+        TIMELINE,
+        told,
+    );
 
     api.schema::<BoardApplication>();
     let page = api.page_of("BoardApplication");
@@ -37,12 +55,18 @@ pub(crate) fn endpoints(api: &mut Api) {
         query: BOARD,
         answer: (200, page),
         route: Arc::new(|| web::get().to(board)),
-        ..Operation::get("/v1/applications", "list_applications", "The applications of all candidates")
+        ..Operation::get(
+            "/v1/applications",
+            "list_applications",
+            "The applications of all candidates",
+        )
     });
 }
 
 fn application(view: &View) -> Option<ApplicationView> {
-    view.application.and_then(|id| view.candidate.application(id)).map(|application| application.view(view.now))
+    view.application
+        .and_then(|id| view.candidate.application(id))
+        .map(|application| application.view(view.now))
 }
 
 /// Unless a status is asked for, those that have ended stay out.
@@ -53,17 +77,30 @@ fn wanted(asked: Option<&[Status]>) -> Vec<Status> {
 
 fn list(view: &View) -> Vec<ApplicationView> {
     let wanted = wanted(view.asked.status.as_deref());
-    view.applications().map(|application| application.view(view.now)).filter(|it| wanted.contains(&it.status)).collect()
+    view.applications()
+        .map(|application| application.view(view.now))
+        .filter(|it| wanted.contains(&it.status))
+        .collect()
 }
 
 fn told(view: &View) -> Vec<TimelineEntry> {
-    timeline(&view.candidate, view.application, view.asked.retracted.unwrap_or(false), view.now)
+    timeline(
+        &view.candidate,
+        view.application,
+        view.asked.retracted.unwrap_or(false),
+        view.now,
+    )
 }
 
 async fn board(caller: Caller, request: HttpRequest, service: Shared, asked: Query<Asked>) -> crate::reading::Answered {
     let turn = Turn::of(&request, &caller, &service, &asked.0, BOARD)?;
-    let Some((candidate, group)) = reach(&caller, &asked.0) else { return turn.answer(&request, &caller, &service, Vec::new()) };
-    let statuses = wanted(asked.0.status.as_deref()).into_iter().map(|status| status.name().to_owned()).collect();
+    let Some((candidate, group)) = reach(&caller, &asked.0) else {
+        return turn.answer(&request, &caller, &service, Vec::new());
+    };
+    let statuses = wanted(asked.0.status.as_deref())
+        .into_iter()
+        .map(|status| status.name().to_owned())
+        .collect();
     let query = ApplicationQuery {
         now: turn.now.as_microsecond(),
         statuses: Some(statuses),
@@ -72,6 +109,10 @@ async fn board(caller: Caller, request: HttpRequest, service: Shared, asked: Que
         after: turn.after,
         limit: turn.fetch,
     };
-    let rows = service.recorder.list_applications(tenant(&caller), query).await.map_err(unavailable)?;
+    let rows = service
+        .recorder
+        .list_applications(tenant(&caller), query)
+        .await
+        .map_err(unavailable)?;
     turn.answer(&request, &caller, &service, rows)
 }

@@ -118,10 +118,16 @@ async fn feed(caller: Caller, request: HttpRequest, service: Shared, asked: Quer
     let asked = asked.0;
     let known = |name: &String| AnyFact::KINDS.iter().any(|kind| kind.name == name) || name == "FactErased";
     if let Some(unknown) = asked.types.iter().flatten().find(|name| !known(name)) {
-        return Err(Problem::invalid("?types", format!("`{}` is not a type of fact", unknown.escape_debug())));
+        return Err(Problem::invalid(
+            "?types",
+            format!("`{}` is not a type of fact", unknown.escape_debug()),
+        ));
     }
     if asked.wait.is_some_and(|wait| wait > LONGEST) {
-        return Err(Problem::invalid("?wait", format!("must be between 0 and {LONGEST} seconds")));
+        return Err(Problem::invalid(
+            "?wait",
+            format!("must be between 0 and {LONGEST} seconds"),
+        ));
     }
     let desc = asked.order == Some(Order::Desc);
     let limit = i64::from(asked.limit.unwrap_or_default().get());
@@ -148,9 +154,17 @@ async fn feed(caller: Caller, request: HttpRequest, service: Shared, asked: Quer
     let until = tokio::time::Instant::now() + Duration::from_secs(u64::from(asked.wait.unwrap_or(0)));
     let narrowed = !desc && (query.types.is_some() || query.candidate.is_some() || query.group.is_some());
     let entries = loop {
-        let head = if narrowed { store.head_position(tenant(&caller)).await.map_err(unavailable)? } else { 0 };
+        let head = if narrowed {
+            store.head_position(tenant(&caller)).await.map_err(unavailable)?
+        } else {
+            0
+        };
         let feed = match within {
-            Some(_) => service.recorder.feed(tenant(&caller), query.clone()).await.map_err(unavailable)?,
+            Some(_) => service
+                .recorder
+                .feed(tenant(&caller), query.clone())
+                .await
+                .map_err(unavailable)?,
             None => afterword_store::Feed { entries: Vec::new() },
         };
         if feed.entries.is_empty() {
@@ -164,17 +178,26 @@ async fn feed(caller: Caller, request: HttpRequest, service: Shared, asked: Quer
         // Woken, or not: the next look tells.
         let _ = tokio::time::timeout(left.min(POLL), woken.changed()).await;
     };
-    let standing = if desc { standing.unwrap_or(0) } else { query.after_position };
+    let standing = if desc {
+        standing.unwrap_or(0)
+    } else {
+        query.after_position
+    };
     let position = entries.last().map_or(standing, FeedEntry::position);
     let next = service.cursors.seal(caller.tenant, &key, &Standing { position })?;
     let data: Vec<Event> = entries.iter().map(Event::from).collect();
-    let page = Page { data, next_cursor: Some(next.clone()) };
+    let page = Page {
+        data,
+        next_cursor: Some(next.clone()),
+    };
     etag::answer(&request, None, Some(&next), &page)
 }
 
 /// The names of the variants of the union of facts, by type.
 pub(crate) fn variants() -> impl Iterator<Item = (&'static str, String)> {
-    AnyFact::KINDS.iter().map(|kind| (kind.name, format!("{}Event", kind.name)))
+    AnyFact::KINDS
+        .iter()
+        .map(|kind| (kind.name, format!("{}Event", kind.name)))
 }
 
 /// The envelope of a fact of one type, as a schema.

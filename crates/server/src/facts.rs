@@ -55,18 +55,30 @@ impl FactResult {
             Decided::Recorded(_) => "recorded",
             Decided::Already(_) => "already_recorded",
         };
-        Self { status, event: Some(Event::of(step.decided.envelope())), problem: None }
+        Self {
+            status,
+            event: Some(Event::of(step.decided.envelope())),
+            problem: None,
+        }
     }
 
     /// A refusal.
     pub fn refused(problem: &Problem) -> Self {
         let problem = serde_json::from_slice(&problem.to_json("", None)).unwrap_or_default();
-        Self { status: "refused", event: None, problem: Some(problem) }
+        Self {
+            status: "refused",
+            event: None,
+            problem: Some(problem),
+        }
     }
 }
 
 pub(crate) fn endpoints(api: &mut Api) {
-    let names: Vec<&str> = AnyFact::KINDS.iter().map(|kind| kind.name).filter(|name| *name != "CandidateErased").collect();
+    let names: Vec<&str> = AnyFact::KINDS
+        .iter()
+        .map(|kind| kind.name)
+        .filter(|name| *name != "CandidateErased")
+        .collect();
     let fact = api.schema_of("FactToRecord", json!({
         "type": "object",
         "description": "A fact to record.",
@@ -101,24 +113,39 @@ pub(crate) fn endpoints(api: &mut Api) {
             "problem": {"allOf": [reference("Problem")], "description": "Why it was refused."},
         },
     }));
-    let answer = api.schema_of("FactResults", json!({
-        "type": "object",
-        "description": "What became of several facts, in order.",
-        "required": ["results"],
-        "properties": {"results": {"type": "array", "items": result, "description": "Each fact's result."}},
-    }));
+    let answer = api.schema_of(
+        "FactResults",
+        json!({
+            "type": "object",
+            "description": "What became of several facts, in order.",
+            "required": ["results"],
+            "properties": {"results": {"type": "array", "items": result, "description": "Each fact's result."}},
+        }),
+    );
     api.add(Operation {
         body: Some(("application/json", body)),
         answer: (200, answer),
-        problems: vec![Code::CandidateErased, Code::Stale, Code::UnknownReference, Code::IdempotencyReused],
+        problems: vec![
+            Code::CandidateErased,
+            Code::Stale,
+            Code::UnknownReference,
+            Code::IdempotencyReused,
+        ],
         route: Arc::new(|| web::post().to(record)),
-        ..Operation::write(Method::POST, "C/facts", "record_facts", "Record several facts, all or each for itself")
+        ..Operation::write(
+            Method::POST,
+            "C/facts",
+            "record_facts",
+            "Record several facts, all or each for itself",
+        )
     });
 }
 
 /// One fact of a request, read; problems name the field within the fact.
 pub(crate) fn read(fact: Value, candidate: CandidateId, fresh: [uuid::Uuid; 2]) -> Result<Proposal, Problem> {
-    let Value::Object(mut fact) = fact else { return Err(Problem::invalid("", "must be an object")) };
+    let Value::Object(mut fact) = fact else {
+        return Err(Problem::invalid("", "must be an object"));
+    };
     let lifted = body::lift_envelope(&mut fact)?;
     let name = match fact.shift_remove("type") {
         Some(Value::String(name)) => name,
@@ -127,20 +154,33 @@ pub(crate) fn read(fact: Value, candidate: CandidateId, fresh: [uuid::Uuid; 2]) 
     };
     let application = match fact.shift_remove("application") {
         None | Some(Value::Null) => None,
-        Some(id) => Some(id.as_str().and_then(|id| id.parse::<ApplicationId>().ok()).ok_or_else(|| Problem::unknown_reference("/application", "is not the id of one of this candidate's applications"))?),
+        Some(id) => Some(
+            id.as_str()
+                .and_then(|id| id.parse::<ApplicationId>().ok())
+                .ok_or_else(|| {
+                    Problem::unknown_reference("/application", "is not the id of one of this candidate's applications")
+                })?,
+        ),
     };
     let data = fact.shift_remove("data").unwrap_or_else(|| Value::Object(Map::new()));
     if let Some(unknown) = fact.keys().next() {
-        return Err(Problem::invalid(pointer::below("", unknown), "is not a field of a fact to record"));
+        return Err(Problem::invalid(
+            pointer::below("", unknown),
+            "is not a field of a fact to record",
+        ));
     }
     let unknown = || Problem::invalid("/type", "is not the name of a fact that can be recorded here");
     if name == "CandidateErased" {
         return Err(unknown());
     }
-    let fact = AnyFact::parse(&name, data, &mut FromBody).ok_or_else(unknown)?.map_err(|problem| problem.below("/data"))?;
+    let fact = AnyFact::parse(&name, data, &mut FromBody)
+        .ok_or_else(unknown)?
+        .map_err(|problem| problem.below("/data"))?;
     let event = match lifted.id {
         None => EventId::new(fresh[0]),
-        Some(id) => id.parse().map_err(|error: afterword_domain::ids::NotAnId| Problem::invalid("/id", error.to_string()))?,
+        Some(id) => id
+            .parse()
+            .map_err(|error: afterword_domain::ids::NotAnId| Problem::invalid("/id", error.to_string()))?,
     };
     let kind = fact.kind();
     let subject = match lifted.subject {
@@ -150,14 +190,35 @@ pub(crate) fn read(fact: Value, candidate: CandidateId, fresh: [uuid::Uuid; 2]) 
         None if kind.about == Kind::Candidate => Some(candidate.into()),
         None if matches!(kind.place, Place::New | Place::NewWithin) => Some(kind.about.with(fresh[1])),
         None => None,
-        Some(subject) => Some(subject.parse::<Subject>().ok().filter(|it| it.kind() == kind.about).ok_or_else(|| {
-            Problem::invalid("/subject", format!("must be an id that begins with `{}_`", kind.about.prefix()))
-        })?),
+        Some(subject) => Some(
+            subject
+                .parse::<Subject>()
+                .ok()
+                .filter(|it| it.kind() == kind.about)
+                .ok_or_else(|| {
+                    Problem::invalid(
+                        "/subject",
+                        format!("must be an id that begins with `{}_`", kind.about.prefix()),
+                    )
+                })?,
+        ),
     };
-    Ok(Proposal { event, application, subject, occurred_at: lifted.occurred_at, fact })
+    Ok(Proposal {
+        event,
+        application,
+        subject,
+        occurred_at: lifted.occurred_at,
+        fact,
+    })
 }
 
-async fn record(caller: Caller, request: HttpRequest, service: Shared, payload: web::Payload, _: Query<NoParameters>) -> Answered {
+async fn record(
+    caller: Caller,
+    request: HttpRequest,
+    service: Shared,
+    payload: web::Payload,
+    _: Query<NoParameters>,
+) -> Answered {
     caller.require(Scope::CandidatesWrite)?;
     let candidate: CandidateId = path_id(&request, "candidate")?;
     let mut body = body::read_json(&request, payload, body::LIMIT).await?;
@@ -169,11 +230,19 @@ async fn record(caller: Caller, request: HttpRequest, service: Shared, payload: 
     };
     let facts = match body.shift_remove("facts") {
         Some(Value::Array(facts)) if (1..=MOST).contains(&facts.len()) => facts,
-        Some(Value::Array(_)) => return Err(Problem::invalid("/facts", format!("must hold between 1 and {MOST} facts"))),
+        Some(Value::Array(_)) => {
+            return Err(Problem::invalid(
+                "/facts",
+                format!("must hold between 1 and {MOST} facts"),
+            ));
+        }
         _ => return Err(Problem::invalid("/facts", "must be a list of facts")),
     };
     if let Some(unknown) = body.keys().next() {
-        return Err(Problem::invalid(pointer::below("", unknown), "is not a field of this request; known are atomic and facts"));
+        return Err(Problem::invalid(
+            pointer::below("", unknown),
+            "is not a field of this request; known are atomic and facts",
+        ));
     }
     let mut all = Vec::with_capacity(facts.len());
     for (nth, fact) in (0u32..).zip(facts) {
@@ -183,14 +252,20 @@ async fn record(caller: Caller, request: HttpRequest, service: Shared, payload: 
             fact => fact,
         });
     }
-    let readable: Vec<(usize, Proposal)> = all.iter().enumerate().filter_map(|(nth, fact)| Some((nth, fact.as_ref().ok()?.clone()))).collect();
+    let readable: Vec<(usize, Proposal)> = all
+        .iter()
+        .enumerate()
+        .filter_map(|(nth, fact)| Some((nth, fact.as_ref().ok()?.clone())))
+        .collect();
     let (places, proposals): (Vec<usize>, Vec<Proposal>) = readable.into_iter().unzip();
     is_there(&service, &caller, candidate, &proposals).await?;
     let mut response = HttpResponse::Ok();
     let mut recorded = None;
     if !proposals.is_empty() {
         let problem_of = |nth: usize, refusal| in_body(places.get(nth).copied().unwrap_or(nth), refusal);
-        let done = writing.record_or(&service, &caller, candidate, false, proposals, atomic, &problem_of).await?;
+        let done = writing
+            .record_or(&service, &caller, candidate, false, proposals, atomic, &problem_of)
+            .await?;
         let version = i64::try_from(done.candidate.version).unwrap_or(i64::MAX);
         response.insert_header((header::ETAG, ETag::of_candidate(candidate.uuid(), version).to_header()));
         if done.replayed {
@@ -213,15 +288,26 @@ async fn record(caller: Caller, request: HttpRequest, service: Shared, payload: 
 
 /// Facts are recorded about a candidate that is there, or is registered by the first of them.
 async fn is_there(service: &Service, caller: &Caller, id: CandidateId, proposals: &[Proposal]) -> Result<(), Problem> {
-    let registers = matches!(proposals.first(), Some(Proposal { fact: AnyFact::CandidateRegistered(_), .. }));
-    let candidate = service.recorder.candidate(tenant(caller), id).await.map_err(unavailable)?;
+    let registers = matches!(
+        proposals.first(),
+        Some(Proposal {
+            fact: AnyFact::CandidateRegistered(_),
+            ..
+        })
+    );
+    let candidate = service
+        .recorder
+        .candidate(tenant(caller), id)
+        .await
+        .map_err(unavailable)?;
     match candidate.version {
         0 if registers => Ok(()),
         0 => Err(Problem::not_found()),
         _ if !reaches(caller, &candidate) => Err(Problem::not_found()),
-        _ if candidate.erased_at.is_some() => {
-            Err(Problem::refused("candidate_erased", "The candidate was erased: nothing more can be recorded."))
-        }
+        _ if candidate.erased_at.is_some() => Err(Problem::refused(
+            "candidate_erased",
+            "The candidate was erased: nothing more can be recorded.",
+        )),
         _ => Ok(()),
     }
 }
@@ -234,9 +320,16 @@ fn in_body(nth: usize, refusal: Refusal) -> Problem {
         let envelope = missing || OF_THE_ENVELOPE.contains(&pointer);
         format!("/facts/{nth}{}{pointer}", if envelope { "" } else { "/data" })
     };
-    let fields: Vec<(String, String)> = refusal.fields.iter().map(|(pointer, told)| (place(pointer), told.clone())).collect();
+    let fields: Vec<(String, String)> = refusal
+        .fields
+        .iter()
+        .map(|(pointer, told)| (place(pointer), told.clone()))
+        .collect();
     if missing {
-        let (pointer, told) = fields.into_iter().next().unwrap_or_else(|| (place("/subject"), "is not known".into()));
+        let (pointer, told) = fields
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| (place("/subject"), "is not known".into()));
         return Problem::unknown_reference(pointer, told);
     }
     refused(Refusal { fields, ..refusal })

@@ -148,7 +148,12 @@ pub(crate) fn endpoints(api: &mut Api) {
         answer: (201, key.clone()),
         problems: vec![Code::UnknownReference, Code::IdempotencyReused],
         route: Arc::new(|| web::post().to(make)),
-        ..Operation::write(Method::POST, "/v1/keys", "create_key", "Make a key; its secret is shown once")
+        ..Operation::write(
+            Method::POST,
+            "/v1/keys",
+            "create_key",
+            "Make a key; its secret is shown once",
+        )
     });
     api.add(Operation {
         scope: admin,
@@ -162,13 +167,23 @@ pub(crate) fn endpoints(api: &mut Api) {
         answer: (201, key.clone()),
         problems: vec![Code::IdempotencyReused],
         route: Arc::new(|| web::post().to(roll)),
-        ..Operation::write(Method::POST, "/v1/keys/{key}/rolled", "roll_key", "Replace a key by a new one, with an overlap")
+        ..Operation::write(
+            Method::POST,
+            "/v1/keys/{key}/rolled",
+            "roll_key",
+            "Replace a key by a new one, with an overlap",
+        )
     });
     api.add(Operation {
         scope: admin,
         answer: (200, key),
         route: Arc::new(|| web::delete().to(revoke)),
-        ..Operation::write(Method::DELETE, "/v1/keys/{key}", "revoke_key", "Revoke a key, within one second")
+        ..Operation::write(
+            Method::DELETE,
+            "/v1/keys/{key}",
+            "revoke_key",
+            "Revoke a key, within one second",
+        )
     });
 }
 
@@ -177,13 +192,20 @@ fn may_manage(caller: &Caller) -> Result<(), Problem> {
     caller.require(Scope::Admin)?;
     match caller.bound {
         Bound::Everything => Ok(()),
-        Bound::Candidate(_) | Bound::Group(_) => {
-            Err(Problem::new(Code::InsufficientScope, "A key that is bound to a candidate or a group manages no keys."))
-        }
+        Bound::Candidate(_) | Bound::Group(_) => Err(Problem::new(
+            Code::InsufficientScope,
+            "A key that is bound to a candidate or a group manages no keys.",
+        )),
     }
 }
 
-async fn make(caller: Caller, request: HttpRequest, service: Shared, payload: web::Payload, _: Query<NoParameters>) -> Answered {
+async fn make(
+    caller: Caller,
+    request: HttpRequest,
+    service: Shared,
+    payload: web::Payload,
+    _: Query<NoParameters>,
+) -> Answered {
     may_manage(&caller)?;
     let body = body::read_json(&request, payload, body::LIMIT).await?;
     let writing = Writing::of(&service, &caller, &request, &body)?;
@@ -195,10 +217,17 @@ async fn make(caller: Caller, request: HttpRequest, service: Shared, payload: we
         return Err(Problem::invalid("/scopes", "must name at least one scope"));
     }
     if wanted.candidate.is_some() && wanted.group.is_some() {
-        return Err(Problem::invalid("/group", "must not stand beside candidate: a key is bound to one of them"));
+        return Err(Problem::invalid(
+            "/group",
+            "must not stand beside candidate: a key is bound to one of them",
+        ));
     }
     if let Some(candidate) = wanted.candidate {
-        let known = service.recorder.candidate(tenant(&caller), candidate).await.map_err(unavailable)?;
+        let known = service
+            .recorder
+            .candidate(tenant(&caller), candidate)
+            .await
+            .map_err(unavailable)?;
         if known.version == 0 {
             return Err(Problem::unknown_reference("/candidate", "is not the id of a candidate"));
         }
@@ -224,7 +253,9 @@ async fn put(service: &Shared, caller: &Caller, writing: &Writing, mut row: ApiK
     let secret = ApiKey::generate(caller.tenant, caller.test).map_err(Problem::internal)?;
     row.hash = secret.hash().to_vec();
     match service.recorder.store().api_key_put(tenant(caller), &row).await {
-        Ok(()) => Ok(HttpResponse::Created().insert_header(("Location", "/v1/keys")).json(Key::of(&row, Some(&secret)))),
+        Ok(()) => Ok(HttpResponse::Created()
+            .insert_header(("Location", "/v1/keys"))
+            .json(Key::of(&row, Some(&secret)))),
         // The same request, sent twice at once: the other one was quicker.
         Err(error) => match earlier(service, caller, writing, row.key_id).await? {
             Some(known) => Ok(again(HttpResponse::Created(), &known)),
@@ -236,7 +267,9 @@ async fn put(service: &Shared, caller: &Caller, writing: &Writing, mut row: ApiK
 /// Keeps the name of a request, where it has one. Whatever the request does can be done again without harm, so that
 /// the name may be kept before it.
 async fn claim(service: &Shared, caller: &Caller, writing: &Writing, now: i64) -> Result<(), Problem> {
-    let Some(named) = &writing.idempotency else { return Ok(()) };
+    let Some(named) = &writing.idempotency else {
+        return Ok(());
+    };
     let mut commit = Commit::new(tenant(caller), writing.fresh(0), 0);
     commit.idempotency = Some(IdempotencyRow {
         key_hash: named.key.clone(),
@@ -255,31 +288,68 @@ async fn claim(service: &Shared, caller: &Caller, writing: &Writing, now: i64) -
 
 /// The key that an earlier request of the same name left, revoked since or not.
 async fn earlier(service: &Shared, caller: &Caller, writing: &Writing, id: Uuid) -> Result<Option<ApiKeyRow>, Problem> {
-    let Some(named) = &writing.idempotency else { return Ok(None) };
+    let Some(named) = &writing.idempotency else {
+        return Ok(None);
+    };
     let store = service.recorder.store();
-    match store.idempotent(tenant(caller), &named.key).await.map_err(unavailable)? {
+    match store
+        .idempotent(tenant(caller), &named.key)
+        .await
+        .map_err(unavailable)?
+    {
         Some(before) if before.request_hash != named.request => Err(reused()),
-        Some(_) => Ok(store.api_keys(tenant(caller)).await.map_err(unavailable)?.into_iter().find(|key| key.key_id == id)),
+        Some(_) => Ok(store
+            .api_keys(tenant(caller))
+            .await
+            .map_err(unavailable)?
+            .into_iter()
+            .find(|key| key.key_id == id)),
         None => Ok(None),
     }
 }
 
 /// The answer to a request that was made before.
 fn again(mut response: HttpResponseBuilder, known: &ApiKeyRow) -> HttpResponse {
-    response.insert_header(("Location", "/v1/keys")).insert_header(("Idempotency-Replayed", "true"));
+    response
+        .insert_header(("Location", "/v1/keys"))
+        .insert_header(("Idempotency-Replayed", "true"));
     response.json(Key::of(known, None))
 }
 
 async fn find(service: &Shared, caller: &Caller, id: Uuid) -> Result<ApiKeyRow, Problem> {
-    let keys = service.recorder.store().api_keys(tenant(caller)).await.map_err(unavailable)?;
-    keys.into_iter().find(|key| key.key_id == id && key.revoked_at.is_none()).ok_or_else(Problem::not_found)
+    let keys = service
+        .recorder
+        .store()
+        .api_keys(tenant(caller))
+        .await
+        .map_err(unavailable)?;
+    keys.into_iter()
+        .find(|key| key.key_id == id && key.revoked_at.is_none())
+        .ok_or_else(Problem::not_found)
 }
 
 async fn list(caller: Caller, request: HttpRequest, service: Shared, _: Query<NoParameters>) -> Answered {
     may_manage(&caller)?;
-    let keys = service.recorder.store().api_keys(tenant(&caller)).await.map_err(unavailable)?;
-    let data = keys.iter().filter(|key| key.revoked_at.is_none()).map(|key| Key::of(key, None)).collect();
-    etag::answer(&request, None, None, &Keys { data, next_cursor: None })
+    let keys = service
+        .recorder
+        .store()
+        .api_keys(tenant(&caller))
+        .await
+        .map_err(unavailable)?;
+    let data = keys
+        .iter()
+        .filter(|key| key.revoked_at.is_none())
+        .map(|key| Key::of(key, None))
+        .collect();
+    etag::answer(
+        &request,
+        None,
+        None,
+        &Keys {
+            data,
+            next_cursor: None,
+        },
+    )
 }
 
 async fn roll(
@@ -306,17 +376,33 @@ async fn roll(
         Some(known) => again(HttpResponse::Created(), &known),
         None => {
             let old = find(&service, &caller, id.uuid()).await?;
-            let row = ApiKeyRow { key_id: writing.fresh(0), created_at: now.as_microsecond(), expires_at: None, ..old };
+            let row = ApiKeyRow {
+                key_id: writing.fresh(0),
+                created_at: now.as_microsecond(),
+                expires_at: None,
+                ..old
+            };
             put(&service, &caller, &writing, row).await?
         }
     };
     // Never later than it ends already.
-    service.recorder.store().api_key_expire(tenant(&caller), id.uuid(), until).await.map_err(unavailable)?;
+    service
+        .recorder
+        .store()
+        .api_key_expire(tenant(&caller), id.uuid(), until)
+        .await
+        .map_err(unavailable)?;
     authenticator.forget();
     Ok(answer)
 }
 
-async fn revoke(caller: Caller, request: HttpRequest, service: Shared, authenticator: web::Data<Authenticator>, _: Query<NoParameters>) -> Answered {
+async fn revoke(
+    caller: Caller,
+    request: HttpRequest,
+    service: Shared,
+    authenticator: web::Data<Authenticator>,
+    _: Query<NoParameters>,
+) -> Answered {
     may_manage(&caller)?;
     let id: KeyId = path_id(&request, "key")?;
     let writing = Writing::of_bytes(&service, &caller, &request, &[])?;
@@ -329,7 +415,12 @@ async fn revoke(caller: Caller, request: HttpRequest, service: Shared, authentic
             HttpResponse::Ok().json(Key::of(&row, None))
         }
     };
-    service.recorder.store().api_key_revoke(tenant(&caller), id.uuid(), now).await.map_err(unavailable)?;
+    service
+        .recorder
+        .store()
+        .api_key_revoke(tenant(&caller), id.uuid(), now)
+        .await
+        .map_err(unavailable)?;
     authenticator.forget();
     Ok(answer)
 }

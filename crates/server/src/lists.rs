@@ -34,7 +34,13 @@ pub struct Turn<Place> {
 
 impl<Place: Serialize + DeserializeOwned> Turn<Place> {
     /// Reads what a request says of its page.
-    pub fn of(request: &HttpRequest, caller: &Caller, service: &Shared, asked: &Asked, allowed: &[&str]) -> Result<Self, Problem> {
+    pub fn of(
+        request: &HttpRequest,
+        caller: &Caller,
+        service: &Shared,
+        asked: &Asked,
+        allowed: &[&str],
+    ) -> Result<Self, Problem> {
         caller.require(Scope::CandidatesRead)?;
         allow(request, allowed)?;
         let key = query::canonical(request);
@@ -43,20 +49,48 @@ impl<Place: Serialize + DeserializeOwned> Turn<Place> {
             None => (service.clock.now(), None),
             Some(cursor) => {
                 let (now, place): (i64, Place) = service.cursors.open(caller.tenant, &key, cursor)?;
-                (Timestamp::from_microsecond(now).map_err(Problem::internal)?, Some(place))
+                (
+                    Timestamp::from_microsecond(now).map_err(Problem::internal)?,
+                    Some(place),
+                )
             }
         };
-        Ok(Self { now, after, fetch: i64::try_from(limit).unwrap_or(i64::MAX) + 1, key, limit })
+        Ok(Self {
+            now,
+            after,
+            fetch: i64::try_from(limit).unwrap_or(i64::MAX) + 1,
+            key,
+            limit,
+        })
     }
 
     /// The page as an answer.
-    pub fn answer(&self, request: &HttpRequest, caller: &Caller, service: &Shared, mut rows: Vec<Listed<Place>>) -> Result<HttpResponse, Problem> {
+    pub fn answer(
+        &self,
+        request: &HttpRequest,
+        caller: &Caller,
+        service: &Shared,
+        mut rows: Vec<Listed<Place>>,
+    ) -> Result<HttpResponse, Problem> {
         let more = rows.len() > self.limit;
         rows.truncate(self.limit);
-        let last = rows.last().filter(|_| more).map(|row| (self.now.as_microsecond(), &row.place));
-        let next_cursor = last.map(|place| service.cursors.seal(caller.tenant, &self.key, &place)).transpose()?;
+        let last = rows
+            .last()
+            .filter(|_| more)
+            .map(|row| (self.now.as_microsecond(), &row.place));
+        let next_cursor = last
+            .map(|place| service.cursors.seal(caller.tenant, &self.key, &place))
+            .transpose()?;
         let data: Vec<Box<RawValue>> = rows.into_iter().filter_map(|row| row.json).collect();
-        etag::answer(request, None, next_cursor.as_deref(), &Page { data, next_cursor: next_cursor.clone() })
+        etag::answer(
+            request,
+            None,
+            next_cursor.as_deref(),
+            &Page {
+                data,
+                next_cursor: next_cursor.clone(),
+            },
+        )
     }
 }
 
@@ -67,7 +101,9 @@ pub fn reach(caller: &Caller, asked: &Asked) -> Option<(Option<Uuid>, Option<Str
     match &caller.bound {
         Bound::Everything => Some((candidate, asked.group.clone())),
         Bound::Candidate(own) if candidate.is_none_or(|asked| asked == *own) => Some((Some(*own), asked.group.clone())),
-        Bound::Group(own) if asked.group.as_ref().is_none_or(|asked| asked == own) => Some((candidate, Some(own.clone()))),
+        Bound::Group(own) if asked.group.as_ref().is_none_or(|asked| asked == own) => {
+            Some((candidate, Some(own.clone())))
+        }
         Bound::Candidate(_) | Bound::Group(_) => None,
     }
 }

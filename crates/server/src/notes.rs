@@ -15,9 +15,18 @@ pub(crate) fn endpoints(api: &mut Api) {
     api.patches::<NoteRevised>("C/notes/{note}");
     api.records::<NoteSent>("C/notes/{note}/sent");
     api.records::<NoteDiscarded>("C/notes/{note}/discarded");
-    api.lists("C/notes", "list_notes", "A candidate's letters and messages", LIST, list);
+    api.lists(
+        "C/notes",
+        "list_notes",
+        "A candidate's letters and messages",
+        LIST,
+        list,
+    );
     api.reads("C/notes/{note}", "get_note", "A note", |view, request| {
-        view.candidate.notes.get(&path_id::<NoteId>(request, "note").ok()?).map(|note| (**note).clone())
+        view.candidate
+            .notes
+            .get(&path_id::<NoteId>(request, "note").ok()?)
+            .map(|note| (**note).clone())
     });
 }
 

@@ -2,7 +2,11 @@
 //! It is shaped for generators of SDKs: every schema named, every variant of the union of facts a
 //! component of its own, told apart by `type`; every answer described, every operation with an example.
 
-use afterword_domain::{catalogue::AnyFact, fact::{Departure, TaskRefs}, ids};
+use afterword_domain::{
+    catalogue::AnyFact,
+    fact::{Departure, TaskRefs},
+    ids,
+};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -26,7 +30,11 @@ pub fn document(api: &mut Api) -> Value {
         }
     }
     let tags: Vec<Value> = tags.into_iter().map(|tag| json!({"name": tag})).collect();
-    let schemas: Map<String, Value> = api.schemas().iter().map(|(name, schema)| (name.clone(), tidy(schema.clone()))).collect();
+    let schemas: Map<String, Value> = api
+        .schemas()
+        .iter()
+        .map(|(name, schema)| (name.clone(), tidy(schema.clone())))
+        .collect();
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -58,19 +66,33 @@ fn complete(api: &mut Api) {
     api.schema::<Departure>();
     api.schema::<TaskRefs>();
     for (name, variant) in variants() {
-        let schema = envelope_schema(name, json!({"allOf": [reference(name)], "description": "The fact itself."}));
+        let schema = envelope_schema(
+            name,
+            json!({"allOf": [reference(name)], "description": "The fact itself."}),
+        );
         api.schema_of(&variant, schema);
     }
-    let erased = envelope_schema("FactErased", json!({"type": "null", "description": "Nothing of it can be read."}));
+    let erased = envelope_schema(
+        "FactErased",
+        json!({"type": "null", "description": "Nothing of it can be read."}),
+    );
     api.schema_of("FactErasedEvent", erased);
-    let names: Vec<(&str, String)> = variants().chain([("FactErased", "FactErasedEvent".to_owned())]).collect();
-    let mapping: Map<String, Value> = names.iter().map(|(name, variant)| ((*name).to_owned(), json!(format!("#/components/schemas/{variant}")))).collect();
+    let names: Vec<(&str, String)> = variants()
+        .chain([("FactErased", "FactErasedEvent".to_owned())])
+        .collect();
+    let mapping: Map<String, Value> = names
+        .iter()
+        .map(|(name, variant)| ((*name).to_owned(), json!(format!("#/components/schemas/{variant}"))))
+        .collect();
     let one_of: Vec<Value> = names.iter().map(|(_, variant)| reference(variant)).collect();
-    api.replace("Event", json!({
-        "description": "A fact of any type.",
-        "oneOf": one_of,
-        "discriminator": {"propertyName": "type", "mapping": mapping},
-    }));
+    api.replace(
+        "Event",
+        json!({
+            "description": "A fact of any type.",
+            "oneOf": one_of,
+            "discriminator": {"propertyName": "type", "mapping": mapping},
+        }),
+    );
     debug_assert!(AnyFact::KINDS.len() + 1 == names.len());
 }
 
@@ -97,7 +119,12 @@ fn tidy(mut schema: Value) -> Value {
 
 fn describe(api: &Api, operation: &Operation) -> Value {
     let mut parameters: Vec<Value> = path_parameters(&operation.path);
-    parameters.extend(operation.query.iter().map(|name| query_parameter(name, &operation.path)));
+    parameters.extend(
+        operation
+            .query
+            .iter()
+            .map(|name| query_parameter(name, &operation.path)),
+    );
     if operation.writes {
         parameters.push(json!({"name": "Idempotency-Key", "in": "header", "required": false,
             "description": "A name for this request: sent again within 72 hours, it has one effect and the same answer.",
@@ -112,10 +139,20 @@ fn describe(api: &Api, operation: &Operation) -> Value {
     let mut answers = Map::new();
     let mut content = json!({"schema": schema});
     content["example"] = example(api, schema, 0);
-    let told = if operation.writes { "Done." } else { "What was asked for." };
-    answers.insert(status.to_string(), json!({"description": told, "headers": headers(operation), "content": {"application/json": content}}));
+    let told = if operation.writes {
+        "Done."
+    } else {
+        "What was asked for."
+    };
+    answers.insert(
+        status.to_string(),
+        json!({"description": told, "headers": headers(operation), "content": {"application/json": content}}),
+    );
     if !operation.writes {
-        answers.insert("304".into(), json!({"description": "Nothing has changed since the ETag in `If-None-Match`."}));
+        answers.insert(
+            "304".into(),
+            json!({"description": "Nothing has changed since the ETag in `If-None-Match`."}),
+        );
     }
     for (status, codes) in problems(operation) {
         let names: Vec<String> = codes.iter().map(|code| format!("`{}`", code.name())).collect();
@@ -134,8 +171,13 @@ fn describe(api: &Api, operation: &Operation) -> Value {
         "operationId": operation.id,
         "summary": operation.summary,
     });
-    let scope = operation.scope.map(|scope| format!("Needs a key with the scope `{scope}`."));
-    let description: Vec<String> = [Some(operation.description.clone()).filter(|it| !it.is_empty()), scope].into_iter().flatten().collect();
+    let scope = operation
+        .scope
+        .map(|scope| format!("Needs a key with the scope `{scope}`."));
+    let description: Vec<String> = [Some(operation.description.clone()).filter(|it| !it.is_empty()), scope]
+        .into_iter()
+        .flatten()
+        .collect();
     described["description"] = json!(description.join("\n\n"));
     if !parameters.is_empty() {
         described["parameters"] = json!(parameters);
@@ -154,14 +196,19 @@ fn describe(api: &Api, operation: &Operation) -> Value {
 /// Whether a body has fields that must be there.
 fn requires(api: &Api, schema: &Value) -> bool {
     let known = resolve(api, schema);
-    known.get("required").and_then(Value::as_array).is_some_and(|required| !required.is_empty()) || known.get("type") == Some(&json!("string"))
+    known
+        .get("required")
+        .and_then(Value::as_array)
+        .is_some_and(|required| !required.is_empty())
+        || known.get("type") == Some(&json!("string"))
 }
 
 fn headers(operation: &Operation) -> Value {
     let mut headers = json!({
         "X-Request-Id": {"description": "The request's id, as problems and logs name it.", "schema": {"type": "string"}},
     });
-    headers["ETag"] = json!({"description": "The tag of the candidate, or of what was read.", "schema": {"type": "string"}});
+    headers["ETag"] =
+        json!({"description": "The tag of the candidate, or of what was read.", "schema": {"type": "string"}});
     if operation.writes {
         headers["Idempotency-Replayed"] = json!({"description": "`true` where the answer is that of an earlier request of the same name.", "schema": {"type": "string"}});
         headers["Location"] = json!({"description": "Where the thing can be read.", "schema": {"type": "string"}});
@@ -171,7 +218,13 @@ fn headers(operation: &Operation) -> Value {
 
 /// The problems that an operation can answer with, by status.
 fn problems(operation: &Operation) -> Vec<(u16, Vec<Code>)> {
-    let mut codes = vec![Code::Unauthenticated, Code::InsufficientScope, Code::Invalid, Code::RateLimited, Code::Overloaded];
+    let mut codes = vec![
+        Code::Unauthenticated,
+        Code::InsufficientScope,
+        Code::Invalid,
+        Code::RateLimited,
+        Code::Overloaded,
+    ];
     if operation.path.contains('{') {
         codes.push(Code::NotFound);
     }
@@ -192,7 +245,9 @@ fn problems(operation: &Operation) -> Vec<(u16, Vec<Code>)> {
 }
 
 fn path_parameters(path: &str) -> Vec<Value> {
-    let names = path.split('/').filter_map(|part| part.strip_prefix('{').and_then(|part| part.strip_suffix('}')));
+    let names = path
+        .split('/')
+        .filter_map(|part| part.strip_prefix('{').and_then(|part| part.strip_suffix('}')));
     let kinds = ids::Kind::ALL;
     names
         .map(|name| {
@@ -213,26 +268,98 @@ fn query_parameter(name: &str, path: &str) -> Value {
     let text = || json!({"type": "string"});
     let list_of = |schema: &str| json!({"type": "array", "items": reference(schema)});
     let (description, schema, example) = match name {
-        "limit" => ("How many rows a page holds, 1 to 100.", json!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 100, "default": 50}), json!(50)),
-        "cursor" => ("Where to read on: the `next_cursor` of the page before.", text(), json!("Yt0x2uLrk2mJ")),
-        "as_of" => ("What was known at this moment, judged at it.", reference("Instant"), json!("2026-03-02T15:00:00Z")),
-        "state" => ("The states to list, with commas; left out: open and overdue.", list_of("TaskState"), json!(["open", "overdue"])),
-        "status" => ("The statuses to list, with commas; left out: all that are not final.", list_of("ApplicationStatus"), json!(["awaiting", "quiet"])),
-        "stage" => ("The stages to list, with commas; left out: all.", list_of("RejectionStage"), json!(["received", "thanked"])),
+        "limit" => (
+            "How many rows a page holds, 1 to 100.",
+            json!({"type": "integer", "format": "int32", "minimum": 1, "maximum": 100, "default": 50}),
+            json!(50),
+        ),
+        "cursor" => (
+            "Where to read on: the `next_cursor` of the page before.",
+            text(),
+            json!("Yt0x2uLrk2mJ"),
+        ),
+        "as_of" => (
+            "What was known at this moment, judged at it.",
+            reference("Instant"),
+            json!("2026-03-02T15:00:00Z"),
+        ),
+        "state" => (
+            "The states to list, with commas; left out: open and overdue.",
+            list_of("TaskState"),
+            json!(["open", "overdue"]),
+        ),
+        "status" => (
+            "The statuses to list, with commas; left out: all that are not final.",
+            list_of("ApplicationStatus"),
+            json!(["awaiting", "quiet"]),
+        ),
+        "stage" => (
+            "The stages to list, with commas; left out: all.",
+            list_of("RejectionStage"),
+            json!(["received", "thanked"]),
+        ),
         "play" => ("Tasks of this play only.", text(), json!("write_thank_you")),
-        "application" => ("Of this application only.", reference("ApplicationId"), json!("app_01k9ze3n8qfq7s5b1x5n0v3gk2")),
-        "candidate" => ("Of this candidate only.", reference("CandidateId"), json!("cnd_01k9ze3n8qfq7s5b1x5n0v3gk2")),
+        "application" => (
+            "Of this application only.",
+            reference("ApplicationId"),
+            json!("app_01k9ze3n8qfq7s5b1x5n0v3gk2"),
+        ),
+        "candidate" => (
+            "Of this candidate only.",
+            reference("CandidateId"),
+            json!("cnd_01k9ze3n8qfq7s5b1x5n0v3gk2"),
+        ),
         "group" => ("Of candidates with this label only.", text(), json!("class-of-2026")),
-        "external_id" => ("The candidate with this id in the client's own system.", text(), json!("crm-4711")),
-        "due_before" => ("Tasks that are due before this moment only.", reference("Instant"), json!("2026-03-06T17:00:00Z")),
-        "snoozed" => ("Whether tasks that are hidden for a while are listed too.", json!({"type": "boolean", "default": false}), json!(true)),
-        "retracted" => ("Whether facts that were taken back are shown, marked.", json!({"type": "boolean", "default": false}), json!(true)),
-        "types" => ("Facts of these types only, with commas.", json!({"type": "array", "items": text()}), json!(["InterviewHeld", "NoteSent"])),
-        "wait" => ("How many seconds to wait for the next fact, 0 to 60.", json!({"type": "integer", "format": "int32", "minimum": 0, "maximum": 60, "default": 0}), json!(30)),
-        "order" => ("`asc`: the oldest first; `desc`: the newest first.", json!({"type": "string", "enum": ["asc", "desc"], "default": "asc"}), json!("asc")),
-        "format" => ("What the file is.", json!({"type": "string", "enum": ["ics", "vcf"]}), json!("ics")),
-        "dry_run" => ("Whether to tell only what would be recorded.", json!({"type": "boolean", "default": false}), json!(true)),
-        "atomic" => ("Whether all of the file is recorded, or nothing.", json!({"type": "boolean", "default": false}), json!(true)),
+        "external_id" => (
+            "The candidate with this id in the client's own system.",
+            text(),
+            json!("crm-4711"),
+        ),
+        "due_before" => (
+            "Tasks that are due before this moment only.",
+            reference("Instant"),
+            json!("2026-03-06T17:00:00Z"),
+        ),
+        "snoozed" => (
+            "Whether tasks that are hidden for a while are listed too.",
+            json!({"type": "boolean", "default": false}),
+            json!(true),
+        ),
+        "retracted" => (
+            "Whether facts that were taken back are shown, marked.",
+            json!({"type": "boolean", "default": false}),
+            json!(true),
+        ),
+        "types" => (
+            "Facts of these types only, with commas.",
+            json!({"type": "array", "items": text()}),
+            json!(["InterviewHeld", "NoteSent"]),
+        ),
+        "wait" => (
+            "How many seconds to wait for the next fact, 0 to 60.",
+            json!({"type": "integer", "format": "int32", "minimum": 0, "maximum": 60, "default": 0}),
+            json!(30),
+        ),
+        "order" => (
+            "`asc`: the oldest first; `desc`: the newest first.",
+            json!({"type": "string", "enum": ["asc", "desc"], "default": "asc"}),
+            json!("asc"),
+        ),
+        "format" => (
+            "What the file is.",
+            json!({"type": "string", "enum": ["ics", "vcf"]}),
+            json!("ics"),
+        ),
+        "dry_run" => (
+            "Whether to tell only what would be recorded.",
+            json!({"type": "boolean", "default": false}),
+            json!(true),
+        ),
+        "atomic" => (
+            "Whether all of the file is recorded, or nothing.",
+            json!({"type": "boolean", "default": false}),
+            json!(true),
+        ),
         _ => ("", text(), json!("")),
     };
     let required = name == "format" && path.ends_with("/imports");
@@ -265,7 +392,9 @@ fn example(api: &Api, schema: &Value, depth: usize) -> Value {
         return first.clone();
     }
     for parts in ["allOf", "oneOf", "anyOf"] {
-        let part = schema[parts].as_array().and_then(|parts| parts.iter().find(|part| part["type"] != "null"));
+        let part = schema[parts]
+            .as_array()
+            .and_then(|parts| parts.iter().find(|part| part["type"] != "null"));
         if let Some(part) = part {
             return example(api, part, depth + 1);
         }
@@ -276,14 +405,26 @@ fn example(api: &Api, schema: &Value, depth: usize) -> Value {
     };
     match kind.as_str() {
         Some("object") => {
-            let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let required: Vec<&str> = schema["required"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect();
             let fields = schema["properties"].as_object().into_iter().flatten();
             let wanted = fields.filter(|(name, _)| required.contains(&name.as_str()));
-            wanted.map(|(name, field)| (name.clone(), example(api, field, depth + 1))).collect::<Map<_, _>>().into()
+            wanted
+                .map(|(name, field)| (name.clone(), example(api, field, depth + 1)))
+                .collect::<Map<_, _>>()
+                .into()
         }
         Some("array") if depth > 2 => json!([]),
         Some("array") => json!([example(api, &schema["items"], depth + 1)]),
-        Some("integer") => schema.get("default").or(schema.get("minimum")).cloned().unwrap_or_else(|| json!(1)),
+        Some("integer") => schema
+            .get("default")
+            .or(schema.get("minimum"))
+            .cloned()
+            .unwrap_or_else(|| json!(1)),
         Some("number") => json!(1.0),
         Some("boolean") => schema.get("default").cloned().unwrap_or_else(|| json!(false)),
         Some("string") => json!("text"),

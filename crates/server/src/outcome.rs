@@ -1,6 +1,8 @@
 //! Offers and outcomes over HTTP.
 
-use afterword_domain::outcome::{ApplicationReopened, Offer, OfferAccepted, OfferDeclined, OfferReceived, PositionClosed};
+use afterword_domain::outcome::{
+    ApplicationReopened, Offer, OfferAccepted, OfferDeclined, OfferReceived, PositionClosed,
+};
 
 use crate::{
     api::Api,
@@ -14,7 +16,13 @@ pub(crate) fn endpoints(api: &mut Api) {
     api.records::<OfferDeclined>("C/offers/{offer}/declined");
     api.records::<PositionClosed>("A/position-closed");
     api.records::<ApplicationReopened>("A/reopened");
-    api.lists("A/offers", "list_offers_of_application", "The offers in an application", LIST, list);
+    api.lists(
+        "A/offers",
+        "list_offers_of_application",
+        "The offers in an application",
+        LIST,
+        list,
+    );
     api.lists("C/offers", "list_offers", "A candidate's offers", LIST, list);
     api.reads("C/offers/{offer}", "get_offer", "An offer", |view, request| {
         view.candidate.offer(path_id(request, "offer").ok()?).cloned()
@@ -22,5 +30,8 @@ pub(crate) fn endpoints(api: &mut Api) {
 }
 
 fn list(view: &View) -> Vec<Offer> {
-    view.applications().flat_map(|it| it.offers.values()).map(|it| (**it).clone()).collect()
+    view.applications()
+        .flat_map(|it| it.offers.values())
+        .map(|it| (**it).clone())
+        .collect()
 }

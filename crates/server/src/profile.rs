@@ -20,7 +20,9 @@ pub(crate) fn endpoints(api: &mut Api) {
     api.records::<CandidateRegistered>("/v1/candidates");
     api.patches::<ProfileRevised>("C");
     api.deletes::<CandidateErased>("C");
-    api.reads("C", "get_candidate", "A candidate", |view, _| Profile::of(&view.candidate));
+    api.reads("C", "get_candidate", "A candidate", |view, _| {
+        Profile::of(&view.candidate)
+    });
     let page = api.page_of("Candidate");
     api.add(Operation {
         query: LIST,
@@ -32,9 +34,25 @@ pub(crate) fn endpoints(api: &mut Api) {
 
 async fn list(caller: Caller, request: HttpRequest, service: Shared, asked: Query<Asked>) -> Answered {
     let turn = Turn::of(&request, &caller, &service, &asked.0, LIST)?;
-    let Some((candidate, group)) = reach(&caller, &asked.0) else { return turn.answer(&request, &caller, &service, Vec::new()) };
-    let external_hash = asked.0.external_id.as_deref().map(|id| service.recorder.external_hash(tenant(&caller), id));
-    let query = CandidateQuery { group, candidate, external_hash, after: turn.after, limit: turn.fetch };
-    let rows = service.recorder.list_candidates(tenant(&caller), query).await.map_err(unavailable)?;
+    let Some((candidate, group)) = reach(&caller, &asked.0) else {
+        return turn.answer(&request, &caller, &service, Vec::new());
+    };
+    let external_hash = asked
+        .0
+        .external_id
+        .as_deref()
+        .map(|id| service.recorder.external_hash(tenant(&caller), id));
+    let query = CandidateQuery {
+        group,
+        candidate,
+        external_hash,
+        after: turn.after,
+        limit: turn.fetch,
+    };
+    let rows = service
+        .recorder
+        .list_candidates(tenant(&caller), query)
+        .await
+        .map_err(unavailable)?;
     turn.answer(&request, &caller, &service, rows)
 }

@@ -4,7 +4,12 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, web};
-use afterword_domain::{applications::Application, candidate::Candidate, ids::{ApplicationId, CandidateId, Subject}, play::State};
+use afterword_domain::{
+    applications::Application,
+    candidate::Candidate,
+    ids::{ApplicationId, CandidateId, Subject},
+    play::State,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -89,8 +94,15 @@ pub fn allow(request: &HttpRequest, names: &[&str]) -> Result<(), Problem> {
     let asked = url::form_urlencoded::parse(request.query_string().as_bytes());
     for (name, _) in asked {
         if !names.contains(&&*name) {
-            let known = if names.is_empty() { "this takes none".to_owned() } else { format!("known here: {}", names.join(", ")) };
-            return Err(Problem::invalid(format!("?{name}"), format!("is not a parameter of this request; {known}")));
+            let known = if names.is_empty() {
+                "this takes none".to_owned()
+            } else {
+                format!("known here: {}", names.join(", "))
+            };
+            return Err(Problem::invalid(
+                format!("?{name}"),
+                format!("is not a parameter of this request; {known}"),
+            ));
         }
     }
     Ok(())
@@ -117,7 +129,12 @@ async fn view(caller: &Caller, request: &HttpRequest, service: &Shared, asked: A
     if application.is_some_and(|id| candidate.application(id).is_none()) {
         return Err(Problem::not_found());
     }
-    Ok(View { candidate, now, application, asked })
+    Ok(View {
+        candidate,
+        now,
+        application,
+        asked,
+    })
 }
 
 impl Api {
@@ -134,16 +151,18 @@ impl Api {
         operation.query = &["as_of"];
         operation.answer.1 = schema;
         operation.route = Arc::new(move || {
-            web::get().to(move |caller: Caller, request: HttpRequest, service: Shared, asked: Query<Asked>| async move {
-                allow(&request, &["as_of"])?;
-                let view = view(&caller, &request, &service, asked.0).await?;
-                let found = find(&view, &request).ok_or_else(Problem::not_found)?;
-                // The candidate's own tag is the one that `If-Match` takes.
-                let own = request.match_info().iter().count() == 1 && view.asked.as_of.is_none();
-                let version = i64::try_from(view.candidate.version).unwrap_or(i64::MAX);
-                let tag = own.then(|| ETag::of_candidate(view.candidate.id.uuid(), version));
-                etag::answer(&request, tag, None, &found)
-            })
+            web::get().to(
+                move |caller: Caller, request: HttpRequest, service: Shared, asked: Query<Asked>| async move {
+                    allow(&request, &["as_of"])?;
+                    let view = view(&caller, &request, &service, asked.0).await?;
+                    let found = find(&view, &request).ok_or_else(Problem::not_found)?;
+                    // The candidate's own tag is the one that `If-Match` takes.
+                    let own = request.match_info().iter().count() == 1 && view.asked.as_of.is_none();
+                    let version = i64::try_from(view.candidate.version).unwrap_or(i64::MAX);
+                    let tag = own.then(|| ETag::of_candidate(view.candidate.id.uuid(), version));
+                    etag::answer(&request, tag, None, &found)
+                },
+            )
         });
         self.add(operation);
     }
@@ -163,27 +182,43 @@ impl Api {
         operation.query = query;
         operation.answer.1 = page;
         operation.route = Arc::new(move || {
-            web::get().to(move |caller: Caller, request: HttpRequest, service: Shared, asked: Query<Asked>| async move {
-                allow(&request, query)?;
-                let mut view = view(&caller, &request, &service, asked.0).await?;
-                let key = query::canonical(&request);
-                let mut skip = 0;
-                if let Some(cursor) = &view.asked.cursor {
-                    let onwards: Onwards = service.cursors.open(caller.tenant, &key, cursor)?;
-                    if view.candidate.version != onwards.version {
-                        view.candidate = Arc::new(view.candidate.at_version(onwards.version));
+            web::get().to(
+                move |caller: Caller, request: HttpRequest, service: Shared, asked: Query<Asked>| async move {
+                    allow(&request, query)?;
+                    let mut view = view(&caller, &request, &service, asked.0).await?;
+                    let key = query::canonical(&request);
+                    let mut skip = 0;
+                    if let Some(cursor) = &view.asked.cursor {
+                        let onwards: Onwards = service.cursors.open(caller.tenant, &key, cursor)?;
+                        if view.candidate.version != onwards.version {
+                            view.candidate = Arc::new(view.candidate.at_version(onwards.version));
+                        }
+                        view.now = Timestamp::from_microsecond(onwards.now).unwrap_or(view.now);
+                        skip = onwards.skip;
                     }
-                    view.now = Timestamp::from_microsecond(onwards.now).unwrap_or(view.now);
-                    skip = onwards.skip;
-                }
-                let limit = usize::from(view.asked.limit.unwrap_or_default().get());
-                let mut data: Vec<T> = list(&view).into_iter().skip(skip).take(limit + 1).collect();
-                let more = data.len() > limit;
-                data.truncate(limit);
-                let onwards = Onwards { version: view.candidate.version, now: view.now.as_microsecond(), skip: skip + limit };
-                let next_cursor = more.then(|| service.cursors.seal(caller.tenant, &key, &onwards)).transpose()?;
-                etag::answer(&request, None, next_cursor.as_deref(), &Page { data, next_cursor: next_cursor.clone() })
-            })
+                    let limit = usize::from(view.asked.limit.unwrap_or_default().get());
+                    let mut data: Vec<T> = list(&view).into_iter().skip(skip).take(limit + 1).collect();
+                    let more = data.len() > limit;
+                    data.truncate(limit);
+                    let onwards = Onwards {
+                        version: view.candidate.version,
+                        now: view.now.as_microsecond(),
+                        skip: skip + limit,
+                    };
+                    let next_cursor = more
+                        .then(|| service.cursors.seal(caller.tenant, &key, &onwards))
+                        .transpose()?;
+                    etag::answer(
+                        &request,
+                        None,
+                        next_cursor.as_deref(),
+                        &Page {
+                            data,
+                            next_cursor: next_cursor.clone(),
+                        },
+                    )
+                },
+            )
         });
         self.add(operation);
     }
@@ -212,7 +247,10 @@ impl View {
     /// The application in the path, or all of them, the oldest first.
     pub fn applications(&self) -> impl Iterator<Item = &Arc<Application>> {
         let of = self.application;
-        self.candidate.applications.values().filter(move |application| of.is_none_or(|of| of == application.id))
+        self.candidate
+            .applications
+            .values()
+            .filter(move |application| of.is_none_or(|of| of == application.id))
     }
 
     /// The application that a thing belongs to.

@@ -81,9 +81,15 @@ impl<'a> Answer<'a> {
         let whole = |tasks: &[Arc<_>]| tasks.iter().map(|task| step.after.task(task, now)).collect();
         let receipt = step.after.erased_at.map(|erased_at| ErasureReceipt {
             erased_at,
-            keys_gone_by: erased_at.checked_add(jiff::SignedDuration::from_hours(7 * 24)).unwrap_or(Timestamp::MAX),
+            keys_gone_by: erased_at
+                .checked_add(jiff::SignedDuration::from_hours(7 * 24))
+                .unwrap_or(Timestamp::MAX),
         });
-        let tasks = TasksMoved { raised: whole(&moved.raised), changed: whole(&moved.changed), closed: whole(&moved.closed) };
+        let tasks = TasksMoved {
+            raised: whole(&moved.raised),
+            changed: whole(&moved.changed),
+            closed: whole(&moved.closed),
+        };
         Self { event, tasks, receipt }
     }
 }
@@ -119,11 +125,18 @@ impl Api {
         self.schema::<TasksMoved>();
         let fact = self.known(F::NAME);
         let told = fact["description"].as_str().unwrap_or_default().to_owned();
-        let (summary, description) = told.split_once(": ").map_or((told.as_str(), ""), |(first, _)| (first, told.as_str()));
+        let (summary, description) = told
+            .split_once(": ")
+            .map_or((told.as_str(), ""), |(first, _)| (first, told.as_str()));
         let summary = summary.split(". ").next().unwrap_or(summary).trim_end_matches('.');
         let creates = matches!(F::PLACE, Place::New | Place::NewWithin);
         let takes_body = method != Method::DELETE;
-        let body = takes_body.then(|| self.schema_of(&format!("Record{}", F::NAME), with_envelope(&fact, creates, F::Subject::KIND)));
+        let body = takes_body.then(|| {
+            self.schema_of(
+                &format!("Record{}", F::NAME),
+                with_envelope(&fact, creates, F::Subject::KIND),
+            )
+        });
         let event = reference(&format!("{}Event", F::NAME));
         let mut properties = json!({
             "event": event,
@@ -140,12 +153,22 @@ impl Api {
                    "required": required, "properties": properties}),
         );
         let id = format!("record_{}", snake(F::NAME));
-        let content = if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
+        let content = if method == Method::PATCH {
+            "application/merge-patch+json"
+        } else {
+            "application/json"
+        };
         let mut operation = Operation::write(method.clone(), path, &id, summary);
         operation.description = description.to_owned();
         operation.body = body.map(|body| (content, body));
         operation.answer.1 = answer;
-        operation.problems = vec![Code::IdTaken, Code::CandidateErased, Code::Stale, Code::UnknownReference, Code::IdempotencyReused];
+        operation.problems = vec![
+            Code::IdTaken,
+            Code::CandidateErased,
+            Code::Stale,
+            Code::UnknownReference,
+            Code::IdempotencyReused,
+        ];
         operation.route = Arc::new(move || web::method(method.clone()).to(record::<F>));
         self.add(operation);
     }
@@ -154,7 +177,10 @@ impl Api {
 /// The fact's schema with the fields of the envelope that a request may carry.
 fn with_envelope(fact: &Value, creates: bool, kind: Kind) -> Value {
     let mut schema = fact.clone();
-    let Some(properties) = schema.as_object_mut().map(|it| it.entry("properties").or_insert_with(|| json!({}))) else {
+    let Some(properties) = schema
+        .as_object_mut()
+        .map(|it| it.entry("properties").or_insert_with(|| json!({})))
+    else {
         return schema;
     };
     properties["occurred_at"] = json!({"allOf": [reference("Instant")], "description": "When it happened; left out: now, or when the fact itself says."});
@@ -183,7 +209,11 @@ pub fn snake(name: &str) -> String {
 
 /// A path parameter as an id; one that is no id is as unknown as one that never was.
 pub fn path_id<I: std::str::FromStr>(request: &HttpRequest, name: &str) -> Result<I, Problem> {
-    request.match_info().get(name).and_then(|text| text.parse().ok()).ok_or_else(Problem::not_found)
+    request
+        .match_info()
+        .get(name)
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(Problem::not_found)
 }
 
 async fn record<F: Fact + Into<AnyFact> + DeserializeOwned>(
@@ -225,18 +255,35 @@ async fn record<F: Fact + Into<AnyFact> + DeserializeOwned>(
         None => None,
     };
     let fact: F = body::into_typed(Value::Object(body))?;
-    let proposal = Proposal { event, application, subject, occurred_at: lifted.occurred_at, fact: fact.into() };
-    let recorded = writing.record(&service, &caller, candidate, fresh, vec![proposal], true).await?;
-    let Some(Ok(step)) = recorded.results.first() else { return Err(Problem::internal("a recorded command without a result")) };
+    let proposal = Proposal {
+        event,
+        application,
+        subject,
+        occurred_at: lifted.occurred_at,
+        fact: fact.into(),
+    };
+    let recorded = writing
+        .record(&service, &caller, candidate, fresh, vec![proposal], true)
+        .await?;
+    let Some(Ok(step)) = recorded.results.first() else {
+        return Err(Problem::internal("a recorded command without a result"));
+    };
     Ok(answer(&request, &recorded, step))
 }
 
 fn answer(request: &HttpRequest, recorded: &Recorded, step: &Step) -> HttpResponse {
     let at = &step.decided.envelope().at;
-    let mut response = if *request.method() == Method::POST { HttpResponse::Created() } else { HttpResponse::Ok() };
+    let mut response = if *request.method() == Method::POST {
+        HttpResponse::Created()
+    } else {
+        HttpResponse::Ok()
+    };
     response.insert_header((header::LOCATION, location(at.candidate, at.application, at.subject)));
     let version = i64::try_from(recorded.candidate.version).unwrap_or(i64::MAX);
-    response.insert_header((header::ETAG, ETag::of_candidate(at.candidate.uuid(), version).to_header()));
+    response.insert_header((
+        header::ETAG,
+        ETag::of_candidate(at.candidate.uuid(), version).to_header(),
+    ));
     if recorded.replayed {
         response.insert_header(("Idempotency-Replayed", "true"));
     }
@@ -266,14 +313,22 @@ pub fn location(candidate: CandidateId, application: Option<ApplicationId>, subj
     format!("/v1/candidates/{candidate}/{collection}/{subject}")
 }
 
-fn id_in_body<I: std::str::FromStr<Err = afterword_domain::ids::NotAnId>>(text: Option<&str>, pointer: &str) -> Result<Option<I>, Problem> {
-    text.map(str::parse).transpose().map_err(|error: afterword_domain::ids::NotAnId| Problem::invalid(pointer, error.to_string()))
+fn id_in_body<I: std::str::FromStr<Err = afterword_domain::ids::NotAnId>>(
+    text: Option<&str>,
+    pointer: &str,
+) -> Result<Option<I>, Problem> {
+    text.map(str::parse)
+        .transpose()
+        .map_err(|error: afterword_domain::ids::NotAnId| Problem::invalid(pointer, error.to_string()))
 }
 
 fn subject_in_body(text: Option<&str>, kind: Kind) -> Result<Option<Subject>, Problem> {
     let subject = id_in_body::<Subject>(text, "/subject")?;
     if subject.is_some_and(|subject| subject.kind() != kind) {
-        return Err(Problem::invalid("/subject", format!("must be an id that begins with `{}_`", kind.prefix())));
+        return Err(Problem::invalid(
+            "/subject",
+            format!("must be an id that begins with `{}_`", kind.prefix()),
+        ));
     }
     Ok(subject)
 }
@@ -293,7 +348,12 @@ enum Fresh {
 
 impl Writing {
     /// Reads the headers of a request that writes.
-    pub fn of(service: &Service, caller: &Caller, request: &HttpRequest, body: &Map<String, Value>) -> Result<Self, Problem> {
+    pub fn of(
+        service: &Service,
+        caller: &Caller,
+        request: &HttpRequest,
+        body: &Map<String, Value>,
+    ) -> Result<Self, Problem> {
         let bytes = serde_json::to_vec(body).map_err(Problem::internal)?;
         Self::of_bytes(service, caller, request, &bytes)
     }
@@ -313,10 +373,17 @@ impl Writing {
             ]),
         });
         let fresh = match &idempotency {
-            Some(named) => Fresh::Derived(Uuid::new_v5(&Uuid::NAMESPACE_OID, &[&named.key[..], &named.request].concat())),
+            Some(named) => Fresh::Derived(Uuid::new_v5(
+                &Uuid::NAMESPACE_OID,
+                &[&named.key[..], &named.request].concat(),
+            )),
             None => Fresh::Random(service.clock.clone()),
         };
-        Ok(Self { idempotency, if_match: IfMatch::of(request)?, fresh })
+        Ok(Self {
+            idempotency,
+            if_match: IfMatch::of(request)?,
+            fresh,
+        })
     }
 
     /// A fresh id; with an idempotency key the same again when the request is repeated.
@@ -337,7 +404,10 @@ impl Writing {
         proposals: Vec<Proposal>,
         atomic: bool,
     ) -> Result<Recorded, Problem> {
-        self.record_or(service, caller, candidate, fresh, proposals, atomic, &|_, refusal| refused(refusal)).await
+        self.record_or(service, caller, candidate, fresh, proposals, atomic, &|_, refusal| {
+            refused(refusal)
+        })
+        .await
     }
 
     /// The same, where the body says more than one fact: `problem_of` finds the place of the one that was refused.
@@ -352,16 +422,26 @@ impl Writing {
         atomic: bool,
         problem_of: &(dyn Fn(usize, Refusal) -> Problem + Sync),
     ) -> Result<Recorded, Problem> {
-        let registers = matches!(proposals.first(), Some(Proposal { fact: AnyFact::CandidateRegistered(_), .. }));
+        let registers = matches!(
+            proposals.first(),
+            Some(Proposal {
+                fact: AnyFact::CandidateRegistered(_),
+                ..
+            })
+        );
         let within = may_write(service, caller, candidate, &proposals).await?;
         let if_match = self.if_match;
         let tag = |candidate: &Candidate| {
-            ETag::of_candidate(candidate.id.uuid(), i64::try_from(candidate.version).unwrap_or(i64::MAX))
+            ETag::of_candidate(
+                candidate.id.uuid(),
+                i64::try_from(candidate.version).unwrap_or(i64::MAX),
+            )
         };
         let unbound = matches!(caller.bound, Bound::Everything);
         let conditional = !unbound || !matches!(if_match, IfMatch::Absent);
         // What a key reaches may change until the fact is recorded.
-        let reached = |candidate: &Candidate| unbound || reaches(caller, candidate) || (registers && candidate.version == 0);
+        let reached =
+            |candidate: &Candidate| unbound || reaches(caller, candidate) || (registers && candidate.version == 0);
         let condition = |candidate: &Candidate| reached(candidate) && if_match.check(&tag(candidate)).is_ok();
         let command = Command {
             tenant: tenant(caller),
@@ -376,13 +456,17 @@ impl Writing {
         };
         service.recorder.record(command).await.map_err(|error| match error {
             RecordError::Refused { index, refusal } => problem_of(index, refusal),
-            RecordError::Stale(newest) if !reached(&newest) || (newest.version == 0 && !registers) => Problem::not_found(),
-            RecordError::Stale(newest) if newest.erased_at.is_some() => {
-                Problem::refused("candidate_erased", "The candidate was erased: nothing more can be recorded.")
+            RecordError::Stale(newest) if !reached(&newest) || (newest.version == 0 && !registers) => {
+                Problem::not_found()
             }
-            RecordError::Stale(newest) => {
-                if_match.check(&tag(&newest)).err().unwrap_or_else(|| Problem::new(Code::Stale, "The candidate has moved on."))
-            }
+            RecordError::Stale(newest) if newest.erased_at.is_some() => Problem::refused(
+                "candidate_erased",
+                "The candidate was erased: nothing more can be recorded.",
+            ),
+            RecordError::Stale(newest) => if_match
+                .check(&tag(&newest))
+                .err()
+                .unwrap_or_else(|| Problem::new(Code::Stale, "The candidate has moved on.")),
             RecordError::IdempotencyReused => reused(),
             RecordError::Store(error) => unavailable(error),
         })
@@ -391,22 +475,42 @@ impl Writing {
 
 /// A bound key writes only where it reaches; registering, it may only make what it will reach. False: nothing may be
 /// taken for granted of the candidate.
-async fn may_write(service: &Service, caller: &Caller, candidate: CandidateId, proposals: &[Proposal]) -> Result<bool, Problem> {
+async fn may_write(
+    service: &Service,
+    caller: &Caller,
+    candidate: CandidateId,
+    proposals: &[Proposal],
+) -> Result<bool, Problem> {
     if matches!(caller.bound, Bound::Everything) {
         return Ok(true);
     }
-    let state = service.recorder.candidate(tenant(caller), candidate).await.map_err(unavailable)?;
+    let state = service
+        .recorder
+        .candidate(tenant(caller), candidate)
+        .await
+        .map_err(unavailable)?;
     if state.version > 0 {
-        return if reaches(caller, &state) { Ok(false) } else { Err(Problem::not_found()) };
+        return if reaches(caller, &state) {
+            Ok(false)
+        } else {
+            Err(Problem::not_found())
+        };
     }
-    let Some(Proposal { fact: AnyFact::CandidateRegistered(fact), .. }) = proposals.first() else {
+    let Some(Proposal {
+        fact: AnyFact::CandidateRegistered(fact),
+        ..
+    }) = proposals.first()
+    else {
         return Err(Problem::not_found());
     };
     let groups: Vec<String> = fact.groups.iter().map(ToString::to_string).collect();
     if caller.bound.admits(candidate.uuid(), &groups) {
         return Ok(false);
     }
-    Err(Problem::new(Code::InsufficientScope, "This key may only register candidates that it will reach."))
+    Err(Problem::new(
+        Code::InsufficientScope,
+        "This key may only register candidates that it will reach.",
+    ))
 }
 
 /// A refusal of the domain as a problem document.
@@ -415,5 +519,9 @@ pub fn refused(refusal: Refusal) -> Problem {
     if code == "not_found" {
         return Problem::not_found();
     }
-    fields.into_iter().fold(Problem::refused(&code, detail), |problem, (pointer, told)| problem.at(pointer, told))
+    fields
+        .into_iter()
+        .fold(Problem::refused(&code, detail), |problem, (pointer, told)| {
+            problem.at(pointer, told)
+        })
 }

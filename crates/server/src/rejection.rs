@@ -25,26 +25,51 @@ pub(crate) fn endpoints(api: &mut Api) {
     api.records::<FeedbackReceived>("A/rejection/feedback");
     api.records::<DoorKeptOpen>("A/rejection/door-kept-open");
     api.records::<RejectionClosed>("A/rejection/closed");
-    api.reads("A/rejection", "get_rejection", "How a rejection is being handled", |view, _| {
-        let application = view.candidate.application(view.application?)?;
-        Some(application.newest_rejection()?.view(&view.candidate, application, view.now))
-    });
+    api.reads(
+        "A/rejection",
+        "get_rejection",
+        "How a rejection is being handled",
+        |view, _| {
+            let application = view.candidate.application(view.application?)?;
+            Some(
+                application
+                    .newest_rejection()?
+                    .view(&view.candidate, application, view.now),
+            )
+        },
+    );
     api.schema::<BoardRejection>();
     let page = api.page_of("BoardRejection");
     api.add(Operation {
         query: LIST,
         answer: (200, page),
         route: Arc::new(|| web::get().to(list)),
-        ..Operation::get("/v1/rejections", "list_rejections", "The rejections of all candidates, the newest first")
+        ..Operation::get(
+            "/v1/rejections",
+            "list_rejections",
+            "The rejections of all candidates, the newest first",
+        )
     });
 }
 
 async fn list(caller: Caller, request: HttpRequest, service: Shared, asked: Query<Asked>) -> Answered {
     let turn = Turn::of(&request, &caller, &service, &asked.0, LIST)?;
-    let Some((candidate, group)) = reach(&caller, &asked.0) else { return turn.answer(&request, &caller, &service, Vec::new()) };
+    let Some((candidate, group)) = reach(&caller, &asked.0) else {
+        return turn.answer(&request, &caller, &service, Vec::new());
+    };
     let names = |stages: &[Stage]| stages.iter().map(|stage| stage.name().to_owned()).collect();
     let stages = asked.0.stage.as_deref().map(names);
-    let query = RejectionQuery { stages, candidate, group, after: turn.after, limit: turn.fetch };
-    let rows = service.recorder.list_rejections(tenant(&caller), query).await.map_err(unavailable)?;
+    let query = RejectionQuery {
+        stages,
+        candidate,
+        group,
+        after: turn.after,
+        limit: turn.fetch,
+    };
+    let rows = service
+        .recorder
+        .list_rejections(tenant(&caller), query)
+        .await
+        .map_err(unavailable)?;
     turn.answer(&request, &caller, &service, rows)
 }

@@ -64,7 +64,9 @@ impl Service {
 
     /// A keyed hash, for what is compared and never read.
     pub fn hash(&self, parts: &[&[u8]]) -> Vec<u8> {
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.requests) else { return Vec::new() };
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&self.requests) else {
+            return Vec::new();
+        };
         for part in parts {
             mac.update(&(part.len() as u64).to_be_bytes());
             mac.update(part);
@@ -88,7 +90,10 @@ impl Service {
 
 /// Whether a key reaches a candidate; to others it is as if the candidate were not there.
 pub fn reaches(caller: &Caller, candidate: &Candidate) -> bool {
-    let groups = candidate.profile.as_ref().map(|profile| profile.groups.iter().map(ToString::to_string).collect());
+    let groups = candidate
+        .profile
+        .as_ref()
+        .map(|profile| profile.groups.iter().map(ToString::to_string).collect());
     let groups: Vec<String> = groups.unwrap_or_default();
     caller.bound.admits(candidate.id.uuid(), &groups)
 }
@@ -114,16 +119,31 @@ impl StoredKeys for Service {
     fn find(&self, tenant: i64, hash: [u8; 32]) -> BoxFuture<'_, Result<Option<StoredKey>, Problem>> {
         async move {
             let store = self.recorder.store();
-            let row = store.api_key_by_hash(TenantId(tenant), &hash).await.map_err(unavailable)?;
-            let Some(row) = row.filter(|row| row.revoked_at.is_none()) else { return Ok(None) };
-            let scopes: Scopes = row.scopes.split(' ').filter_map(|scope| scope.parse::<Scope>().ok()).collect();
+            let row = store
+                .api_key_by_hash(TenantId(tenant), &hash)
+                .await
+                .map_err(unavailable)?;
+            let Some(row) = row.filter(|row| row.revoked_at.is_none()) else {
+                return Ok(None);
+            };
+            let scopes: Scopes = row
+                .scopes
+                .split(' ')
+                .filter_map(|scope| scope.parse::<Scope>().ok())
+                .collect();
             let bound = match (row.candidate, row.group) {
                 (Some(candidate), _) => Bound::Candidate(candidate),
                 (None, Some(group)) => Bound::Group(group),
                 (None, None) => Bound::Everything,
             };
             let expires_at = row.expires_at.and_then(|at| jiff::Timestamp::from_microsecond(at).ok());
-            let caller = Caller { tenant, test: false, key_id: row.key_id, scopes, bound };
+            let caller = Caller {
+                tenant,
+                test: false,
+                key_id: row.key_id,
+                scopes,
+                bound,
+            };
             Ok(Some(StoredKey { caller, expires_at }))
         }
         .boxed()

@@ -21,8 +21,27 @@ use crate::{
     service::{Shared, tenant, unavailable},
 };
 
-const OF_CANDIDATE: &[&str] = &["limit", "cursor", "as_of", "state", "play", "application", "due_before", "snoozed"];
-const QUEUE: &[&str] = &["limit", "cursor", "state", "play", "application", "candidate", "group", "due_before", "snoozed"];
+const OF_CANDIDATE: &[&str] = &[
+    "limit",
+    "cursor",
+    "as_of",
+    "state",
+    "play",
+    "application",
+    "due_before",
+    "snoozed",
+];
+const QUEUE: &[&str] = &[
+    "limit",
+    "cursor",
+    "state",
+    "play",
+    "application",
+    "candidate",
+    "group",
+    "due_before",
+    "snoozed",
+];
 
 /// Unless a state is asked for: what is to be done.
 const DEFAULT: [State; 2] = [State::Open, State::Overdue];
@@ -31,11 +50,22 @@ pub(crate) fn endpoints(api: &mut Api) {
     api.records::<TaskCompleted>("C/tasks/{task}/completed");
     api.records::<TaskSnoozed>("C/tasks/{task}/snoozed");
     api.records::<TaskDismissed>("C/tasks/{task}/dismissed");
-    api.lists("C/tasks", "list_tasks_of_candidate", "What a candidate is to do, by due time", OF_CANDIDATE, list);
-    api.reads("C/tasks/{task}", "get_task", "A task, with what raised it and how it is closed", |view, request| {
-        let owed = view.candidate.tasks.get(&path_id::<TaskId>(request, "task").ok()?)?;
-        Some(view.candidate.task(owed, view.now))
-    });
+    api.lists(
+        "C/tasks",
+        "list_tasks_of_candidate",
+        "What a candidate is to do, by due time",
+        OF_CANDIDATE,
+        list,
+    );
+    api.reads(
+        "C/tasks/{task}",
+        "get_task",
+        "A task, with what raised it and how it is closed",
+        |view, request| {
+            let owed = view.candidate.tasks.get(&path_id::<TaskId>(request, "task").ok()?)?;
+            Some(view.candidate.task(owed, view.now))
+        },
+    );
     api.schema::<QueuedTask>();
     let page = api.page_of("QueuedTask");
     api.add(Operation {
@@ -47,7 +77,9 @@ pub(crate) fn endpoints(api: &mut Api) {
 }
 
 fn list(view: &View) -> Vec<Task> {
-    let View { candidate, now, asked, .. } = view;
+    let View {
+        candidate, now, asked, ..
+    } = view;
     let states = asked.state.as_deref().unwrap_or(&DEFAULT);
     let mut owed: Vec<_> = candidate
         .tasks
@@ -55,7 +87,12 @@ fn list(view: &View) -> Vec<Task> {
         .filter(|task| states.contains(&candidate.state_of(task, *now)))
         .filter(|task| asked.play.as_ref().is_none_or(|play| play == task.play.name))
         .filter(|task| asked.application.is_none_or(|id| task.application == Some(id)))
-        .filter(|task| asked.due_before.as_ref().is_none_or(|before| task.due_at.is_some_and(|due| due < before.0)))
+        .filter(|task| {
+            asked
+                .due_before
+                .as_ref()
+                .is_none_or(|before| task.due_at.is_some_and(|due| due < before.0))
+        })
         .filter(|task| asked.snoozed == Some(true) || candidate.snoozed_until(task).is_none_or(|until| until <= *now))
         .collect();
     owed.sort_by_key(|task| (task.due_at.unwrap_or(Timestamp::MAX), task.id));
@@ -64,7 +101,9 @@ fn list(view: &View) -> Vec<Task> {
 
 async fn queue(caller: Caller, request: HttpRequest, service: Shared, asked: Query<Asked>) -> Answered {
     let turn = Turn::of(&request, &caller, &service, &asked.0, QUEUE)?;
-    let Some((candidate, group)) = reach(&caller, &asked.0) else { return turn.answer(&request, &caller, &service, Vec::new()) };
+    let Some((candidate, group)) = reach(&caller, &asked.0) else {
+        return turn.answer(&request, &caller, &service, Vec::new());
+    };
     let filter = |state: &State| match state {
         State::Waiting => TaskFilter::Waiting,
         State::Open => TaskFilter::Open,
@@ -75,7 +114,14 @@ async fn queue(caller: Caller, request: HttpRequest, service: Shared, asked: Que
     };
     let query = TaskQuery {
         now: turn.now.as_microsecond(),
-        states: asked.0.state.as_deref().unwrap_or(&DEFAULT).iter().map(filter).collect(),
+        states: asked
+            .0
+            .state
+            .as_deref()
+            .unwrap_or(&DEFAULT)
+            .iter()
+            .map(filter)
+            .collect(),
         play: asked.0.play.clone(),
         application: asked.0.application.map(|id| id.uuid()),
         candidate,
@@ -85,6 +131,10 @@ async fn queue(caller: Caller, request: HttpRequest, service: Shared, asked: Que
         after: turn.after,
         limit: turn.fetch,
     };
-    let rows = service.recorder.list_tasks(tenant(&caller), query).await.map_err(unavailable)?;
+    let rows = service
+        .recorder
+        .list_tasks(tenant(&caller), query)
+        .await
+        .map_err(unavailable)?;
     turn.answer(&request, &caller, &service, rows)
 }

@@ -35,12 +35,11 @@ pub use keys::{Keys, WrappedKey};
 pub use queues::{ApplicationQuery, CandidateQuery, RejectionQuery, TaskFilter, TaskQuery};
 pub use reads::FeedQuery;
 pub use rebuild::Rebuilt;
+pub use recorder::{Command, Idempotency, RecordError, Recorded, Recorder, Step};
 pub use rows::{
-    ApiKeyRow, ApplicationRow, EventRow, IdempotencyRow, StreamHead, StreamRow, TaskRow, TaskState, TenantId,
-    TenantRow,
+    ApiKeyRow, ApplicationRow, EventRow, IdempotencyRow, StreamHead, StreamRow, TaskRow, TaskState, TenantId, TenantRow,
 };
 pub use sealing::{Aad, DataKey, Unreadable};
 pub use store::{Place, Store, StoreOptions};
-pub use recorder::{Command, Idempotency, RecordError, Recorded, Recorder, Step};
 pub use verify::{Told, Verified};
 pub use views::{Feed, FeedEntry, Listed};

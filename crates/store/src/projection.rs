@@ -37,8 +37,16 @@ impl Projection<'_> {
     pub(crate) fn all(&self, candidate: &Candidate) -> Rows {
         Rows {
             stream: self.stream(candidate),
-            tasks: candidate.tasks.values().map(|owed| self.task(candidate, owed)).collect(),
-            applications: candidate.applications.values().map(|it| self.application(candidate, it)).collect(),
+            tasks: candidate
+                .tasks
+                .values()
+                .map(|owed| self.task(candidate, owed))
+                .collect(),
+            applications: candidate
+                .applications
+                .values()
+                .map(|it| self.application(candidate, it))
+                .collect(),
         }
     }
 
@@ -49,25 +57,37 @@ impl Projection<'_> {
             return self.all(after);
         }
         let touched = after.applications.values().filter(|now| {
-            before.applications.get(&now.id).is_none_or(|then| !std::sync::Arc::ptr_eq(then, now))
+            before
+                .applications
+                .get(&now.id)
+                .is_none_or(|then| !std::sync::Arc::ptr_eq(then, now))
         });
         let moved = moved(before, after, after.recorded_at);
         Rows {
             stream: self.stream(after),
             tasks: moved.all().map(|owed| self.task(after, owed)).collect(),
-            applications: touched.map(|application| self.application(after, application)).collect(),
+            applications: touched
+                .map(|application| self.application(after, application))
+                .collect(),
         }
     }
 
     fn seal(&self, candidate: &Candidate, purpose: &str, id: Uuid, plain: &impl Serialize) -> Vec<u8> {
-        let aad = Aad { tenant: self.tenant, candidate: candidate.id.uuid(), purpose, id };
+        let aad = Aad {
+            tenant: self.tenant,
+            candidate: candidate.id.uuid(),
+            purpose,
+            id,
+        };
         self.key.seal(&aad, &serde_json::to_vec(plain).unwrap_or_default())
     }
 
     fn stream(&self, candidate: &Candidate) -> StreamRow {
         let profile = candidate.profile.as_deref();
         let external_id = profile.and_then(|profile| profile.external_id.get().as_ref());
-        let groups = profile.map(|profile| profile.groups.get().as_slice()).unwrap_or_default();
+        let groups = profile
+            .map(|profile| profile.groups.get().as_slice())
+            .unwrap_or_default();
         StreamRow {
             recorded_at: candidate.recorded_at.as_microsecond(),
             external_hash: external_id.map(|id| external_hash(self.secret, self.tenant, id.as_str())),
@@ -115,7 +135,12 @@ impl Projection<'_> {
             version: i64::try_from(application.version).unwrap_or(i64::MAX),
             sealed: self.seal(candidate, "application", id, &Stateless(&candidate.board(application))),
             rejection_sealed: rejection.map(|rejection| {
-                self.seal(candidate, "rejection", id, &candidate.board_rejection(application, rejection))
+                self.seal(
+                    candidate,
+                    "rejection",
+                    id,
+                    &candidate.board_rejection(application, rejection),
+                )
             }),
         }
     }
@@ -123,7 +148,9 @@ impl Projection<'_> {
 
 /// A keyed hash of an external id: looked up without being readable.
 pub(crate) fn external_hash(secret: &[u8; 32], tenant: TenantId, id: &str) -> Vec<u8> {
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return Vec::new() };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else {
+        return Vec::new();
+    };
     mac.update(&tenant.0.to_be_bytes());
     mac.update(id.as_bytes());
     mac.finalize().into_bytes().to_vec()

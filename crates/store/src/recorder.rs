@@ -134,10 +134,16 @@ impl Recorder {
     /// A recorder over a store.
     pub fn new(store: Store) -> Self {
         let weigh = |_: &(TenantId, Uuid), candidate: &Arc<Candidate>| {
-            u32::try_from(candidate.history().len()).unwrap_or(u32::MAX).saturating_add(8)
+            u32::try_from(candidate.history().len())
+                .unwrap_or(u32::MAX)
+                .saturating_add(8)
         };
         Self {
-            cache: Cache::builder().weigher(weigh).max_capacity(CACHED_FACTS).time_to_idle(CACHED_FOR).build(),
+            cache: Cache::builder()
+                .weigher(weigh)
+                .max_capacity(CACHED_FACTS)
+                .time_to_idle(CACHED_FOR)
+                .build(),
             lanes: (0..LANES).map(|_| Mutex::new(())).collect(),
             hasher: RandomState::new(),
             secret: store.secret("external_id"),
@@ -164,7 +170,9 @@ impl Recorder {
     /// # Errors
     /// When the store does not answer, or holds what this release cannot read.
     pub async fn candidate(&self, tenant: TenantId, id: CandidateId) -> Result<Arc<Candidate>, StoreError> {
-        let from = self.cached(tenant, id).unwrap_or_else(|| Arc::new(Candidate::unknown(id)));
+        let from = self
+            .cached(tenant, id)
+            .unwrap_or_else(|| Arc::new(Candidate::unknown(id)));
         if from.erased_at.is_some() {
             return Ok(from);
         }
@@ -179,13 +187,18 @@ impl Recorder {
 
     fn cached(&self, tenant: TenantId, id: CandidateId) -> Option<Arc<Candidate>> {
         let known = self.cache.get(&(tenant, id.uuid()));
-        metrics::counter!("afterword_candidate_cache_total", "hit" => if known.is_some() { "true" } else { "false" }).increment(1);
+        metrics::counter!("afterword_candidate_cache_total", "hit" => if known.is_some() { "true" } else { "false" })
+            .increment(1);
         known
     }
 
     fn remember(&self, tenant: TenantId, candidate: &Arc<Candidate>) {
         let key = (tenant, candidate.id.uuid());
-        if self.cache.get(&key).is_none_or(|known| known.version < candidate.version) {
+        if self
+            .cache
+            .get(&key)
+            .is_none_or(|known| known.version < candidate.version)
+        {
             self.cache.insert(key, Arc::clone(candidate));
         }
     }
@@ -194,7 +207,11 @@ impl Recorder {
     async fn read(&self, tenant: TenantId, from: Candidate, rows: Vec<EventRow>) -> Result<Candidate, StoreError> {
         let id = from.id;
         let key = self.store.keys().get(tenant, id.uuid()).await?;
-        let envelopes = key.map(|key| rows.iter().map(|row| open(tenant, &key, row)).collect::<Result<Vec<_>, _>>());
+        let envelopes = key.map(|key| {
+            rows.iter()
+                .map(|row| open(tenant, &key, row))
+                .collect::<Result<Vec<_>, _>>()
+        });
         match envelopes {
             Some(Ok(envelopes)) => Ok(from.fold(envelopes.into_iter().map(Arc::new))),
             unreadable => {
@@ -218,14 +235,18 @@ impl Recorder {
         }
         match self.carry_out(&command).await {
             // Perhaps it is only the same request, carried out meanwhile, that stands in its way.
-            Err(error @ (RecordError::Refused { .. } | RecordError::Stale(_))) => self.earlier(&command).await?.ok_or(error),
+            Err(error @ (RecordError::Refused { .. } | RecordError::Stale(_))) => {
+                self.earlier(&command).await?.ok_or(error)
+            }
             outcome => outcome,
         }
     }
 
     /// What came of a request of the same name, if there was one.
     async fn earlier(&self, command: &Command<'_>) -> Result<Option<Recorded>, RecordError> {
-        let Some(idempotency) = &command.idempotency else { return Ok(None) };
+        let Some(idempotency) = &command.idempotency else {
+            return Ok(None);
+        };
         match self.store.idempotent(command.tenant, &idempotency.key).await? {
             Some(row) => self.replay(command, idempotency, &row).await.map(Some),
             None => Ok(None),
@@ -236,7 +257,11 @@ impl Recorder {
         let tenant = command.tenant;
         let id = command.candidate;
         let _turn = self.lane(tenant, id.uuid()).await;
-        let known = if command.fresh { Some(Arc::new(Candidate::unknown(id))) } else { self.cached(tenant, id) };
+        let known = if command.fresh {
+            Some(Arc::new(Candidate::unknown(id)))
+        } else {
+            self.cached(tenant, id)
+        };
         let mut newest = known.is_none();
         let mut before = match known {
             Some(known) => known,
@@ -255,7 +280,15 @@ impl Recorder {
             }
             let (results, after) = decide_all(&before, command, &taken);
             // A state that is not known to be the newest refuses nothing, and repeats nothing.
-            let sure = |result: &Result<Step, Refusal>| matches!(result, Ok(Step { decided: Decided::Recorded(_), .. }));
+            let sure = |result: &Result<Step, Refusal>| {
+                matches!(
+                    result,
+                    Ok(Step {
+                        decided: Decided::Recorded(_),
+                        ..
+                    })
+                )
+            };
             if !newest && !results.iter().all(sure) {
                 (before, newest) = (self.candidate(tenant, id).await?, true);
                 continue;
@@ -266,7 +299,11 @@ impl Recorder {
                 return Err(RecordError::Refused { index, refusal });
             }
             if after.version == before.version && command.idempotency.is_none() {
-                return Ok(Recorded { results, candidate: after, replayed: false });
+                return Ok(Recorded {
+                    results,
+                    candidate: after,
+                    replayed: false,
+                });
             }
             let commit = self.commit(command, &before, &after, &results).await?;
             match self.store.append(commit).await? {
@@ -276,7 +313,11 @@ impl Recorder {
                         self.store.keys().forget(tenant, id.uuid());
                     }
                     self.remember(tenant, &after);
-                    return Ok(Recorded { results, candidate: (*after).clone(), replayed: false });
+                    return Ok(Recorded {
+                        results,
+                        candidate: (*after).clone(),
+                        replayed: false,
+                    });
                 }
                 Appended::Conflict => {
                     metrics::counter!("afterword_append_conflicts_total").increment(1);
@@ -296,13 +337,19 @@ impl Recorder {
                 }
                 Appended::IdTaken { event_id, .. } => {
                     let proposals = command.proposals.iter();
-                    let Some(index) = proposals.clone().position(|proposal| proposal.event.uuid() == event_id) else { break };
-                    let refusal = Refusal::new("id_taken", "Another fact has this id.").at("/id", "must be new, or repeat the same fact");
+                    let Some(index) = proposals.clone().position(|proposal| proposal.event.uuid() == event_id) else {
+                        break;
+                    };
+                    let refusal = Refusal::new("id_taken", "Another fact has this id.")
+                        .at("/id", "must be new, or repeat the same fact");
                     taken.insert(index, refusal);
                 }
                 Appended::ExternalIdTaken => {
                     let named = |proposal: &Proposal| {
-                        matches!(proposal.fact, AnyFact::CandidateRegistered(_) | AnyFact::ProfileRevised(_))
+                        matches!(
+                            proposal.fact,
+                            AnyFact::CandidateRegistered(_) | AnyFact::ProfileRevised(_)
+                        )
                     };
                     let index = command.proposals.iter().rposition(named).unwrap_or(0);
                     let refusal = Refusal::new("external_id_taken", "Another candidate has this external id.")
@@ -324,13 +371,21 @@ impl Recorder {
     ) -> Result<Commit, StoreError> {
         let (tenant, id) = (command.tenant, command.candidate.uuid());
         let mut commit = Commit::new(tenant, id, signed(before.version));
-        let found = if command.fresh { None } else { self.store.keys().get(tenant, id).await? };
+        let found = if command.fresh {
+            None
+        } else {
+            self.store.keys().get(tenant, id).await?
+        };
         let key = found.unwrap_or_else(|| {
             let (key, wrapped) = self.store.keys().new_key(tenant, id);
             commit.new_key = Some(wrapped);
             Arc::new(key)
         });
-        let projection = Projection { tenant, key: &key, secret: &self.secret };
+        let projection = Projection {
+            tenant,
+            key: &key,
+            secret: &self.secret,
+        };
         let recorded = results.iter().flatten().filter_map(|step| match &step.decided {
             Decided::Recorded(envelope) => Some(envelope),
             Decided::Already(_) => None,
@@ -338,20 +393,42 @@ impl Recorder {
         commit.events = recorded.map(|envelope| seal(tenant, &key, envelope)).collect();
         let mut kept = None;
         if let Some(erased_at) = after.erased_at {
-            let keys_gone_by = erased_at.checked_add(KEY_BACKUPS).unwrap_or(Timestamp::MAX).as_microsecond();
-            commit.erase = Some(Erasure { at: erased_at.as_microsecond(), keys_gone_by });
+            let keys_gone_by = erased_at
+                .checked_add(KEY_BACKUPS)
+                .unwrap_or(Timestamp::MAX)
+                .as_microsecond();
+            commit.erase = Some(Erasure {
+                at: erased_at.as_microsecond(),
+                keys_gone_by,
+            });
         } else {
             if after.version > before.version {
                 // What a retraction takes away leaves no row.
-                commit.replace_rows = before.applications.keys().any(|known| !after.applications.contains_key(known));
-                let rows = if commit.replace_rows { projection.all(after) } else { projection.changed(before, after) };
-                let Rows { stream, tasks, applications } = rows;
+                commit.replace_rows = before
+                    .applications
+                    .keys()
+                    .any(|known| !after.applications.contains_key(known));
+                let rows = if commit.replace_rows {
+                    projection.all(after)
+                } else {
+                    projection.changed(before, after)
+                };
+                let Rows {
+                    stream,
+                    tasks,
+                    applications,
+                } = rows;
                 commit.stream = Some(stream);
                 commit.tasks = tasks;
                 commit.applications = applications;
-                let rewritten = before.history().iter().zip(after.history()).filter(|(then, now)| !Arc::ptr_eq(then, now));
-                commit.redactions =
-                    rewritten.map(|(_, now)| (signed(now.at.version), seal_payload(tenant, &key, now))).collect();
+                let rewritten = before
+                    .history()
+                    .iter()
+                    .zip(after.history())
+                    .filter(|(then, now)| !Arc::ptr_eq(then, now));
+                commit.redactions = rewritten
+                    .map(|(_, now)| (signed(now.at.version), seal_payload(tenant, &key, now)))
+                    .collect();
             }
             if command.idempotency.is_some() && (commit.events.len() != results.len()) {
                 kept = Some(keep(tenant, &key, id, results));
@@ -370,18 +447,37 @@ impl Recorder {
     }
 
     /// The answer that the request had, built again from the log.
-    async fn replay(&self, command: &Command<'_>, named: &Idempotency, row: &IdempotencyRow) -> Result<Recorded, RecordError> {
+    async fn replay(
+        &self,
+        command: &Command<'_>,
+        named: &Idempotency,
+        row: &IdempotencyRow,
+    ) -> Result<Recorded, RecordError> {
         if row.request_hash != named.request {
             return Err(RecordError::IdempotencyReused);
         }
-        let Some(id) = row.candidate.map(CandidateId::new) else { return Err(RecordError::IdempotencyReused) };
+        let Some(id) = row.candidate.map(CandidateId::new) else {
+            return Err(RecordError::IdempotencyReused);
+        };
         let candidate = self.candidate(command.tenant, id).await?;
         let first = row.first_version.unsigned_abs();
         let kept: Vec<Kept> = match &row.sealed {
-            None => (0..row.facts.unsigned_abs()).map(|nth| Kept::Recorded(first + nth)).collect(),
+            None => (0..row.facts.unsigned_abs())
+                .map(|nth| Kept::Recorded(first + nth))
+                .collect(),
             Some(sealed) => {
-                let key = self.store.keys().get(command.tenant, id.uuid()).await?.ok_or(StoreError::Unreadable)?;
-                let aad = Aad { tenant: command.tenant, candidate: id.uuid(), purpose: "idempotency", id: id.uuid() };
+                let key = self
+                    .store
+                    .keys()
+                    .get(command.tenant, id.uuid())
+                    .await?
+                    .ok_or(StoreError::Unreadable)?;
+                let aad = Aad {
+                    tenant: command.tenant,
+                    candidate: id.uuid(),
+                    purpose: "idempotency",
+                    id: id.uuid(),
+                };
                 let plain = key.open(&aad, sealed).map_err(|_| StoreError::Unreadable)?;
                 serde_json::from_slice(&plain).map_err(|_| StoreError::Unreadable)?
             }
@@ -405,19 +501,36 @@ impl Recorder {
                 Kept::Refused(refusal) => Err(refusal),
             });
         }
-        Ok(Recorded { results, candidate: candidate.at_version(last), replayed: true })
+        Ok(Recorded {
+            results,
+            candidate: candidate.at_version(last),
+            replayed: true,
+        })
     }
 
     /// Of an erased candidate only the erasure itself can be told again.
-    async fn replay_erasure(&self, tenant: TenantId, candidate: &Candidate, version: i64) -> Result<Recorded, RecordError> {
+    async fn replay_erasure(
+        &self,
+        tenant: TenantId,
+        candidate: &Candidate,
+        version: i64,
+    ) -> Result<Recorded, RecordError> {
         let rows = self.store.stream(tenant, candidate.id.uuid(), version - 1).await?;
         let Some(envelope) = rows.first().and_then(erasure) else {
             let refusal = Refusal::new("candidate_erased", "The candidate was erased.");
             return Err(RecordError::Refused { index: 0, refusal });
         };
         let decided = Decided::Recorded(Arc::new(envelope));
-        let step = Step { decided, before: Candidate::unknown(candidate.id), after: candidate.clone() };
-        Ok(Recorded { results: vec![Ok(step)], candidate: candidate.clone(), replayed: true })
+        let step = Step {
+            decided,
+            before: Candidate::unknown(candidate.id),
+            after: candidate.clone(),
+        };
+        Ok(Recorded {
+            results: vec![Ok(step)],
+            candidate: candidate.clone(),
+            replayed: true,
+        })
     }
 }
 
@@ -456,7 +569,11 @@ fn decide_all(
                 past.step(version, Decided::Already)
                     .ok_or_else(|| Refusal::new("id_taken", "Another fact has this id."))
             }
-            Ok(decided) => Ok(Step { decided, before, after: state.clone() }),
+            Ok(decided) => Ok(Step {
+                decided,
+                before,
+                after: state.clone(),
+            }),
             Err(refusal) => Err(refusal),
         });
     }
@@ -464,7 +581,10 @@ fn decide_all(
 }
 
 fn refused(results: &[Result<Step, Refusal>]) -> Option<(usize, Refusal)> {
-    let mut refusals = results.iter().enumerate().filter_map(|(index, result)| result.as_ref().err().map(|it| (index, it)));
+    let mut refusals = results
+        .iter()
+        .enumerate()
+        .filter_map(|(index, result)| result.as_ref().err().map(|it| (index, it)));
     refusals.next().map(|(index, refusal)| (index, refusal.clone()))
 }
 
@@ -476,7 +596,10 @@ struct Past {
 
 impl Past {
     fn of(now: &Candidate) -> Self {
-        Self { now: now.clone(), state: Candidate::unknown(now.id) }
+        Self {
+            now: now.clone(),
+            state: Candidate::unknown(now.id),
+        }
     }
 
     fn step(&mut self, version: u64, decided: fn(Arc<Envelope>) -> Decided) -> Option<Step> {
@@ -491,7 +614,11 @@ impl Past {
         let before = std::mem::replace(&mut self.state, Candidate::unknown(self.now.id)).fold(between);
         let after = before.clone().fold([Arc::clone(&envelope)]);
         self.state = after.clone();
-        Some(Step { decided: decided(envelope), before, after })
+        Some(Step {
+            decided: decided(envelope),
+            before,
+            after,
+        })
     }
 }
 
@@ -499,17 +626,33 @@ fn keep(tenant: TenantId, key: &DataKey, id: Uuid, results: &[Result<Step, Refus
     let kept: Vec<Kept> = results
         .iter()
         .map(|result| match result {
-            Ok(Step { decided: Decided::Recorded(envelope), .. }) => Kept::Recorded(envelope.at.version),
-            Ok(Step { decided: Decided::Already(envelope), .. }) => Kept::Already(envelope.at.event),
+            Ok(Step {
+                decided: Decided::Recorded(envelope),
+                ..
+            }) => Kept::Recorded(envelope.at.version),
+            Ok(Step {
+                decided: Decided::Already(envelope),
+                ..
+            }) => Kept::Already(envelope.at.event),
             Err(refusal) => Kept::Refused(refusal.clone()),
         })
         .collect();
-    let aad = Aad { tenant, candidate: id, purpose: "idempotency", id };
+    let aad = Aad {
+        tenant,
+        candidate: id,
+        purpose: "idempotency",
+        id,
+    };
     key.seal(&aad, &serde_json::to_vec(&kept).unwrap_or_default())
 }
 
 fn seal_payload(tenant: TenantId, key: &DataKey, envelope: &Envelope) -> Vec<u8> {
-    let aad = Aad::versioned(tenant, envelope.at.candidate.uuid(), "event", signed(envelope.at.version));
+    let aad = Aad::versioned(
+        tenant,
+        envelope.at.candidate.uuid(),
+        "event",
+        signed(envelope.at.version),
+    );
     key.seal(&aad, &envelope.payload())
 }
 

@@ -3,13 +3,13 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use afterword_domain::{fact::{At, Envelope}};
+use afterword_domain::fact::{At, Envelope};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::{
-    Aad, ApplicationQuery, CandidateQuery, DataKey, EventRow, FeedQuery, Recorder, RejectionQuery, StoreError, TaskQuery,
-    TenantId,
+    Aad, ApplicationQuery, CandidateQuery, DataKey, EventRow, FeedQuery, Recorder, RejectionQuery, StoreError,
+    TaskQuery, TenantId,
     projection::{external_hash, with_state, with_status},
     recorder::{at, erasure, moment, open},
 };
@@ -57,14 +57,29 @@ impl FeedEntry {
 
 type Opened = HashMap<Uuid, Arc<DataKey>>;
 
-fn open_row(keys: &Opened, tenant: TenantId, candidate: Uuid, purpose: &str, id: Uuid, sealed: &[u8]) -> Option<Vec<u8>> {
-    let aad = Aad { tenant, candidate, purpose, id };
+fn open_row(
+    keys: &Opened,
+    tenant: TenantId,
+    candidate: Uuid,
+    purpose: &str,
+    id: Uuid,
+    sealed: &[u8],
+) -> Option<Vec<u8>> {
+    let aad = Aad {
+        tenant,
+        candidate,
+        purpose,
+        id,
+    };
     keys.get(&candidate)?.open(&aad, sealed).ok()
 }
 
 /// A candidate may be erased between the reading of a row and of its key: such a row keeps its place only.
 fn listed<Place>(json: Option<String>, place: Place) -> Listed<Place> {
-    Listed { json: json.and_then(|json| RawValue::from_string(json).ok()), place }
+    Listed {
+        json: json.and_then(|json| RawValue::from_string(json).ok()),
+        place,
+    }
 }
 
 impl Recorder {
@@ -72,13 +87,20 @@ impl Recorder {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn list_tasks(&self, tenant: TenantId, query: TaskQuery) -> Result<Vec<Listed<(i64, Uuid, Uuid)>>, StoreError> {
+    pub async fn list_tasks(
+        &self,
+        tenant: TenantId,
+        query: TaskQuery,
+    ) -> Result<Vec<Listed<(i64, Uuid, Uuid)>>, StoreError> {
         let now = moment(query.now);
         let rows = self.store().tasks(tenant, query).await?;
         let keys = self.keys_of(tenant, rows.iter().map(|row| row.candidate)).await?;
         let page = rows.iter().map(|row| {
             let plain = open_row(&keys, tenant, row.candidate, "task", row.task_id, &row.sealed);
-            listed(plain.map(|plain| with_state(row, &plain, now)), (row.due_at, row.candidate, row.task_id))
+            listed(
+                plain.map(|plain| with_state(row, &plain, now)),
+                (row.due_at, row.candidate, row.task_id),
+            )
         });
         Ok(page.collect())
     }
@@ -87,13 +109,27 @@ impl Recorder {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn list_applications(&self, tenant: TenantId, query: ApplicationQuery) -> Result<Vec<Listed<(Uuid, Uuid)>>, StoreError> {
+    pub async fn list_applications(
+        &self,
+        tenant: TenantId,
+        query: ApplicationQuery,
+    ) -> Result<Vec<Listed<(Uuid, Uuid)>>, StoreError> {
         let now = moment(query.now);
         let rows = self.store().applications(tenant, query).await?;
         let keys = self.keys_of(tenant, rows.iter().map(|row| row.candidate)).await?;
         let page = rows.iter().map(|row| {
-            let plain = open_row(&keys, tenant, row.candidate, "application", row.application, &row.sealed);
-            listed(plain.map(|plain| with_status(row, &plain, now)), (row.candidate, row.application))
+            let plain = open_row(
+                &keys,
+                tenant,
+                row.candidate,
+                "application",
+                row.application,
+                &row.sealed,
+            );
+            listed(
+                plain.map(|plain| with_status(row, &plain, now)),
+                (row.candidate, row.application),
+            )
         });
         Ok(page.collect())
     }
@@ -102,14 +138,21 @@ impl Recorder {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn list_rejections(&self, tenant: TenantId, query: RejectionQuery) -> Result<Vec<Listed<(i64, Uuid, Uuid)>>, StoreError> {
+    pub async fn list_rejections(
+        &self,
+        tenant: TenantId,
+        query: RejectionQuery,
+    ) -> Result<Vec<Listed<(i64, Uuid, Uuid)>>, StoreError> {
         let rows = self.store().rejections(tenant, query).await?;
         let keys = self.keys_of(tenant, rows.iter().map(|row| row.candidate)).await?;
         let page = rows.iter().map(|row| {
             let sealed = row.rejection_sealed.as_deref().unwrap_or_default();
             let plain = open_row(&keys, tenant, row.candidate, "rejection", row.application, sealed);
             let received_at = row.rejection_received_at.unwrap_or_default();
-            listed(plain.and_then(|plain| String::from_utf8(plain).ok()), (received_at, row.candidate, row.application))
+            listed(
+                plain.and_then(|plain| String::from_utf8(plain).ok()),
+                (received_at, row.candidate, row.application),
+            )
         });
         Ok(page.collect())
     }
@@ -118,9 +161,15 @@ impl Recorder {
     ///
     /// # Errors
     /// When the store does not answer.
-    pub async fn list_candidates(&self, tenant: TenantId, query: CandidateQuery) -> Result<Vec<Listed<Uuid>>, StoreError> {
+    pub async fn list_candidates(
+        &self,
+        tenant: TenantId,
+        query: CandidateQuery,
+    ) -> Result<Vec<Listed<Uuid>>, StoreError> {
         let rows = self.store().candidates(tenant, query).await?;
-        let keys = self.keys_of(tenant, rows.iter().map(|(candidate, ..)| *candidate)).await?;
+        let keys = self
+            .keys_of(tenant, rows.iter().map(|(candidate, ..)| *candidate))
+            .await?;
         let page = rows.iter().map(|(candidate, _, sealed)| {
             let plain = open_row(&keys, tenant, *candidate, "summary", *candidate, sealed);
             listed(plain.and_then(|plain| String::from_utf8(plain).ok()), *candidate)
@@ -139,21 +188,38 @@ impl Recorder {
     /// When the store does not answer, or holds what this release cannot read.
     pub async fn feed(&self, tenant: TenantId, query: FeedQuery) -> Result<Feed, StoreError> {
         let rows = self.store().feed(tenant, query).await?;
-        let keys = self.keys_of(tenant, rows.iter().filter(|row| row.sealed.is_some()).map(|row| row.candidate)).await?;
-        let entries = rows.iter().map(|row| self.entry(tenant, &keys, row)).collect::<Result<_, _>>()?;
+        let keys = self
+            .keys_of(
+                tenant,
+                rows.iter().filter(|row| row.sealed.is_some()).map(|row| row.candidate),
+            )
+            .await?;
+        let entries = rows
+            .iter()
+            .map(|row| self.entry(tenant, &keys, row))
+            .collect::<Result<_, _>>()?;
         Ok(Feed { entries })
     }
 
     fn entry(&self, tenant: TenantId, keys: &Opened, row: &EventRow) -> Result<FeedEntry, StoreError> {
         let position = row.position;
         if let Some(envelope) = erasure(row) {
-            return Ok(FeedEntry::Fact { position, envelope: Box::new(envelope) });
+            return Ok(FeedEntry::Fact {
+                position,
+                envelope: Box::new(envelope),
+            });
         }
         match keys.get(&row.candidate).filter(|_| row.sealed.is_some()) {
-            Some(key) => Ok(FeedEntry::Fact { position, envelope: Box::new(open(tenant, key, row)?) }),
+            Some(key) => Ok(FeedEntry::Fact {
+                position,
+                envelope: Box::new(open(tenant, key, row)?),
+            }),
             None => {
                 let at = at(row).ok_or(StoreError::Unreadable)?;
-                Ok(FeedEntry::Erased { position, at: Box::new(at) })
+                Ok(FeedEntry::Erased {
+                    position,
+                    at: Box::new(at),
+                })
             }
         }
     }

@@ -141,19 +141,10 @@ mod tests {
 
     #[test]
     fn a_key_is_read_back_with_its_tenant() {
-        for (tenant, test) in [
-            (0, false),
-            (1, true),
-            (61, false),
-            (62, true),
-            ((1 << 31) - 1, false),
-        ] {
+        for (tenant, test) in [(0, false), (1, true), (61, false), (62, true), ((1 << 31) - 1, false)] {
             let key = ApiKey::generate(tenant, test).expect("a key");
             let read = ApiKey::parse(key.expose()).expect("read");
-            assert_eq!(
-                (read.tenant(), read.is_test(), read.hash()),
-                (tenant, test, key.hash())
-            );
+            assert_eq!((read.tenant(), read.is_test(), read.hash()), (tenant, test, key.hash()));
             assert_eq!(key.expose().len(), 8 + 36);
         }
         assert_eq!(ApiKey::generate(1 << 31, false), Err(ApiKeyFault::Tenant));
@@ -165,19 +156,12 @@ mod tests {
         let key = ApiKey::generate(7, false).expect("a key");
         let text = key.expose();
         for at in 8..text.len() {
-            let wrong = if text.as_bytes()[at] == b'x' {
-                "y"
-            } else {
-                "x"
-            };
+            let wrong = if text.as_bytes()[at] == b'x' { "y" } else { "x" };
             let mut mistyped = text.to_owned();
             mistyped.replace_range(at..=at, wrong);
             assert_eq!(ApiKey::parse(&mistyped), Err(ApiKeyFault::Checksum));
         }
-        assert_eq!(
-            ApiKey::parse(&text.replace("live", "test")),
-            Err(ApiKeyFault::Checksum)
-        );
+        assert_eq!(ApiKey::parse(&text.replace("live", "test")), Err(ApiKeyFault::Checksum));
         for form in [
             "",
             "aw_live_",

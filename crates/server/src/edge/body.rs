@@ -30,8 +30,7 @@ pub async fn read_json(
     if bytes.is_empty() {
         return Ok(Map::new());
     }
-    let merge_patch =
-        *request.method() == Method::PATCH && has_type(request, "application/merge-patch+json");
+    let merge_patch = *request.method() == Method::PATCH && has_type(request, "application/merge-patch+json");
     if !merge_patch && !has_type(request, "application/json") {
         let right = if *request.method() == Method::PATCH {
             "application/merge-patch+json"
@@ -47,11 +46,7 @@ pub async fn read_json(
 }
 
 /// The body as it is, whatever its type.
-pub async fn read_bytes(
-    request: &HttpRequest,
-    payload: web::Payload,
-    limit: usize,
-) -> Result<Bytes, Problem> {
+pub async fn read_bytes(request: &HttpRequest, payload: web::Payload, limit: usize) -> Result<Bytes, Problem> {
     if request
         .headers()
         .get(CONTENT_ENCODING)
@@ -91,10 +86,7 @@ async fn collect(mut payload: web::Payload, limit: usize) -> Result<Bytes, Probl
 }
 
 fn too_large(limit: usize) -> Problem {
-    Problem::new(
-        Code::TooLarge,
-        format!("A body may have up to {limit} bytes."),
-    )
+    Problem::new(Code::TooLarge, format!("A body may have up to {limit} bytes."))
 }
 
 fn has_type(request: &HttpRequest, expected: &str) -> bool {
@@ -138,14 +130,9 @@ pub fn lift_envelope(body: &mut Map<String, Value>) -> Result<Lifted, Problem> {
     let mut text = |name: &str| match body.shift_remove(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(Problem::invalid(
-            pointer::below("", name),
-            "Expected a string.",
-        )),
+        Some(_) => Err(Problem::invalid(pointer::below("", name), "Expected a string.")),
     };
-    let occurred_at = text("occurred_at")?
-        .map(|text| instant::parse(&text))
-        .transpose();
+    let occurred_at = text("occurred_at")?.map(|text| instant::parse(&text)).transpose();
     let occurred_at = occurred_at.map_err(|detail| Problem::invalid("/occurred_at", detail))?;
     Ok(Lifted {
         occurred_at,
@@ -163,7 +150,9 @@ mod tests {
 
     #[test]
     fn the_envelope_is_lifted_and_the_data_remains() {
-        let mut body = parse(br#"{"name": "A", "occurred_at": "2026-01-01T10:00:00+01:00", "id": "evt_1", "subject": null}"#).expect("read");
+        let mut body =
+            parse(br#"{"name": "A", "occurred_at": "2026-01-01T10:00:00+01:00", "id": "evt_1", "subject": null}"#)
+                .expect("read");
         let lifted = lift_envelope(&mut body).expect("lifted");
         let moment = "2026-01-01T09:00:00Z".parse().expect("a moment");
         assert_eq!(

@@ -1,7 +1,10 @@
 //! The one place where the service reads the time and makes random ids. Everything else is handed a moment or an id,
 //! so that a test, a test tenant and a replay can stand at any moment they like.
 
-#![expect(clippy::disallowed_methods, reason = "the one place that reads the time and makes ids")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the time and makes ids"
+)]
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;

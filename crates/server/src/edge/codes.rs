@@ -120,10 +120,7 @@ impl Code {
 
     /// The code that stands for a status which the framework chose.
     pub fn of_status(status: StatusCode) -> Self {
-        let same = Self::ALL
-            .iter()
-            .copied()
-            .find(|code| code.status() == status);
+        let same = Self::ALL.iter().copied().find(|code| code.status() == status);
         match same {
             // The first 422 is `invalid` and the first 409 `refused`, the general ones.
             Some(code) => code,
@@ -150,25 +147,16 @@ mod tests {
                     .all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
                 "{code:?}"
             );
-            assert!(
-                code.page().ends_with('.') && !code.title().ends_with('.'),
-                "{code:?}"
-            );
+            assert!(code.page().ends_with('.') && !code.title().ends_with('.'), "{code:?}");
             assert_eq!(Code::named(code.name()), Some(*code));
         }
     }
 
     #[test]
     fn a_status_of_the_framework_has_its_code() {
-        assert_eq!(
-            Code::of_status(StatusCode::UNPROCESSABLE_ENTITY),
-            Code::Invalid
-        );
+        assert_eq!(Code::of_status(StatusCode::UNPROCESSABLE_ENTITY), Code::Invalid);
         assert_eq!(Code::of_status(StatusCode::CONFLICT), Code::Refused);
         assert_eq!(Code::of_status(StatusCode::BAD_GATEWAY), Code::Internal);
-        assert_eq!(
-            Code::of_status(StatusCode::EXPECTATION_FAILED),
-            Code::Malformed
-        );
+        assert_eq!(Code::of_status(StatusCode::EXPECTATION_FAILED), Code::Malformed);
     }
 }

@@ -24,24 +24,14 @@ impl Cursors {
     }
 
     /// The cursor that leads on from `position` in this query of this tenant.
-    pub fn seal(
-        &self,
-        tenant: i64,
-        query: &str,
-        position: &impl Serialize,
-    ) -> Result<String, Problem> {
+    pub fn seal(&self, tenant: i64, query: &str, position: &impl Serialize) -> Result<String, Problem> {
         let position = serde_json::to_vec(position).map_err(Problem::internal)?;
         let tag = self.tag(tenant, query, &position);
         Ok(URL_SAFE_NO_PAD.encode([&tag[..], &position].concat()))
     }
 
     /// The position in a cursor that this tenant was given for this query.
-    pub fn open<T: DeserializeOwned>(
-        &self,
-        tenant: i64,
-        query: &str,
-        cursor: &str,
-    ) -> Result<T, Problem> {
+    pub fn open<T: DeserializeOwned>(&self, tenant: i64, query: &str, cursor: &str) -> Result<T, Problem> {
         self.opened(tenant, query, cursor)
             .ok_or_else(|| Problem::invalid("?cursor", "The cursor is not one that this query gave; take it from `next_cursor` as it is, or begin without one."))
     }
@@ -59,12 +49,7 @@ impl Cursors {
         let length = query.len() as u64;
         let full = hmac_sha256(
             &self.secret,
-            &[
-                &tenant.to_be_bytes(),
-                &length.to_be_bytes(),
-                query.as_bytes(),
-                position,
-            ],
+            &[&tenant.to_be_bytes(), &length.to_be_bytes(), query.as_bytes(), position],
         );
         let mut tag = [0; TAG];
         tag.copy_from_slice(&full[..TAG]);
@@ -76,10 +61,7 @@ impl Cursors {
 fn hmac_sha256(key: &[u8; 32], message: &[&[u8]]) -> [u8; 32] {
     let padded = |pad: u8| {
         let mut block = [pad; 64];
-        block
-            .iter_mut()
-            .zip(key)
-            .for_each(|(byte, key)| *byte ^= key);
+        block.iter_mut().zip(key).for_each(|(byte, key)| *byte ^= key);
         block
     };
     let mut inner = Sha256::new_with_prefix(padded(0x36));
@@ -96,9 +78,7 @@ mod tests {
 
     fn sealed() -> (Cursors, String) {
         let cursors = Cursors::new([7; 32]);
-        let cursor = cursors
-            .seal(1, "/v1/tasks?state=open", &(42, "task"))
-            .expect("sealed");
+        let cursor = cursors.seal(1, "/v1/tasks?state=open", &(42, "task")).expect("sealed");
         (cursors, cursor)
     }
 
@@ -116,16 +96,8 @@ mod tests {
     #[test]
     fn a_cursor_of_another_tenant_query_or_service_is_refused() {
         let (cursors, cursor) = sealed();
-        assert!(
-            cursors
-                .open::<Position>(2, "/v1/tasks?state=open", &cursor)
-                .is_err()
-        );
-        assert!(
-            cursors
-                .open::<Position>(1, "/v1/tasks?state=done", &cursor)
-                .is_err()
-        );
+        assert!(cursors.open::<Position>(2, "/v1/tasks?state=open", &cursor).is_err());
+        assert!(cursors.open::<Position>(1, "/v1/tasks?state=done", &cursor).is_err());
         assert!(
             Cursors::new([8; 32])
                 .open::<Position>(1, "/v1/tasks?state=open", &cursor)
@@ -139,13 +111,7 @@ mod tests {
         let changed = |i: usize| {
             cursor
                 .char_indices()
-                .map(|(at, c)| {
-                    if at == i {
-                        if c == 'A' { 'B' } else { 'A' }
-                    } else {
-                        c
-                    }
-                })
+                .map(|(at, c)| if at == i { if c == 'A' { 'B' } else { 'A' } } else { c })
                 .collect::<String>()
         };
         // The last character of base64 may carry bits that mean nothing; those are refused too.
@@ -171,9 +137,6 @@ mod tests {
         key[..4].copy_from_slice(b"Jefe");
         let tag = hmac_sha256(&key, &[b"what do ya want ", b"for nothing?"]);
         let hex: String = tag.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(
-            hex,
-            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
-        );
+        assert_eq!(hex, "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
     }
 }

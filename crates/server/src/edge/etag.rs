@@ -24,10 +24,7 @@ impl ETag {
 
     /// The tag of a representation.
     pub fn of_bytes(bytes: &[u8]) -> Self {
-        Self(format!(
-            "\"{}\"",
-            URL_SAFE_NO_PAD.encode(&Sha256::digest(bytes)[..16])
-        ))
+        Self(format!("\"{}\"", URL_SAFE_NO_PAD.encode(&Sha256::digest(bytes)[..16])))
     }
 
     /// As it stands in the header.
@@ -55,10 +52,7 @@ impl IfMatch {
             None => Ok(Self::Absent),
             Some(Listed::Any) => Ok(Self::Any),
             Some(Listed::Tags(tags)) => Ok(Self::Tags(
-                tags.into_iter()
-                    .filter(|(weak, _)| !weak)
-                    .map(|(_, tag)| tag)
-                    .collect(),
+                tags.into_iter().filter(|(weak, _)| !weak).map(|(_, tag)| tag).collect(),
             )),
             Some(Listed::Malformed) => Err(Problem::about(
                 Code::Malformed,
@@ -123,15 +117,9 @@ enum Listed {
 }
 
 fn tags(request: &HttpRequest, name: HeaderName) -> Option<Listed> {
-    let mut values = request
-        .headers()
-        .get_all(name)
-        .map(|value| value.to_str())
-        .peekable();
+    let mut values = request.headers().get_all(name).map(|value| value.to_str()).peekable();
     values.peek()?;
-    let joined = values
-        .collect::<Result<Vec<_>, _>>()
-        .map(|values| values.join(","));
+    let joined = values.collect::<Result<Vec<_>, _>>().map(|values| values.join(","));
     Some(match joined {
         Ok(text) if text.trim() == "*" => Listed::Any,
         Ok(text) => list(&text).map_or(Listed::Malformed, Listed::Tags),
@@ -144,9 +132,7 @@ fn list(text: &str) -> Option<Vec<(bool, ETag)>> {
     let mut tags = Vec::new();
     let mut rest = text.trim();
     while !rest.is_empty() {
-        let (weak, quoted) = rest
-            .strip_prefix("W/")
-            .map_or((false, rest), |quoted| (true, quoted));
+        let (weak, quoted) = rest.strip_prefix("W/").map_or((false, rest), |quoted| (true, quoted));
         let (inner, after) = quoted.strip_prefix('"')?.split_once('"')?;
         if !inner.bytes().all(|byte| byte.is_ascii_graphic()) {
             return None;
@@ -183,32 +169,17 @@ mod tests {
         let tag = ETag::of_candidate(Uuid::from_u128(1), 3);
         let quoted = tag.0.clone();
         let weak = format!("\"a,b\", W/{quoted}");
-        for known in [
-            &[quoted.as_str()][..],
-            &[&weak],
-            &["*"],
-            &["\"x\"", &quoted],
-        ] {
-            let response = answer(
-                &with(header::IF_NONE_MATCH, known),
-                Some(tag.clone()),
-                None,
-                &json!({}),
-            )
-            .expect("answered");
+        for known in [&[quoted.as_str()][..], &[&weak], &["*"], &["\"x\"", &quoted]] {
+            let response =
+                answer(&with(header::IF_NONE_MATCH, known), Some(tag.clone()), None, &json!({})).expect("answered");
             assert_eq!(response.status(), 304, "{known:?}");
             assert_eq!(response.headers().get(header::ETAG), Some(&tag.to_header()));
         }
         for other in [&["\"x\""][..], &["x"], &[""], &["\"x\" \"y\""]] {
             assert_eq!(
-                answer(
-                    &with(header::IF_NONE_MATCH, other),
-                    Some(tag.clone()),
-                    None,
-                    &json!({})
-                )
-                .expect("answered")
-                .status(),
+                answer(&with(header::IF_NONE_MATCH, other), Some(tag.clone()), None, &json!({}))
+                    .expect("answered")
+                    .status(),
                 200
             );
         }
@@ -216,9 +187,7 @@ mod tests {
 
     #[test]
     fn a_list_has_the_tag_of_its_representation_and_a_link_to_the_next_page() {
-        let request = TestRequest::get()
-            .uri("/v1/tasks?limit=2")
-            .to_http_request();
+        let request = TestRequest::get().uri("/v1/tasks?limit=2").to_http_request();
         let of = |body| {
             answer(&request, None, Some("abc"), &body)
                 .expect("answered")
@@ -238,9 +207,8 @@ mod tests {
             ETag::of_candidate(Uuid::from_u128(1), 3),
             ETag::of_candidate(Uuid::from_u128(1), 4),
         );
-        let check = |values: &[&str]| {
-            IfMatch::of(&with(header::IF_MATCH, values)).and_then(|condition| condition.check(&new))
-        };
+        let check =
+            |values: &[&str]| IfMatch::of(&with(header::IF_MATCH, values)).and_then(|condition| condition.check(&new));
         assert!(check(&[]).is_ok());
         assert!(check(&["*"]).is_ok());
         assert!(check(&[&old.0, &new.0]).is_ok());

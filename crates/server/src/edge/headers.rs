@@ -28,12 +28,7 @@ pub fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, Problem>
             None => Some(text.to_owned()),
         });
     match key {
-        Some(key)
-            if (1..=255).contains(&key.len())
-                && key.bytes().all(|byte| byte.is_ascii_graphic()) =>
-        {
-            Ok(Some(key))
-        }
+        Some(key) if (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(Some(key)),
         _ => Err(Problem::about(
             Code::Malformed,
             "Idempotency-Key",
@@ -49,11 +44,7 @@ fn unquoted(text: &str) -> Option<String> {
     loop {
         match letters.next()? {
             '"' => return letters.as_str().is_empty().then_some(string),
-            '\\' => string.push(
-                letters
-                    .next()
-                    .filter(|letter| ['"', '\\'].contains(letter))?,
-            ),
+            '\\' => string.push(letters.next().filter(|letter| ['"', '\\'].contains(letter))?),
             letter => string.push(letter),
         }
     }
@@ -61,13 +52,9 @@ fn unquoted(text: &str) -> Option<String> {
 
 /// The `Link` to the next page: this request with another cursor.
 pub fn next_link(request: &HttpRequest, cursor: &str) -> Option<HeaderValue> {
-    let others = form_urlencoded::parse(request.query_string().as_bytes())
-        .filter(|(name, _)| name != "cursor");
+    let others = form_urlencoded::parse(request.query_string().as_bytes()).filter(|(name, _)| name != "cursor");
     let mut query = form_urlencoded::Serializer::new(String::new());
-    let query = query
-        .extend_pairs(others)
-        .append_pair("cursor", cursor)
-        .finish();
+    let query = query.extend_pairs(others).append_pair("cursor", cursor).finish();
     HeaderValue::try_from(format!("<{}?{query}>; rel=\"next\"", request.path())).ok()
 }
 
@@ -105,10 +92,7 @@ mod tests {
         for written in ["a-1", "\"a-1\"", " a-1 "] {
             assert_eq!(key(&[written]).expect("read").as_deref(), Some("a-1"));
         }
-        assert_eq!(
-            key(&[r#""a\"\\b""#]).expect("read").as_deref(),
-            Some(r#"a"\b"#)
-        );
+        assert_eq!(key(&[r#""a\"\\b""#]).expect("read").as_deref(), Some(r#"a"\b"#));
         let long = "x".repeat(255);
         assert_eq!(key(&[&long]).expect("read"), Some(long));
     }
@@ -150,20 +134,9 @@ mod tests {
     async fn a_deprecated_route_says_since_when_and_until_when() {
         let at = |text: &str| text.parse::<Timestamp>().expect("a moment");
         let mark = deprecated(at("2026-01-01T00:00:00Z"), Some(at("2027-01-01T00:00:00Z")));
-        let app = App::new().service(
-            web::resource("/old")
-                .wrap(mark)
-                .to(async || HttpResponse::Ok()),
-        );
-        let answered = call_service(
-            &init_service(app).await,
-            TestRequest::get().uri("/old").to_request(),
-        )
-        .await;
-        assert_eq!(
-            answered.headers().get("Deprecation").expect("there"),
-            "@1767225600"
-        );
+        let app = App::new().service(web::resource("/old").wrap(mark).to(async || HttpResponse::Ok()));
+        let answered = call_service(&init_service(app).await, TestRequest::get().uri("/old").to_request()).await;
+        assert_eq!(answered.headers().get("Deprecation").expect("there"), "@1767225600");
         assert_eq!(
             answered.headers().get("Sunset").expect("there"),
             "Fri, 01 Jan 2027 00:00:00 GMT"

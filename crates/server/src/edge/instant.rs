@@ -38,17 +38,13 @@ fn offset(text: &[u8]) -> Option<&str> {
         return None;
     }
     if let Some(fraction) = rest.strip_prefix(b".") {
-        let digits = fraction
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
+        let digits = fraction.iter().take_while(|byte| byte.is_ascii_digit()).count();
         if !(1..=9).contains(&digits) {
             return None;
         }
         rest = &fraction[digits..];
     }
-    let known =
-        rest.is_empty() || like(b"Z", rest) || like(b"+00:00", rest) || like(b"-00:00", rest);
+    let known = rest.is_empty() || like(b"Z", rest) || like(b"+00:00", rest) || like(b"-00:00", rest);
     known.then(|| std::str::from_utf8(rest).ok()).flatten()
 }
 
@@ -94,10 +90,7 @@ mod tests {
             "2026-01-01T25:00:00Z",
             "2026-01-01T10:00:00+99:00",
         ] {
-            assert!(
-                parse(text).is_err_and(|detail| detail.contains("calendar")),
-                "{text}"
-            );
+            assert!(parse(text).is_err_and(|detail| detail.contains("calendar")), "{text}");
         }
     }
 }

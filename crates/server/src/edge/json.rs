@@ -62,11 +62,7 @@ fn nul(value: &Value, at: &str) -> Option<String> {
             .find_map(|(i, item)| nul(item, &format!("{at}/{i}"))),
         Value::Object(fields) if holds_nul(value) => fields.iter().find_map(|(key, value)| {
             let at = pointer::below(at, key);
-            if key.contains('\0') {
-                Some(at)
-            } else {
-                nul(value, &at)
-            }
+            if key.contains('\0') { Some(at) } else { nul(value, &at) }
         }),
         _ => None,
     }
@@ -76,9 +72,7 @@ fn holds_nul(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains('\0'),
         Value::Array(items) => items.iter().any(holds_nul),
-        Value::Object(fields) => fields
-            .iter()
-            .any(|(key, value)| key.contains('\0') || holds_nul(value)),
+        Value::Object(fields) => fields.iter().any(|(key, value)| key.contains('\0') || holds_nul(value)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
@@ -171,8 +165,7 @@ mod tests {
 
     #[test]
     fn an_object_is_read_as_it_stands() {
-        let object = parse(br#" {"a": [1, -2, 2.5, "\u00e9\ud83d\ude00", null, true], "b": {}} "#)
-            .expect("read");
+        let object = parse(br#" {"a": [1, -2, 2.5, "\u00e9\ud83d\ude00", null, true], "b": {}} "#).expect("read");
         assert_eq!(
             Value::Object(object),
             json!({"a": [1, -2, 2.5, "é😀", null, true], "b": {}})
@@ -205,10 +198,7 @@ mod tests {
 
     #[test]
     fn a_nul_and_half_a_surrogate_pair_are_refused_by_name() {
-        assert_eq!(
-            refused(br#"{"a": ["x", {"b/c": "\u0000"}]}"#).1,
-            "/a/1/b~1c"
-        );
+        assert_eq!(refused(br#"{"a": ["x", {"b/c": "\u0000"}]}"#).1, "/a/1/b~1c");
         assert_eq!(refused(br#"{"a\u0000": 1}"#).1, "/a\0");
         for text in [r"\ud800", r"\udc00", r"\ud800\u0041", r"\ud800x"] {
             let (status, pointer, said) = refused(format!(r#"{{"a": ["{text}"]}}"#).as_bytes());

@@ -20,11 +20,7 @@ use super::scopes::Caller;
 /// Where keys are stored.
 pub trait StoredKeys: Send + Sync {
     /// The key of this hash in this tenant, unless it is unknown or revoked.
-    fn find(
-        &self,
-        tenant: i64,
-        hash: [u8; 32],
-    ) -> BoxFuture<'_, Result<Option<StoredKey>, Problem>>;
+    fn find(&self, tenant: i64, hash: [u8; 32]) -> BoxFuture<'_, Result<Option<StoredKey>, Problem>>;
 }
 
 /// A key as it is stored.
@@ -66,8 +62,8 @@ impl Authenticator {
     /// Who asks, or `401`.
     pub async fn caller(&self, authorization: Option<&[u8]>) -> Result<Caller, Problem> {
         let text = bearer(authorization).ok_or_else(Problem::unauthenticated)?;
-        let key = ApiKey::parse(text)
-            .map_err(|fault| Problem::unauthenticated().at("Authorization", fault.to_string()))?;
+        let key =
+            ApiKey::parse(text).map_err(|fault| Problem::unauthenticated().at("Authorization", fault.to_string()))?;
         let hash = key.hash();
         let known = match self.recall(&hash) {
             Some(known) => known,
@@ -119,9 +115,7 @@ impl Authenticator {
     }
 
     fn remembered(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], Remembered>> {
-        self.remembered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -141,23 +135,15 @@ impl FromRequest for Caller {
             let authenticator = request
                 .app_data::<web::Data<Authenticator>>()
                 .ok_or_else(|| Problem::internal("the app has no Authenticator"))?;
-            let authorization = request
-                .headers()
-                .get(AUTHORIZATION)
-                .map(|value| value.as_bytes());
+            let authorization = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes());
             let caller = authenticator.caller(authorization).await?;
             request.extensions_mut().insert(caller.clone());
             if let Some(limits) = request.app_data::<web::Data<RateLimits>>() {
                 let (allowance, wait) = limits.take(caller.key_id);
                 request.extensions_mut().insert(allowance);
                 if let Some(seconds) = wait {
-                    let problem = Problem::new(
-                        Code::RateLimited,
-                        format!("The key may ask again in {seconds} s."),
-                    );
-                    return Err(
-                        problem.header(actix_web::http::header::RETRY_AFTER, seconds.into())
-                    );
+                    let problem = Problem::new(Code::RateLimited, format!("The key may ask again in {seconds} s."));
+                    return Err(problem.header(actix_web::http::header::RETRY_AFTER, seconds.into()));
                 }
             }
             Ok(caller)
@@ -183,11 +169,7 @@ pub(super) mod tests {
     }
 
     impl StoredKeys for InMemory {
-        fn find(
-            &self,
-            tenant: i64,
-            hash: [u8; 32],
-        ) -> BoxFuture<'_, Result<Option<StoredKey>, Problem>> {
+        fn find(&self, tenant: i64, hash: [u8; 32]) -> BoxFuture<'_, Result<Option<StoredKey>, Problem>> {
             self.look_ups.fetch_add(1, Ordering::Relaxed);
             let key = self.key.lock().unwrap_or_else(PoisonError::into_inner);
             let found = key
@@ -209,8 +191,7 @@ pub(super) mod tests {
                 bound: Bound::Everything,
             };
             let stored = Self::default();
-            *stored.key.lock().expect("no panic") =
-                Some((key.hash(), StoredKey { caller, expires_at }));
+            *stored.key.lock().expect("no panic") = Some((key.hash(), StoredKey { caller, expires_at }));
             (Arc::new(stored), format!("Bearer {}", key.expose()))
         }
     }
@@ -222,13 +203,7 @@ pub(super) mod tests {
         assert!(keys.lifetime < Duration::from_secs(1));
         keys.lifetime = Duration::from_millis(50);
         for _ in 0..3 {
-            assert_eq!(
-                keys.caller(Some(header.as_bytes()))
-                    .await
-                    .expect("a caller")
-                    .tenant,
-                5
-            );
+            assert_eq!(keys.caller(Some(header.as_bytes())).await.expect("a caller").tenant, 5);
         }
         assert_eq!(stored.look_ups.load(Ordering::Relaxed), 1);
         *stored.key.lock().expect("no panic") = None;
@@ -281,10 +256,7 @@ pub(super) mod tests {
             }
         }
         assert_eq!(stored.look_ups.load(Ordering::Relaxed), 0);
-        let unknown = format!(
-            "bearer {}",
-            ApiKey::generate(5, false).expect("a key").expose()
-        );
+        let unknown = format!("bearer {}", ApiKey::generate(5, false).expect("a key").expose());
         assert!(keys.caller(Some(unknown.as_bytes())).await.is_err());
         assert_eq!(stored.look_ups.load(Ordering::Relaxed), 1);
     }

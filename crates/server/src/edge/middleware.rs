@@ -45,8 +45,7 @@ pub async fn edge(
         .app_data::<web::Data<Edge>>()
         .map(|edge| edge.get_ref().clone())
         .unwrap_or_default();
-    let id =
-        RequestId(trace_id(request.headers()).unwrap_or_else(|| edge.clock.uuid_v7().to_string()));
+    let id = RequestId(trace_id(request.headers()).unwrap_or_else(|| edge.clock.uuid_v7().to_string()));
     let method = method_label(request.method());
     request.extensions_mut().insert(id.clone());
     if request.method() == Method::HEAD {
@@ -66,10 +65,7 @@ pub async fn edge(
     match answering.await {
         Ok(Ok(response)) => {
             let (request, response) = response.map_into_boxed_body().into_parts();
-            let tenant = request
-                .extensions()
-                .get::<Caller>()
-                .map(|caller| caller.tenant);
+            let tenant = request.extensions().get::<Caller>().map(|caller| caller.tenant);
             let allowance = request.extensions().get::<Allowance>().cloned();
             let response = finished(response, &edge.base, &id, tenant.is_some(), allowance);
             told(
@@ -111,10 +107,7 @@ pub async fn edge(
 /// Logs where a panic happened and not what it said.
 pub fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
-        let at = panic
-            .location()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(at, "panicked");
     }));
 }
@@ -156,16 +149,10 @@ fn finished(
     if let Ok(id) = HeaderValue::try_from(&id.0) {
         headers.insert(X_REQUEST_ID, id);
     }
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     // Some addresses are secrets (calendars), and no link may give them away.
-    headers.insert(
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("no-referrer"),
-    );
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     if (authenticated || refused) && !headers.contains_key(header::CACHE_CONTROL) {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
@@ -190,10 +177,7 @@ fn finished(
 
 /// The problem that a handler returned, or the one that stands for what the framework answered by itself.
 fn problem_of(response: &HttpResponse) -> Option<Problem> {
-    if let Some(problem) = response
-        .error()
-        .and_then(|error| error.as_error::<Problem>())
-    {
+    if let Some(problem) = response.error().and_then(|error| error.as_error::<Problem>()) {
         return Some(problem.clone());
     }
     let status = response.status();
@@ -201,8 +185,7 @@ fn problem_of(response: &HttpResponse) -> Option<Problem> {
         .headers()
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind == PROBLEM_JSON);
-    ((status.is_client_error() || status.is_server_error()) && !named)
-        .then(|| Problem::of_status(status))
+    ((status.is_client_error() || status.is_server_error()) && !named).then(|| Problem::of_status(status))
 }
 
 fn told(
@@ -219,13 +202,7 @@ fn told(
     if let Some(tenant) = tenant {
         span.record("tenant", tenant);
     }
-    span.in_scope(|| {
-        tracing::info!(
-            status = status.as_u16(),
-            milliseconds = seconds * 1e3,
-            "answered"
-        )
-    });
+    span.in_scope(|| tracing::info!(status = status.as_u16(), milliseconds = seconds * 1e3, "answered"));
     let labels = [
         ("method", method.into()),
         ("route", route.into()),
@@ -281,10 +258,7 @@ mod tests {
             )
         };
         let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
-        assert_eq!(
-            of(&format!("00-{trace}-00f067aa0ba902b7-01")).as_deref(),
-            Some(trace)
-        );
+        assert_eq!(of(&format!("00-{trace}-00f067aa0ba902b7-01")).as_deref(), Some(trace));
         assert_eq!(
             of(&format!("cc-{trace}-00f067aa0ba902b7-01-what")).as_deref(),
             Some(trace)
@@ -305,9 +279,6 @@ mod tests {
     #[test]
     fn an_invented_method_has_no_label_of_its_own() {
         assert_eq!(method_label(&Method::PATCH), "PATCH");
-        assert_eq!(
-            method_label(&Method::from_bytes(b"BREW").expect("a method")),
-            "OTHER"
-        );
+        assert_eq!(method_label(&Method::from_bytes(b"BREW").expect("a method")), "OTHER");
     }
 }

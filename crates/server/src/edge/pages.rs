@@ -35,9 +35,7 @@ async fn page(code: web::Path<String>) -> Result<HttpResponse, Problem> {
         name = code.name(),
         status = code.status().as_u16(),
     );
-    Ok(HttpResponse::Ok()
-        .content_type(ContentType::html())
-        .body(html))
+    Ok(HttpResponse::Ok().content_type(ContentType::html()).body(html))
 }
 
 /// What stands between backticks becomes code. The table's words are our own and hold nothing to escape.
@@ -69,23 +67,12 @@ mod tests {
                 .to_request();
             let body = test::call_and_read_body(&app, request).await;
             assert!(String::from_utf8_lossy(&body).contains(code.title()));
-            assert!(
-                !code.page().contains(['<', '>', '&']) && code.page().matches('`').count() % 2 == 0
-            );
+            assert!(!code.page().contains(['<', '>', '&']) && code.page().matches('`').count() % 2 == 0);
         }
-        let list: serde_json::Value = test::call_and_read_body_json(
-            &app,
-            test::TestRequest::get().uri("/problems").to_request(),
-        )
-        .await;
+        let list: serde_json::Value =
+            test::call_and_read_body_json(&app, test::TestRequest::get().uri("/problems").to_request()).await;
         assert_eq!(list["data"].as_array().map(Vec::len), Some(Code::ALL.len()));
-        let unknown = test::call_service(
-            &app,
-            test::TestRequest::get()
-                .uri("/problems/nothing")
-                .to_request(),
-        )
-        .await;
+        let unknown = test::call_service(&app, test::TestRequest::get().uri("/problems/nothing").to_request()).await;
         assert_eq!(unknown.status(), 404);
     }
 }

@@ -43,7 +43,10 @@ impl Parameter {
         if self.times == 1 {
             return Ok(());
         }
-        Err(de::Error::custom(format_args!("It is given {} times, and takes one value.", self.times)))
+        Err(de::Error::custom(format_args!(
+            "It is given {} times, and takes one value.",
+            self.times
+        )))
     }
 }
 
@@ -77,11 +80,7 @@ impl<'de> Deserializer<'de> for Parameter {
         visitor.visit_some(self)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Self::Error> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Self::Error> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -89,9 +88,10 @@ impl<'de> Deserializer<'de> for Parameter {
         if self.text.split(',').any(str::is_empty) {
             return Err(self.expected("a list with commas and no empty entry"));
         }
-        visitor.visit_seq(SeqDeserializer::new(
-            self.text.split(',').map(|item| Parameter { text: item.to_owned(), times: 1 }),
-        ))
+        visitor.visit_seq(SeqDeserializer::new(self.text.split(',').map(|item| Parameter {
+            text: item.to_owned(),
+            times: 1,
+        })))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

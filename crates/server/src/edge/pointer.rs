@@ -12,20 +12,18 @@ pub fn below(base: &str, key: &str) -> String {
 
 /// The JSON Pointer of a path that serde kept.
 pub fn of_path(path: &Path) -> String {
-    path.iter()
-        .fold(String::new(), |pointer, segment| match segment {
-            Segment::Seq { index } => format!("{pointer}/{index}"),
-            Segment::Map { key } | Segment::Enum { variant: key } => below(&pointer, key),
-            Segment::Unknown => pointer,
-        })
+    path.iter().fold(String::new(), |pointer, segment| match segment {
+        Segment::Seq { index } => format!("{pointer}/{index}"),
+        Segment::Map { key } | Segment::Enum { variant: key } => below(&pointer, key),
+        Segment::Unknown => pointer,
+    })
 }
 
 /// Reads a `T`, or says where and why that is not possible.
 pub fn read<'de, T: DeserializeOwned>(
     from: impl serde::Deserializer<'de, Error = impl std::error::Error>,
 ) -> Result<T, ErrorAt> {
-    serde_path_to_error::deserialize(from)
-        .map_err(|error| explain(of_path(error.path()), &error.inner().to_string()))
+    serde_path_to_error::deserialize(from).map_err(|error| explain(of_path(error.path()), &error.inner().to_string()))
 }
 
 /// serde's messages have fixed beginnings; anything else is a sentence of our own types and stays as it is.
@@ -102,9 +100,7 @@ fn split_expected(message: &str) -> Option<(&str, &str, &str)> {
 fn plainly(serde: &str) -> String {
     let (first, rest) = serde.split_once(' ').unwrap_or((serde, ""));
     match (first, rest) {
-        ("u8" | "u16" | "u32" | "u64" | "usize", _) => {
-            "a whole number in range, from 0 up".to_owned()
-        }
+        ("u8" | "u16" | "u32" | "u64" | "usize", _) => "a whole number in range, from 0 up".to_owned(),
         ("i8" | "i16" | "i32" | "i64" | "isize", _) => "a whole number in range".to_owned(),
         ("f32" | "f64", _) => "a number".to_owned(),
         ("sequence", _) | ("a", "sequence") => "a list".to_owned(),
@@ -125,11 +121,7 @@ fn sentence(message: &str) -> String {
         .next()
         .map(|first| first.to_uppercase().to_string())
         .unwrap_or_default();
-    let end = if message.ends_with(['.', '!', '?']) {
-        ""
-    } else {
-        "."
-    };
+    let end = if message.ends_with(['.', '!', '?']) { "" } else { "." };
     format!("{first}{}{end}", letters.as_str())
 }
 
@@ -211,10 +203,7 @@ mod tests {
         );
         assert_eq!(
             refused(json!({"name": "x", "people": "a, expected b"})),
-            says(
-                "/people",
-                "Expected a list, found the text \"a, expected b\"."
-            )
+            says("/people", "Expected a list, found the text \"a, expected b\".")
         );
         assert_eq!(
             refused(json!({"name": "x", "overall": 300})),
@@ -227,14 +216,8 @@ mod tests {
 
     #[test]
     fn rusts_names_stay_inside() {
-        assert_eq!(
-            refused(json!({"name": {}})).1,
-            "Expected a string, found an object."
-        );
-        assert_eq!(
-            refused(json!({"name": true})).1,
-            "Expected a string, found `true`."
-        );
+        assert_eq!(refused(json!({"name": {}})).1, "Expected a string, found an object.");
+        assert_eq!(refused(json!({"name": true})).1, "Expected a string, found `true`.");
         assert_eq!(
             refused(json!({"name": "x", "people": [1.5]})).1,
             "Expected an object, found the number `1.5`."

@@ -104,10 +104,7 @@ impl Problem {
 
     /// Nothing is here, for this key.
     pub fn not_found() -> Self {
-        Self::new(
-            Code::NotFound,
-            "There is nothing under this address for this key.",
-        )
+        Self::new(Code::NotFound, "There is nothing under this address for this key.")
     }
 
     /// No valid key. Every reason gets the same answer, so that nobody learns which keys there are.
@@ -225,9 +222,7 @@ impl ResponseError for Problem {
         for header in &self.headers {
             response.append_header(header.clone());
         }
-        response
-            .content_type(PROBLEM_JSON)
-            .body(self.to_json("", None))
+        response.content_type(PROBLEM_JSON).body(self.to_json("", None))
     }
 }
 
@@ -238,8 +233,7 @@ mod tests {
     use super::*;
 
     fn document(problem: &Problem) -> Value {
-        serde_json::from_slice(&problem.to_json("https://afterword.example", Some("abc")))
-            .expect("JSON")
+        serde_json::from_slice(&problem.to_json("https://afterword.example", Some("abc"))).expect("JSON")
     }
 
     #[test]
@@ -279,17 +273,11 @@ mod tests {
     fn an_answer_carries_the_headers_of_its_problem() {
         let response = Problem::overloaded(2).error_response();
         assert_eq!(
-            response
-                .headers()
-                .get(RETRY_AFTER)
-                .map(HeaderValue::as_bytes),
+            response.headers().get(RETRY_AFTER).map(HeaderValue::as_bytes),
             Some(&b"2"[..])
         );
         assert_eq!(
-            response
-                .headers()
-                .get(header::CONTENT_TYPE)
-                .map(HeaderValue::as_bytes),
+            response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes),
             Some(PROBLEM_JSON.as_bytes())
         );
         assert!(

@@ -1,7 +1,6 @@
 //! Strict query strings: an unknown, repeated or unreadable parameter is refused like a field of a body. A filter that
 //! was mistyped and ignored would answer with everything.
 
-
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use jiff::Timestamp;
@@ -54,9 +53,7 @@ impl<'de> Deserialize<'de> for Limit {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         match u16::deserialize(from) {
             Ok(limit @ 1..=100) => Ok(Self(limit)),
-            _ => Err(de::Error::custom(
-                "It must be a whole number from 1 to 100.",
-            )),
+            _ => Err(de::Error::custom("It must be a whole number from 1 to 100.")),
         }
     }
 }
@@ -95,7 +92,13 @@ pub fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
                 parameter.text = format!("{},{value}", parameter.text);
                 parameter.times += 1;
             }
-            None => pairs.push((name.into_owned(), Parameter { text: value.into_owned(), times: 1 })),
+            None => pairs.push((
+                name.into_owned(),
+                Parameter {
+                    text: value.into_owned(),
+                    times: 1,
+                },
+            )),
         }
     }
     pointer::read(MapDeserializer::<_, de::value::Error>::new(pairs.into_iter())).map_err(|error| {
@@ -148,15 +151,14 @@ mod tests {
 
     fn refused(query: &str) -> (String, String) {
         let problem = parse::<Tasks>(query).expect_err(query);
-        (
-            problem.errors()[0].pointer.clone(),
-            problem.errors()[0].detail.clone(),
-        )
+        (problem.errors()[0].pointer.clone(), problem.errors()[0].detail.clone())
     }
 
     #[test]
     fn parameters_are_read_by_their_types() {
-        let read: Tasks = parse("limit=7&as_of=2026-01-01T10:00:00+01:00&snoozed=true&state=open,overdue&cursor=a%2Bb&wait=30").expect("read");
+        let read: Tasks =
+            parse("limit=7&as_of=2026-01-01T10:00:00+01:00&snoozed=true&state=open,overdue&cursor=a%2Bb&wait=30")
+                .expect("read");
         assert_eq!(
             read,
             Tasks {
@@ -170,9 +172,7 @@ mod tests {
         );
         assert_eq!(parse::<Tasks>("").expect("read").limit.get(), 50);
         assert_eq!(
-            parse::<Tasks>("as_of=2026-01-01T10:00:00%2B01:00")
-                .expect("read")
-                .as_of,
+            parse::<Tasks>("as_of=2026-01-01T10:00:00%2B01:00").expect("read").as_of,
             read.as_of
         );
     }
@@ -227,9 +227,7 @@ mod tests {
             )
         );
         assert!(refused("as_of=2026-01-01T10:00:00").1.contains("no offset"));
-        assert!(
-            parse::<NoParameters>("x=1").is_err_and(|problem| problem.errors()[0].pointer == "?x")
-        );
+        assert!(parse::<NoParameters>("x=1").is_err_and(|problem| problem.errors()[0].pointer == "?x"));
     }
 
     #[test]

@@ -39,8 +39,7 @@ impl FromStr for Rate {
 /// What every key has left. Entries stay for as long as the process: there are no more of them than valid keys.
 pub struct RateLimits {
     rate: Rate,
-    limiter:
-        RateLimiter<Uuid, DefaultKeyedStateStore<Uuid>, DefaultClock, StateInformationMiddleware>,
+    limiter: RateLimiter<Uuid, DefaultKeyedStateStore<Uuid>, DefaultClock, StateInformationMiddleware>,
 }
 
 /// What an answer says about it: the values of `RateLimit-Policy` and `RateLimit`.
@@ -85,8 +84,7 @@ impl RateLimits {
         let Rate { requests, seconds } = self.rate;
         let used = u64::from(requests.get().saturating_sub(left));
         let full_in = (used * u64::from(seconds)).div_ceil(u64::from(requests.get()));
-        let value =
-            |text: String| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""));
+        let value = |text: String| HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""));
         Allowance {
             policy: value(format!("\"default\";q={requests};w={seconds}")),
             left: value(format!("\"default\";r={left};t={full_in}")),
@@ -110,9 +108,7 @@ mod tests {
         assert!("10/s".parse::<Rate>().is_ok() && " 5000 / h ".parse::<Rate>().is_ok());
         for wrong in ["", "600", "0/s", "-1/s", "10/day", "ten/s", "1.5/s"] {
             assert!(
-                wrong
-                    .parse::<Rate>()
-                    .is_err_and(|said| said.contains("600/min")),
+                wrong.parse::<Rate>().is_err_and(|said| said.contains("600/min")),
                 "{wrong}"
             );
         }
@@ -133,20 +129,11 @@ mod tests {
             .map(|_| limits.take(one))
             .map(|(said, wait)| (said.left, wait))
             .collect();
-        assert_eq!(
-            said[0],
-            (HeaderValue::from_static("\"default\";r=2;t=1200"), None)
-        );
-        assert_eq!(
-            said[2],
-            (HeaderValue::from_static("\"default\";r=0;t=3600"), None)
-        );
+        assert_eq!(said[0], (HeaderValue::from_static("\"default\";r=2;t=1200"), None));
+        assert_eq!(said[2], (HeaderValue::from_static("\"default\";r=0;t=3600"), None));
         let (said, wait) = limits.take(one);
         assert_eq!(said.policy, "\"default\";q=3;w=3600");
-        assert!(
-            wait.is_some_and(|seconds| (1190..=1200).contains(&seconds)),
-            "{wait:?}"
-        );
+        assert!(wait.is_some_and(|seconds| (1190..=1200).contains(&seconds)), "{wait:?}");
         assert!(limits.take(other).1.is_none());
     }
 }

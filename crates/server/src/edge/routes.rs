@@ -40,20 +40,11 @@ impl Methods {
 /// The app's `default_service`.
 pub async fn fallback(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let Some(pattern) = request.match_pattern() else {
-        return Err(Problem::new(
-            Code::NotFound,
-            "The service has no such path.",
-        ));
+        return Err(Problem::new(Code::NotFound, "The service has no such path."));
     };
     let methods = request.app_data::<web::Data<Methods>>();
-    let allow = methods.map_or_else(
-        || Methods::default().allow(&pattern),
-        |methods| methods.allow(&pattern),
-    );
-    let problem = Problem::new(
-        Code::MethodNotAllowed,
-        format!("This path answers to {allow}."),
-    );
+    let allow = methods.map_or_else(|| Methods::default().allow(&pattern), |methods| methods.allow(&pattern));
+    let problem = Problem::new(Code::MethodNotAllowed, format!("This path answers to {allow}."));
     Err(match HeaderValue::try_from(allow) {
         Ok(allow) => problem.header(ALLOW, allow),
         Err(_) => problem,

@@ -65,13 +65,10 @@ impl FromStr for Scope {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|scope| scope.name() == text)
-            .ok_or_else(|| {
-                let known: Vec<_> = Self::ALL.iter().map(|scope| scope.name()).collect();
-                format!("`{text}` is not a scope; scopes are {}.", known.join(", "))
-            })
+        Self::ALL.into_iter().find(|scope| scope.name() == text).ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.iter().map(|scope| scope.name()).collect();
+            format!("`{text}` is not a scope; scopes are {}.", known.join(", "))
+        })
     }
 }
 
@@ -88,9 +85,7 @@ impl Scopes {
 
     /// The scopes in the set, `admin` as just itself.
     pub fn iter(self) -> impl Iterator<Item = Scope> {
-        Scope::ALL
-            .into_iter()
-            .filter(move |scope| self.0 & bit(*scope) != 0)
+        Scope::ALL.into_iter().filter(move |scope| self.0 & bit(*scope) != 0)
     }
 }
 
@@ -192,10 +187,7 @@ mod tests {
                 .is_err_and(|said| said.contains("candidates:read"))
         );
         let set: Scopes = serde_json::from_str(r#"["events:read", "admin"]"#).expect("scopes");
-        assert_eq!(
-            serde_json::to_string(&set).expect("JSON"),
-            r#"["admin","events:read"]"#
-        );
+        assert_eq!(serde_json::to_string(&set).expect("JSON"), r#"["admin","events:read"]"#);
     }
 
     #[test]
@@ -203,9 +195,7 @@ mod tests {
         let (own, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let groups = ["spring".to_owned()];
         assert!(Bound::Everything.admits(other, &[]));
-        assert!(
-            Bound::Candidate(own).admits(own, &[]) && !Bound::Candidate(own).admits(other, &groups)
-        );
+        assert!(Bound::Candidate(own).admits(own, &[]) && !Bound::Candidate(own).admits(other, &groups));
         assert!(
             Bound::Group("spring".to_owned()).admits(other, &groups)
                 && !Bound::Group("autumn".to_owned()).admits(other, &groups)

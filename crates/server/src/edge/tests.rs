@@ -46,39 +46,19 @@ impl Answer {
         assert_eq!(document["status"], self.status);
         assert_eq!(document["request_id"].as_str(), self.header("x-request-id"));
         let code = document["code"].as_str().expect("a code").to_owned();
-        assert_eq!(
-            document["type"],
-            format!("https://afterword.example/problems/{code}")
-        );
-        assert!(
-            document["title"].is_string()
-                && document["detail"].is_string()
-                && document["errors"].is_array()
-        );
+        assert_eq!(document["type"], format!("https://afterword.example/problems/{code}"));
+        assert!(document["title"].is_string() && document["detail"].is_string() && document["errors"].is_array());
         assert_eq!(self.header("cache-control"), Some("no-store"));
         code
     }
 }
 
-async fn read(
-    caller: Caller,
-    _: Query<NoParameters>,
-    request: HttpRequest,
-) -> Result<HttpResponse, Problem> {
+async fn read(caller: Caller, _: Query<NoParameters>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     caller.require(Scope::CandidatesRead)?;
-    answer(
-        &request,
-        None,
-        None,
-        &serde_json::json!({"tenant": caller.tenant}),
-    )
+    answer(&request, None, None, &serde_json::json!({"tenant": caller.tenant}))
 }
 
-async fn write(
-    _: Caller,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> Result<HttpResponse, Problem> {
+async fn write(_: Caller, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     Ok(HttpResponse::Created().json(body::read_json(&request, payload, 1024).await?))
 }
 
@@ -114,16 +94,8 @@ async fn served(rate: &str) -> (SocketAddr, String) {
             .configure(pages::configure)
             .service(
                 web::scope("/v1")
-                    .service(
-                        web::resource("/things")
-                            .guard(actix_web::guard::Get())
-                            .to(read),
-                    )
-                    .service(
-                        web::resource("/things")
-                            .guard(actix_web::guard::Post())
-                            .to(write),
-                    )
+                    .service(web::resource("/things").guard(actix_web::guard::Get()).to(read))
+                    .service(web::resource("/things").guard(actix_web::guard::Post()).to(write))
                     .route("/broken", web::get().to(broken))
                     .route("/framework", web::post().to(framework_refuses)),
             )
@@ -172,14 +144,8 @@ fn post(headers: &str, body: &str) -> String {
 #[actix_web::test]
 async fn what_the_framework_refuses_is_a_problem_too() {
     let (address, key) = served("1000/min").await;
-    assert_eq!(
-        ask(address, get("GET", "/nowhere", "")).await.code(),
-        "not_found"
-    );
-    assert_eq!(
-        ask(address, get("GET", "/v1/nowhere", &key)).await.code(),
-        "not_found"
-    );
+    assert_eq!(ask(address, get("GET", "/nowhere", "")).await.code(), "not_found");
+    assert_eq!(ask(address, get("GET", "/v1/nowhere", &key)).await.code(), "not_found");
     for (method, path, allow) in [
         ("DELETE", "/v1/things", "GET, HEAD, POST"),
         ("OPTIONS", "/v1/broken", "GET, HEAD"),
@@ -187,11 +153,7 @@ async fn what_the_framework_refuses_is_a_problem_too() {
     ] {
         let refused = ask(address, get(method, path, "")).await;
         assert_eq!(
-            (
-                refused.status,
-                refused.code().as_str(),
-                refused.header("allow")
-            ),
+            (refused.status, refused.code().as_str(), refused.header("allow")),
             (405, "method_not_allowed", Some(allow))
         );
     }
@@ -204,10 +166,7 @@ async fn what_the_framework_refuses_is_a_problem_too() {
         ) + "x",
     )
     .await;
-    assert_eq!(
-        (refused.status, refused.code().as_str()),
-        (400, "malformed")
-    );
+    assert_eq!((refused.status, refused.code().as_str()), (400, "malformed"));
 }
 
 #[actix_web::test]
@@ -229,45 +188,26 @@ async fn without_a_valid_key_nothing_is_read() {
         "Authorization: Basic eDp5\r\n",
     ] {
         let refused = ask(address, get("GET", "/v1/things", header)).await;
-        assert_eq!(
-            (refused.status, refused.code().as_str()),
-            (401, "unauthenticated")
-        );
+        assert_eq!((refused.status, refused.code().as_str()), (401, "unauthenticated"));
         assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
     }
     let answered = ask(address, get("GET", "/v1/things", &key)).await;
-    assert_eq!(
-        (answered.status, answered.body.as_str()),
-        (200, "{\"tenant\":5}")
-    );
+    assert_eq!((answered.status, answered.body.as_str()), (200, "{\"tenant\":5}"));
     assert_eq!(answered.header("cache-control"), Some("no-store"));
     assert_eq!(answered.header("x-content-type-options"), Some("nosniff"));
     let tag = answered.header("etag").expect("a tag");
     let again = ask(
         address,
-        get(
-            "GET",
-            "/v1/things",
-            &format!("{key}If-None-Match: {tag}\r\n"),
-        ),
+        get("GET", "/v1/things", &format!("{key}If-None-Match: {tag}\r\n")),
     )
     .await;
     assert_eq!((again.status, again.header("etag")), (304, Some(tag)));
     let head = ask(address, get("HEAD", "/v1/things", &key)).await;
     assert_eq!(
-        (
-            head.status,
-            head.body.as_str(),
-            head.header("content-length")
-        ),
+        (head.status, head.body.as_str(), head.header("content-length")),
         (200, "", Some("12"))
     );
-    assert_eq!(
-        ask(address, get("GET", "/v1/things?x=1", &key))
-            .await
-            .code(),
-        "invalid"
-    );
+    assert_eq!(ask(address, get("GET", "/v1/things?x=1", &key)).await.code(), "invalid");
 }
 
 #[actix_web::test]
@@ -294,10 +234,7 @@ async fn a_body_is_read_or_refused_for_a_reason() {
             "unsupported_media_type",
         ),
         (
-            post(
-                &format!("{key}Content-Type: application/merge-patch+json\r\n"),
-                "{}",
-            ),
+            post(&format!("{key}Content-Type: application/merge-patch+json\r\n"), "{}"),
             415,
             "unsupported_media_type",
         ),
@@ -317,8 +254,7 @@ async fn a_body_is_read_or_refused_for_a_reason() {
         (post(&json, "{"), 400, "malformed"),
         (post(&json, &large), 413, "too_large"),
         (
-            get("POST", "/v1/things", &chunked)
-                + &format!("{:x}\r\n{large}\r\n0\r\n\r\n", large.len()),
+            get("POST", "/v1/things", &chunked) + &format!("{:x}\r\n{large}\r\n0\r\n\r\n", large.len()),
             413,
             "too_large",
         ),
@@ -334,20 +270,11 @@ async fn a_key_that_asks_too_often_is_told_when_to_come_back() {
     let first = ask(address, get("GET", "/v1/things", &key)).await;
     assert_eq!(
         (first.header("ratelimit-policy"), first.header("ratelimit")),
-        (
-            Some("\"default\";q=2;w=3600"),
-            Some("\"default\";r=1;t=1800")
-        )
+        (Some("\"default\";q=2;w=3600"), Some("\"default\";r=1;t=1800"))
     );
-    assert_eq!(
-        ask(address, get("GET", "/v1/things", &key)).await.status,
-        200
-    );
+    assert_eq!(ask(address, get("GET", "/v1/things", &key)).await.status, 200);
     let refused = ask(address, get("GET", "/v1/things", &key)).await;
-    assert_eq!(
-        (refused.status, refused.code().as_str()),
-        (429, "rate_limited")
-    );
+    assert_eq!((refused.status, refused.code().as_str()), (429, "rate_limited"));
     assert_eq!(refused.header("ratelimit"), Some("\"default\";r=0;t=3600"));
     assert!(
         refused
