@@ -28,8 +28,9 @@ use crate::{
     },
     events::Event,
     reading::Answered,
-    recording::{FromBody, Writing, path_id, refused},
+    recording::{FromBody, path_id},
     service::{Service, Shared, reaches, tenant, unavailable},
+    writing::{Writing, refused},
 };
 
 /// The most facts that one request may carry.

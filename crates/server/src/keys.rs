@@ -28,8 +28,9 @@ use crate::{
         scopes::{Bound, Caller, Scope, Scopes},
     },
     reading::Answered,
-    recording::{Writing, path_id},
+    recording::path_id,
     service::{Shared, reused, tenant, unavailable},
+    writing::Writing,
 };
 
 /// A key to make.

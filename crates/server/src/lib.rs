@@ -26,3 +26,4 @@ pub mod service;
 mod status;
 mod tasks;
 mod undo;
+mod writing;

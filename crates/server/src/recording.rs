@@ -9,18 +9,16 @@ use actix_web::{
     web,
 };
 use afterword_domain::{
-    candidate::Candidate,
     catalogue::{AnyFact, Reader},
     decide::{Proposal, moved},
     fact::{Envelope, Fact, Place},
     ids::{ApplicationId, CandidateId, EventId, Kind, Subject, ThingId},
     play::Task,
-    refusal::Refusal,
 };
-use afterword_store::{Command, Idempotency, RecordError, Recorded, Step};
+use afterword_store::{Recorded, Step};
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -28,15 +26,14 @@ use crate::{
     api::{Api, Operation, reference},
     edge::{
         body,
-        clock::Clock,
         codes::Code,
-        etag::{ETag, IfMatch},
-        headers,
+        etag::ETag,
         problem::Problem,
         query,
-        scopes::{Bound, Caller, Scope},
+        scopes::{Caller, Scope},
     },
-    service::{Service, Shared, reaches, recorded_by, reused, tenant, unavailable},
+    service::Shared,
+    writing::Writing,
 };
 
 /// The tasks that a fact moved, whole.
@@ -331,197 +328,4 @@ fn subject_in_body(text: Option<&str>, kind: Kind) -> Result<Option<Subject>, Pr
         ));
     }
     Ok(subject)
-}
-
-/// A request that writes: its name, its condition, and the ids that it makes.
-pub struct Writing {
-    pub(crate) idempotency: Option<Idempotency>,
-    if_match: IfMatch,
-    fresh: Fresh,
-}
-
-enum Fresh {
-    Random(Clock),
-    /// A repeated request makes the same ids again.
-    Derived(Uuid),
-}
-
-impl Writing {
-    /// Reads the headers of a request that writes.
-    pub fn of(
-        service: &Service,
-        caller: &Caller,
-        request: &HttpRequest,
-        body: &Map<String, Value>,
-    ) -> Result<Self, Problem> {
-        let bytes = serde_json::to_vec(body).map_err(Problem::internal)?;
-        Self::of_bytes(service, caller, request, &bytes)
-    }
-
-    /// The same, of a request whose body is no JSON.
-    pub fn of_bytes(service: &Service, caller: &Caller, request: &HttpRequest, body: &[u8]) -> Result<Self, Problem> {
-        let tenant = caller.tenant.to_be_bytes();
-        let idempotency = headers::idempotency_key(request)?.map(|key| Idempotency {
-            key: service.hash(&[b"key", &tenant, key.as_bytes()]),
-            request: service.hash(&[
-                b"request",
-                &tenant,
-                caller.key_id.as_bytes(),
-                request.method().as_str().as_bytes(),
-                request.uri().to_string().as_bytes(),
-                body,
-            ]),
-        });
-        let fresh = match &idempotency {
-            Some(named) => Fresh::Derived(Uuid::new_v5(
-                &Uuid::NAMESPACE_OID,
-                &[&named.key[..], &named.request].concat(),
-            )),
-            None => Fresh::Random(service.clock.clone()),
-        };
-        Ok(Self {
-            idempotency,
-            if_match: IfMatch::of(request)?,
-            fresh,
-        })
-    }
-
-    /// A fresh id; with an idempotency key the same again when the request is repeated.
-    pub fn fresh(&self, nth: u32) -> Uuid {
-        match &self.fresh {
-            Fresh::Random(clock) => clock.uuid_v7(),
-            Fresh::Derived(from) => Uuid::new_v5(from, &nth.to_be_bytes()),
-        }
-    }
-
-    /// Records facts for the caller.
-    pub async fn record(
-        self,
-        service: &Service,
-        caller: &Caller,
-        candidate: CandidateId,
-        fresh: bool,
-        proposals: Vec<Proposal>,
-        atomic: bool,
-    ) -> Result<Recorded, Problem> {
-        self.record_or(service, caller, candidate, fresh, proposals, atomic, &|_, refusal| {
-            refused(refusal)
-        })
-        .await
-    }
-
-    /// The same, where the body says more than one fact: `problem_of` finds the place of the one that was refused.
-    #[expect(clippy::too_many_arguments, reason = "a command is as much as this")]
-    pub async fn record_or(
-        self,
-        service: &Service,
-        caller: &Caller,
-        candidate: CandidateId,
-        fresh: bool,
-        proposals: Vec<Proposal>,
-        atomic: bool,
-        problem_of: &(dyn Fn(usize, Refusal) -> Problem + Sync),
-    ) -> Result<Recorded, Problem> {
-        let registers = matches!(
-            proposals.first(),
-            Some(Proposal {
-                fact: AnyFact::CandidateRegistered(_),
-                ..
-            })
-        );
-        let within = may_write(service, caller, candidate, &proposals).await?;
-        let if_match = self.if_match;
-        let tag = |candidate: &Candidate| {
-            ETag::of_candidate(
-                candidate.id.uuid(),
-                i64::try_from(candidate.version).unwrap_or(i64::MAX),
-            )
-        };
-        let unbound = matches!(caller.bound, Bound::Everything);
-        let conditional = !unbound || !matches!(if_match, IfMatch::Absent);
-        // What a key reaches may change until the fact is recorded.
-        let reached =
-            |candidate: &Candidate| unbound || reaches(caller, candidate) || (registers && candidate.version == 0);
-        let condition = |candidate: &Candidate| reached(candidate) && if_match.check(&tag(candidate)).is_ok();
-        let command = Command {
-            tenant: tenant(caller),
-            candidate,
-            fresh: fresh && within,
-            proposals,
-            atomic,
-            by: recorded_by(caller),
-            now: service.clock.now(),
-            condition: conditional.then_some(&condition),
-            idempotency: self.idempotency,
-        };
-        service.recorder.record(command).await.map_err(|error| match error {
-            RecordError::Refused { index, refusal } => problem_of(index, refusal),
-            RecordError::Stale(newest) if !reached(&newest) || (newest.version == 0 && !registers) => {
-                Problem::not_found()
-            }
-            RecordError::Stale(newest) if newest.erased_at.is_some() => Problem::refused(
-                "candidate_erased",
-                "The candidate was erased: nothing more can be recorded.",
-            ),
-            RecordError::Stale(newest) => if_match
-                .check(&tag(&newest))
-                .err()
-                .unwrap_or_else(|| Problem::new(Code::Stale, "The candidate has moved on.")),
-            RecordError::IdempotencyReused => reused(),
-            RecordError::Store(error) => unavailable(error),
-        })
-    }
-}
-
-/// A bound key writes only where it reaches; registering, it may only make what it will reach. False: nothing may be
-/// taken for granted of the candidate.
-async fn may_write(
-    service: &Service,
-    caller: &Caller,
-    candidate: CandidateId,
-    proposals: &[Proposal],
-) -> Result<bool, Problem> {
-    if matches!(caller.bound, Bound::Everything) {
-        return Ok(true);
-    }
-    let state = service
-        .recorder
-        .candidate(tenant(caller), candidate)
-        .await
-        .map_err(unavailable)?;
-    if state.version > 0 {
-        return if reaches(caller, &state) {
-            Ok(false)
-        } else {
-            Err(Problem::not_found())
-        };
-    }
-    let Some(Proposal {
-        fact: AnyFact::CandidateRegistered(fact),
-        ..
-    }) = proposals.first()
-    else {
-        return Err(Problem::not_found());
-    };
-    let groups: Vec<String> = fact.groups.iter().map(ToString::to_string).collect();
-    if caller.bound.admits(candidate.uuid(), &groups) {
-        return Ok(false);
-    }
-    Err(Problem::new(
-        Code::InsufficientScope,
-        "This key may only register candidates that it will reach.",
-    ))
-}
-
-/// A refusal of the domain as a problem document.
-pub fn refused(refusal: Refusal) -> Problem {
-    let Refusal { code, detail, fields } = refusal;
-    if code == "not_found" {
-        return Problem::not_found();
-    }
-    fields
-        .into_iter()
-        .fold(Problem::refused(&code, detail), |problem, (pointer, told)| {
-            problem.at(pointer, told)
-        })
 }

@@ -8,6 +8,7 @@ mod admin;
 mod append;
 mod commit;
 mod db;
+mod envelopes;
 mod error;
 mod keys;
 mod lanes;

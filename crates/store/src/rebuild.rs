@@ -9,8 +9,8 @@ use afterword_domain::play::DERIVATION;
 use futures_util::stream::{StreamExt, iter};
 use uuid::Uuid;
 
+use crate::envelopes::signed;
 use crate::projection::{Projection, Rows};
-use crate::recorder::signed;
 use crate::statement::Statement;
 use crate::verify::replay;
 use crate::{Appended, Commit, Recorder, Store, StoreError, TenantId};

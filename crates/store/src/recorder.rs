@@ -12,21 +12,22 @@ use afterword_domain::{
     candidate::Candidate,
     catalogue::AnyFact,
     decide::{Decided, Proposal, decide},
-    fact::{At, Envelope, Fact, TaskRefs},
-    ids::{ApplicationId, CandidateId, EventId, Subject},
-    profile::CandidateErased,
+    ids::CandidateId,
     refusal::Refusal,
 };
 use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
-use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
 use crate::{
-    Aad, Appended, Commit, DataKey, Erasure, EventRow, IdempotencyRow, Store, StoreError, TenantId,
+    Appended, Commit, Erasure, EventRow, IdempotencyRow, Store, StoreError, TenantId,
+    envelopes::{moment, open, seal, seal_payload, signed},
     projection::{Projection, Rows},
 };
+
+mod replay;
+use replay::{Past, keep};
 
 /// How many facts the cache of candidates holds in all.
 const CACHED_FACTS: u64 = 400_000;
@@ -110,14 +111,6 @@ pub enum RecordError {
     /// The store cannot carry it out now.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// What an idempotency row keeps of each fact, to give the same answer again.
-#[derive(Serialize, Deserialize)]
-enum Kept {
-    Recorded(u64),
-    Already(EventId),
-    Refused(Refusal),
 }
 
 /// Records facts, and holds the candidates that were used last.
@@ -445,105 +438,6 @@ impl Recorder {
         });
         Ok(commit)
     }
-
-    /// The answer that the request had, built again from the log.
-    async fn replay(
-        &self,
-        command: &Command<'_>,
-        named: &Idempotency,
-        row: &IdempotencyRow,
-    ) -> Result<Recorded, RecordError> {
-        if row.request_hash != named.request {
-            return Err(RecordError::IdempotencyReused);
-        }
-        let Some(id) = row.candidate.map(CandidateId::new) else {
-            return Err(RecordError::IdempotencyReused);
-        };
-        let candidate = self.candidate(command.tenant, id).await?;
-        let first = row.first_version.unsigned_abs();
-        let kept: Vec<Kept> = match &row.sealed {
-            None => (0..row.facts.unsigned_abs())
-                .map(|nth| Kept::Recorded(first + nth))
-                .collect(),
-            Some(sealed) => {
-                let key = self
-                    .store
-                    .keys()
-                    .get(command.tenant, id.uuid())
-                    .await?
-                    .ok_or(StoreError::Unreadable)?;
-                let aad = Aad {
-                    tenant: command.tenant,
-                    candidate: id.uuid(),
-                    purpose: "idempotency",
-                    id: id.uuid(),
-                };
-                let plain = key.open(&aad, sealed).map_err(|_| StoreError::Unreadable)?;
-                serde_json::from_slice(&plain).map_err(|_| StoreError::Unreadable)?
-            }
-        };
-        if candidate.erased_at.is_some() {
-            return self.replay_erasure(command.tenant, &candidate, row.first_version).await;
-        }
-        let mut past = Past::of(&candidate);
-        let mut results = Vec::with_capacity(kept.len());
-        let mut last = first.saturating_sub(1);
-        for kept in kept {
-            results.push(match kept {
-                Kept::Recorded(version) => {
-                    last = last.max(version);
-                    Ok(past.step(version, Decided::Recorded).ok_or(StoreError::Unreadable)?)
-                }
-                Kept::Already(event) => {
-                    let version = candidate.fact(event).map_or(0, |fact| fact.at.version);
-                    Ok(past.step(version, Decided::Already).ok_or(StoreError::Unreadable)?)
-                }
-                Kept::Refused(refusal) => Err(refusal),
-            });
-        }
-        Ok(Recorded {
-            results,
-            candidate: candidate.at_version(last),
-            replayed: true,
-        })
-    }
-
-    /// Of an erased candidate only the erasure itself can be told again.
-    async fn replay_erasure(
-        &self,
-        tenant: TenantId,
-        candidate: &Candidate,
-        version: i64,
-    ) -> Result<Recorded, RecordError> {
-        let rows = self.store.stream(tenant, candidate.id.uuid(), version - 1).await?;
-        let Some(envelope) = rows.first().and_then(erasure) else {
-            let refusal = Refusal::new("candidate_erased", "The candidate was erased.");
-            return Err(RecordError::Refused { index: 0, refusal });
-        };
-        let decided = Decided::Recorded(Arc::new(envelope));
-        let step = Step {
-            decided,
-            before: Candidate::unknown(candidate.id),
-            after: candidate.clone(),
-        };
-        Ok(Recorded {
-            results: vec![Ok(step)],
-            candidate: candidate.clone(),
-            replayed: true,
-        })
-    }
-}
-
-/// The fact of an erasure, which can be told without a key: it says nothing about anybody.
-pub(crate) fn erasure(row: &EventRow) -> Option<Envelope> {
-    let erased = row.kind == CandidateErased::NAME;
-    Some(Envelope {
-        at: erased.then(|| at(row)).flatten()?,
-        schema: CandidateErased::SCHEMA,
-        departures: Vec::new(),
-        tasks: TaskRefs::default(),
-        data: CandidateErased {}.into(),
-    })
 }
 
 /// Decides on the facts of a command one after another.
@@ -586,126 +480,4 @@ fn refused(results: &[Result<Step, Refusal>]) -> Option<(usize, Refusal)> {
         .enumerate()
         .filter_map(|(index, result)| result.as_ref().err().map(|it| (index, it)));
     refusals.next().map(|(index, refusal)| (index, refusal.clone()))
-}
-
-/// Looking back at facts of a stream, each with the states around it. Going forward, it folds each fact once.
-struct Past {
-    now: Candidate,
-    state: Candidate,
-}
-
-impl Past {
-    fn of(now: &Candidate) -> Self {
-        Self {
-            now: now.clone(),
-            state: Candidate::unknown(now.id),
-        }
-    }
-
-    fn step(&mut self, version: u64, decided: fn(Arc<Envelope>) -> Decided) -> Option<Step> {
-        let place = |version: u64| usize::try_from(version).ok();
-        let last = place(version.checked_sub(1)?)?;
-        let history = self.now.history();
-        let envelope = Arc::clone(history.get(last)?);
-        if self.state.version >= version {
-            self.state = Candidate::unknown(self.now.id);
-        }
-        let between = history.iter().take(last).skip(place(self.state.version)?).cloned();
-        let before = std::mem::replace(&mut self.state, Candidate::unknown(self.now.id)).fold(between);
-        let after = before.clone().fold([Arc::clone(&envelope)]);
-        self.state = after.clone();
-        Some(Step {
-            decided: decided(envelope),
-            before,
-            after,
-        })
-    }
-}
-
-fn keep(tenant: TenantId, key: &DataKey, id: Uuid, results: &[Result<Step, Refusal>]) -> Vec<u8> {
-    let kept: Vec<Kept> = results
-        .iter()
-        .map(|result| match result {
-            Ok(Step {
-                decided: Decided::Recorded(envelope),
-                ..
-            }) => Kept::Recorded(envelope.at.version),
-            Ok(Step {
-                decided: Decided::Already(envelope),
-                ..
-            }) => Kept::Already(envelope.at.event),
-            Err(refusal) => Kept::Refused(refusal.clone()),
-        })
-        .collect();
-    let aad = Aad {
-        tenant,
-        candidate: id,
-        purpose: "idempotency",
-        id,
-    };
-    key.seal(&aad, &serde_json::to_vec(&kept).unwrap_or_default())
-}
-
-fn seal_payload(tenant: TenantId, key: &DataKey, envelope: &Envelope) -> Vec<u8> {
-    let aad = Aad::versioned(
-        tenant,
-        envelope.at.candidate.uuid(),
-        "event",
-        signed(envelope.at.version),
-    );
-    key.seal(&aad, &envelope.payload())
-}
-
-fn seal(tenant: TenantId, key: &DataKey, envelope: &Envelope) -> EventRow {
-    let at = &envelope.at;
-    EventRow {
-        position: 0,
-        candidate: at.candidate.uuid(),
-        version: signed(at.version),
-        event_id: at.event.uuid(),
-        kind: envelope.data.name().to_owned(),
-        schema_version: i64::from(envelope.schema),
-        application: at.application.map(ApplicationId::uuid),
-        subject: at.subject.to_string(),
-        occurred_at: at.occurred_at.as_microsecond(),
-        recorded_at: at.recorded_at.as_microsecond(),
-        recorded_by: at.recorded_by.to_string(),
-        sealed: Some(seal_payload(tenant, key, envelope)),
-    }
-}
-
-/// A fact as it lies in the log, opened.
-pub(crate) fn open(tenant: TenantId, key: &DataKey, row: &EventRow) -> Result<Envelope, StoreError> {
-    let unreadable = |what: &dyn std::fmt::Display| {
-        tracing::error!(candidate = %CandidateId::new(row.candidate), version = row.version, "the log cannot be read: {what}");
-        StoreError::Unreadable
-    };
-    let sealed = row.sealed.as_ref().ok_or(StoreError::Unreadable)?;
-    let aad = Aad::versioned(tenant, row.candidate, "event", row.version);
-    let plain = key.open(&aad, sealed).map_err(|error| unreadable(&error))?;
-    let at = at(row).ok_or_else(|| unreadable(&"the subject is no id"))?;
-    let schema = u32::try_from(row.schema_version).unwrap_or(u32::MAX);
-    Envelope::read(at, &row.kind, schema, &plain).map_err(|error| unreadable(&error))
-}
-
-/// What of a fact can be read without its key.
-pub(crate) fn at(row: &EventRow) -> Option<At> {
-    Some(At {
-        event: EventId::new(row.event_id),
-        candidate: CandidateId::new(row.candidate),
-        version: row.version.unsigned_abs(),
-        application: row.application.map(ApplicationId::new),
-        subject: row.subject.parse::<Subject>().ok()?,
-        occurred_at: moment(row.occurred_at),
-        recorded_at: moment(row.recorded_at),
-        recorded_by: row.recorded_by.as_str().into(),
-    })
-}
-
-pub(crate) fn signed(version: u64) -> i64 {
-    i64::try_from(version).unwrap_or(i64::MAX)
-}
-
-pub(crate) fn moment(microseconds: i64) -> Timestamp {
-    Timestamp::from_microsecond(microseconds).unwrap_or(Timestamp::MAX)
 }

@@ -18,8 +18,8 @@ use uuid::Uuid;
 
 use self::compare::Comparison;
 use self::stored::Stored;
+use crate::envelopes::open;
 use crate::projection::Projection;
-use crate::recorder::open;
 use crate::{DataKey, EventRow, Recorder, StoreError, TenantId};
 
 /// Candidates that are read at once.

@@ -10,8 +10,8 @@ use uuid::Uuid;
 use crate::{
     Aad, ApplicationQuery, CandidateQuery, DataKey, EventRow, FeedQuery, Recorder, RejectionQuery, StoreError,
     TaskQuery, TenantId,
+    envelopes::{at, erasure, moment, open},
     projection::{external_hash, with_state, with_status},
-    recorder::{at, erasure, moment, open},
 };
 
 /// A row of a list: what is shown, and where the next page goes on.

@@ -25,8 +25,9 @@ use crate::{
     events::Event,
     facts::FactResult,
     reading::Answered,
-    recording::{Writing, path_id, refused},
+    recording::path_id,
     service::{Shared, reaches, recorded_by, tenant, unavailable},
+    writing::{Writing, refused},
 };
 
 mod attendees;

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::{Format, ics, vcf};
 use crate::{
     edge::problem::{Code, Problem},
-    recording::refused,
+    writing::refused,
 };
 
 /// As many entries as `C/facts` takes facts.

@@ -1,0 +1,171 @@
+//! The same answer again: an idempotency row says which facts a request made, and the log says the rest.
+
+use std::sync::Arc;
+
+use afterword_domain::{
+    candidate::Candidate,
+    decide::Decided,
+    fact::Envelope,
+    ids::{CandidateId, EventId},
+    refusal::Refusal,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Command, Idempotency, RecordError, Recorded, Recorder, Step};
+use crate::{Aad, DataKey, IdempotencyRow, StoreError, TenantId, envelopes::erasure};
+
+/// What an idempotency row keeps of each fact, to give the same answer again.
+#[derive(Serialize, Deserialize)]
+enum Kept {
+    Recorded(u64),
+    Already(EventId),
+    Refused(Refusal),
+}
+
+impl Recorder {
+    /// The answer that the request had, built again from the log.
+    pub(super) async fn replay(
+        &self,
+        command: &Command<'_>,
+        named: &Idempotency,
+        row: &IdempotencyRow,
+    ) -> Result<Recorded, RecordError> {
+        if row.request_hash != named.request {
+            return Err(RecordError::IdempotencyReused);
+        }
+        let Some(id) = row.candidate.map(CandidateId::new) else {
+            return Err(RecordError::IdempotencyReused);
+        };
+        let candidate = self.candidate(command.tenant, id).await?;
+        let first = row.first_version.unsigned_abs();
+        let kept: Vec<Kept> = match &row.sealed {
+            None => (0..row.facts.unsigned_abs())
+                .map(|nth| Kept::Recorded(first + nth))
+                .collect(),
+            Some(sealed) => {
+                let key = self
+                    .store
+                    .keys()
+                    .get(command.tenant, id.uuid())
+                    .await?
+                    .ok_or(StoreError::Unreadable)?;
+                let aad = Aad {
+                    tenant: command.tenant,
+                    candidate: id.uuid(),
+                    purpose: "idempotency",
+                    id: id.uuid(),
+                };
+                let plain = key.open(&aad, sealed).map_err(|_| StoreError::Unreadable)?;
+                serde_json::from_slice(&plain).map_err(|_| StoreError::Unreadable)?
+            }
+        };
+        if candidate.erased_at.is_some() {
+            return self.replay_erasure(command.tenant, &candidate, row.first_version).await;
+        }
+        let mut past = Past::of(&candidate);
+        let mut results = Vec::with_capacity(kept.len());
+        let mut last = first.saturating_sub(1);
+        for kept in kept {
+            results.push(match kept {
+                Kept::Recorded(version) => {
+                    last = last.max(version);
+                    Ok(past.step(version, Decided::Recorded).ok_or(StoreError::Unreadable)?)
+                }
+                Kept::Already(event) => {
+                    let version = candidate.fact(event).map_or(0, |fact| fact.at.version);
+                    Ok(past.step(version, Decided::Already).ok_or(StoreError::Unreadable)?)
+                }
+                Kept::Refused(refusal) => Err(refusal),
+            });
+        }
+        Ok(Recorded {
+            results,
+            candidate: candidate.at_version(last),
+            replayed: true,
+        })
+    }
+
+    /// Of an erased candidate only the erasure itself can be told again.
+    async fn replay_erasure(
+        &self,
+        tenant: TenantId,
+        candidate: &Candidate,
+        version: i64,
+    ) -> Result<Recorded, RecordError> {
+        let rows = self.store.stream(tenant, candidate.id.uuid(), version - 1).await?;
+        let Some(envelope) = rows.first().and_then(erasure) else {
+            let refusal = Refusal::new("candidate_erased", "The candidate was erased.");
+            return Err(RecordError::Refused { index: 0, refusal });
+        };
+        let decided = Decided::Recorded(Arc::new(envelope));
+        let step = Step {
+            decided,
+            before: Candidate::unknown(candidate.id),
+            after: candidate.clone(),
+        };
+        Ok(Recorded {
+            results: vec![Ok(step)],
+            candidate: candidate.clone(),
+            replayed: true,
+        })
+    }
+}
+
+/// Looking back at facts of a stream, each with the states around it. Going forward, it folds each fact once.
+pub(super) struct Past {
+    pub(super) now: Candidate,
+    state: Candidate,
+}
+
+impl Past {
+    pub(super) fn of(now: &Candidate) -> Self {
+        Self {
+            now: now.clone(),
+            state: Candidate::unknown(now.id),
+        }
+    }
+
+    pub(super) fn step(&mut self, version: u64, decided: fn(Arc<Envelope>) -> Decided) -> Option<Step> {
+        let place = |version: u64| usize::try_from(version).ok();
+        let last = place(version.checked_sub(1)?)?;
+        let history = self.now.history();
+        let envelope = Arc::clone(history.get(last)?);
+        if self.state.version >= version {
+            self.state = Candidate::unknown(self.now.id);
+        }
+        let between = history.iter().take(last).skip(place(self.state.version)?).cloned();
+        let before = std::mem::replace(&mut self.state, Candidate::unknown(self.now.id)).fold(between);
+        let after = before.clone().fold([Arc::clone(&envelope)]);
+        self.state = after.clone();
+        Some(Step {
+            decided: decided(envelope),
+            before,
+            after,
+        })
+    }
+}
+
+pub(super) fn keep(tenant: TenantId, key: &DataKey, id: Uuid, results: &[Result<Step, Refusal>]) -> Vec<u8> {
+    let kept: Vec<Kept> = results
+        .iter()
+        .map(|result| match result {
+            Ok(Step {
+                decided: Decided::Recorded(envelope),
+                ..
+            }) => Kept::Recorded(envelope.at.version),
+            Ok(Step {
+                decided: Decided::Already(envelope),
+                ..
+            }) => Kept::Already(envelope.at.event),
+            Err(refusal) => Kept::Refused(refusal.clone()),
+        })
+        .collect();
+    let aad = Aad {
+        tenant,
+        candidate: id,
+        purpose: "idempotency",
+        id,
+    };
+    key.seal(&aad, &serde_json::to_vec(&kept).unwrap_or_default())
+}
