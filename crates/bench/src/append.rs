@@ -26,9 +26,21 @@ const PEER: &str = "postgres-es 0.5 with one view";
 const BARE: &str = "pgbench, two single-row inserts";
 
 const PROMISES: &[Promise] = &[
-    Promise { of: ON_POSTGRES, to: PEER, bound: Bound::RateAtLeast(6.0) },
-    Promise { of: ON_SQLITE, to: PEER, bound: Bound::RateAtLeast(3.0) },
-    Promise { of: ON_POSTGRES, to: BARE, bound: Bound::RateAtLeast(0.9) },
+    Promise {
+        of: ON_POSTGRES,
+        to: PEER,
+        bound: Bound::RateAtLeast(6.0),
+    },
+    Promise {
+        of: ON_SQLITE,
+        to: PEER,
+        bound: Bound::RateAtLeast(3.0),
+    },
+    Promise {
+        of: ON_POSTGRES,
+        to: BARE,
+        bound: Bound::RateAtLeast(0.9),
+    },
 ];
 
 /// Candidates that a task works on; one command in `NEW` is the first of another, in place of one of them.
@@ -62,7 +74,11 @@ pub async fn run(server: &PrivatePostgres, extent: &Extent) -> Result<(), Failur
     }
     on_postgres.close().await;
     on_sqlite.close().await;
-    rounds.print("Commands in process, 64 at once", &[ON_POSTGRES, ON_SQLITE, PEER, BARE], PROMISES);
+    rounds.print(
+        "Commands in process, 64 at once",
+        &[ON_POSTGRES, ON_SQLITE, PEER, BARE],
+        PROMISES,
+    );
     println!("{did}, {bytes} bytes in an event.\n");
     Ok(())
 }
@@ -97,7 +113,12 @@ async fn load(store: &Store, extent: &Extent, dates: &Arc<Dates>, did: &Arc<Did>
     let until = from + seconds(extent.seconds);
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..AT_ONCE {
-        let caller = Caller { recorder: recorder.clone(), other: other.clone(), dates: Arc::clone(dates), did: Arc::clone(did) };
+        let caller = Caller {
+            recorder: recorder.clone(),
+            other: other.clone(),
+            dates: Arc::clone(dates),
+            did: Arc::clone(did),
+        };
         tasks.spawn(caller.call(number as u64, from, until));
     }
     let mut took = Vec::new();
@@ -126,7 +147,11 @@ impl Caller {
             let is_new = place >= known.len() || random.is_multiple_of(NEW);
             let proposals = if is_new {
                 let (person, proposals) = Person::begins();
-                if place < known.len() { known[place] = person } else { known.push(person) }
+                if place < known.len() {
+                    known[place] = person
+                } else {
+                    known.push(person)
+                }
                 proposals
             } else {
                 known[place].goes_on(&self.dates)
@@ -135,7 +160,9 @@ impl Caller {
             let conflicts = !is_new && (random >> 40).is_multiple_of(CONFLICTING);
             if conflicts {
                 // Not counted itself: it makes the next command find a state that has moved on.
-                self.other.record(command(candidate, false, vec![another_card()], &by)).await?;
+                self.other
+                    .record(command(candidate, false, vec![another_card()], &by))
+                    .await?;
             }
             let facts = proposals.len() as u64;
             let asked = Instant::now();
@@ -169,7 +196,9 @@ pub fn xorshift(mut random: u64) -> u64 {
 async fn sealed_bytes(store: &Store, dates: &Dates) -> Result<usize, Failure> {
     let recorder = Recorder::new(store.clone());
     let (person, proposals) = Person::whole_life(dates);
-    let recorded = recorder.record(command(person.candidate, true, proposals, &"key".into())).await?;
+    let recorded = recorder
+        .record(command(person.candidate, true, proposals, &"key".into()))
+        .await?;
     let rows = store.stream(TENANT, recorded.candidate.id.uuid(), 0).await?;
     let bytes: usize = rows.iter().map(|row| row.sealed.as_ref().map_or(0, Vec::len)).sum();
     Ok(bytes / rows.len().max(1))

@@ -25,8 +25,16 @@ const ON_POSTGRES: &str = "POST document-requests, PostgreSQL";
 const ON_SQLITE: &str = "POST document-requests, SQLite";
 
 const PROMISES: &[Promise] = &[
-    Promise { of: ON_POSTGRES, to: HELLO, bound: Bound::RateAtLeast(0.12) },
-    Promise { of: ON_SQLITE, to: HELLO, bound: Bound::RateAtLeast(0.12) },
+    Promise {
+        of: ON_POSTGRES,
+        to: HELLO,
+        bound: Bound::RateAtLeast(0.12),
+    },
+    Promise {
+        of: ON_SQLITE,
+        to: HELLO,
+        bound: Bound::RateAtLeast(0.12),
+    },
 ];
 
 /// So many applications share the requests of a round, so that none of them gets more than a few.
@@ -49,7 +57,11 @@ pub async fn run(server: &PrivatePostgres, extent: &Extent) -> Result<(), Failur
             rounds.add(round, what, sample);
         }
     }
-    rounds.print("Commands over HTTP, 64 connections", &[HELLO, ON_POSTGRES, ON_SQLITE], PROMISES);
+    rounds.print(
+        "Commands over HTTP, 64 connections",
+        &[HELLO, ON_POSTGRES, ON_SQLITE],
+        PROMISES,
+    );
     Ok(())
 }
 
@@ -78,7 +90,10 @@ async fn applications(store: &Store) -> Result<Vec<String>, Failure> {
                 let (person, proposals) = Person::begins();
                 recorder.record(command(person.candidate, true, proposals, &by)).await?;
                 let application = ApplicationId::new(person.application);
-                paths.push(format!("/v1/candidates/{}/applications/{application}/document-requests", person.candidate));
+                paths.push(format!(
+                    "/v1/candidates/{}/applications/{application}/document-requests",
+                    person.candidate
+                ));
             }
             Ok::<_, Failure>(paths)
         });
@@ -92,7 +107,9 @@ async fn applications(store: &Store) -> Result<Vec<String>, Failure> {
 
 /// A script of wrk: each thread goes through its half of the paths.
 fn posts(paths: &[String], key: &str) -> Result<String, Failure> {
-    let mut script = String::from("local threads = 0\nfunction setup(thread) thread:set('id', threads); threads = threads + 1 end\nlocal paths = {\n");
+    let mut script = String::from(
+        "local threads = 0\nfunction setup(thread) thread:set('id', threads); threads = threads + 1 end\nlocal paths = {\n",
+    );
     for path in paths {
         writeln!(script, "'{path}',")?;
     }
@@ -123,13 +140,28 @@ pub async fn wrk(seconds: f64, script: Option<&Path>, url: &str) -> Result<Sampl
     let plain = folder.path().join("plain.lua");
     std::fs::write(&plain, COUNT)?;
     let mut command = Command::new("wrk");
-    command.args(["-t", "2", "-c", &AT_ONCE.to_string(), "-d", &format!("{}s", seconds.ceil()), "-s"]);
+    command.args([
+        "-t",
+        "2",
+        "-c",
+        &AT_ONCE.to_string(),
+        "-d",
+        &format!("{}s", seconds.ceil()),
+        "-s",
+    ]);
     let printed = output(command.arg(script.unwrap_or(&plain)).arg(url)).await?;
-    let result = printed.lines().find_map(|line| line.strip_prefix("RESULT ")).ok_or("wrk told no result")?;
+    let result = printed
+        .lines()
+        .find_map(|line| line.strip_prefix("RESULT "))
+        .ok_or("wrk told no result")?;
     let numbers: Vec<f64> = result.split(' ').filter_map(|number| number.parse().ok()).collect();
     match numbers.as_slice() {
         [_, _, _, _, errors] if *errors > 0.0 => Err(format!("{errors} requests failed: {printed}").into()),
-        [requests, micros, p50, p99, _] => Ok(Sample { rate: requests / micros * 1e6, p50: *p50, p99: *p99 }),
+        [requests, micros, p50, p99, _] => Ok(Sample {
+            rate: requests / micros * 1e6,
+            p50: *p50,
+            p99: *p99,
+        }),
         _ => Err(format!("wrk told what is not understood: {result}").into()),
     }
 }
@@ -156,7 +188,10 @@ impl Running {
             .stderr(Stdio::null())
             .spawn()?;
         let stdout = child.stdout.take().ok_or("no output")?;
-        let mut running = Self { child, url: String::new() };
+        let mut running = Self {
+            child,
+            url: String::new(),
+        };
         for line in BufReader::new(stdout).lines() {
             let told: serde_json::Value = serde_json::from_str(&line?)?;
             if let Some(url) = told["listening"].as_str() {

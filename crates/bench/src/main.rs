@@ -2,7 +2,10 @@
 //! in rotated order over several rounds, and prints the table of docs/performance.md. Ratios are taken within a round
 //! and then their median, since a shared machine is never the same for two minutes.
 
-#![expect(clippy::disallowed_methods, reason = "a bench reads the clock and makes ids as the service's edge does")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a bench reads the clock and makes ids as the service's edge does"
+)]
 
 mod append;
 mod http;
@@ -70,7 +73,11 @@ fn main() -> std::process::ExitCode {
     }
     let bench = Bench::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    ended(runtime.map_err(Failure::from).and_then(|runtime| runtime.block_on(bench.run())))
+    ended(
+        runtime
+            .map_err(Failure::from)
+            .and_then(|runtime| runtime.block_on(bench.run())),
+    )
 }
 
 fn ended(result: Result<(), Failure>) -> std::process::ExitCode {
@@ -90,7 +97,9 @@ impl Bench {
             seconds: if self.quick { 1.0 } else { 5.0 },
             candidates: if self.quick { 1_000 } else { 20_000 },
         };
-        let server = tokio::task::spawn_blocking(PrivatePostgres::start).await?.ok_or("there is no PostgreSQL")?;
+        let server = tokio::task::spawn_blocking(PrivatePostgres::start)
+            .await?
+            .ok_or("there is no PostgreSQL")?;
         let wants = |what| self.what == What::All || self.what == what;
         println!("{}\n", machine());
         if wants(What::Append) {

@@ -20,7 +20,11 @@ impl Sample {
     pub fn of(mut took: Vec<u64>, over: Duration) -> Self {
         took.sort_unstable();
         let at = |share: usize| took.get(took.len() * share / 100).copied().unwrap_or(0) as f64;
-        Self { rate: took.len() as f64 / over.as_secs_f64(), p50: at(50), p99: at(99) }
+        Self {
+            rate: took.len() as f64 / over.as_secs_f64(),
+            p50: at(50),
+            p99: at(99),
+        }
     }
 }
 
@@ -48,7 +52,13 @@ pub enum Bound {
 impl Rounds {
     /// Keeps a sample, and tells the one who watches.
     pub fn add(&mut self, round: usize, what: &'static str, sample: Sample) {
-        eprintln!("round {}: {what}: {:.0}/s, p50 {}, p99 {}", round + 1, sample.rate, millis(sample.p50), millis(sample.p99));
+        eprintln!(
+            "round {}: {what}: {:.0}/s, p50 {}, p99 {}",
+            round + 1,
+            sample.rate,
+            millis(sample.p50),
+            millis(sample.p99)
+        );
         self.0.entry(what).or_default().push(sample);
     }
 
@@ -57,7 +67,12 @@ impl Rounds {
     }
 
     fn ratio(&self, of: &str, to: &str, value: impl Fn(&Sample) -> f64) -> f64 {
-        let pairs = self.0.get(of).into_iter().flatten().zip(self.0.get(to).into_iter().flatten());
+        let pairs = self
+            .0
+            .get(of)
+            .into_iter()
+            .flatten()
+            .zip(self.0.get(to).into_iter().flatten());
         median(pairs.map(|(of, to)| value(of) / value(to)).collect())
     }
 
@@ -66,18 +81,31 @@ impl Rounds {
         println!("### {title}\n\n| | per second | p50 | p99 |\n|---|--:|--:|--:|");
         for what in order.iter().filter(|what| self.0.contains_key(**what)) {
             let of = |value: fn(&Sample) -> f64| self.median_of(what, value);
-            println!("| {what} | {:.0} | {} | {} |", of(|it| it.rate), millis(of(|it| it.p50)), millis(of(|it| it.p99)));
+            println!(
+                "| {what} | {:.0} | {} | {} |",
+                of(|it| it.rate),
+                millis(of(|it| it.p50)),
+                millis(of(|it| it.p99))
+            );
         }
         println!("\n| ratio, median of the rounds | measured | wanted |\n|---|--:|--:|");
         for Promise { of, to, bound } in promises {
             let (what, ratio, wanted) = match bound {
                 Bound::RateAtLeast(least) => {
                     let ratio = self.ratio(of, to, |it| it.rate);
-                    ("", ratio, format!("≥ {least}{}", if ratio >= *least { "" } else { ": falls short" }))
+                    (
+                        "",
+                        ratio,
+                        format!("≥ {least}{}", if ratio >= *least { "" } else { ": falls short" }),
+                    )
                 }
                 Bound::P99AtMost(most) => {
                     let ratio = self.ratio(of, to, |it| it.p99);
-                    ("p99 of ", ratio, format!("≤ {most}{}", if ratio <= *most { "" } else { ": falls short" }))
+                    (
+                        "p99 of ",
+                        ratio,
+                        format!("≤ {most}{}", if ratio <= *most { "" } else { ": falls short" }),
+                    )
                 }
                 Bound::Shown => ("", self.ratio(of, to, |it| it.rate), String::new()),
             };
@@ -112,7 +140,11 @@ fn millis(micros: f64) -> String {
 pub async fn output(command: &mut std::process::Command) -> Result<String, Failure> {
     let program = command.get_program().to_string_lossy().into_owned();
     let mut command = tokio::process::Command::from(std::mem::replace(command, std::process::Command::new("true")));
-    let output = command.kill_on_drop(true).output().await.map_err(|error| format!("{program}: {error}"))?;
+    let output = command
+        .kill_on_drop(true)
+        .output()
+        .await
+        .map_err(|error| format!("{program}: {error}"))?;
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {

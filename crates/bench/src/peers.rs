@@ -5,7 +5,10 @@ use std::{path::PathBuf, process::Command};
 use actix_web::{App, HttpServer, web};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use crate::{AT_ONCE, Extent, Failure, measure::{Sample, output}};
+use crate::{
+    AT_ONCE, Extent, Failure,
+    measure::{Sample, output},
+};
 
 /// Serves "hello" on a free port until killed.
 pub fn hello() -> Result<(), Failure> {
@@ -23,7 +26,9 @@ pub fn hello() -> Result<(), Failure> {
 pub async fn sql(url: &str, statements: &[&str]) -> Result<(), Failure> {
     let mut connection = PgConnection::connect(url).await?;
     for statement in statements {
-        sqlx::raw_sql(AssertSqlSafe((*statement).to_owned())).execute(&mut connection).await?;
+        sqlx::raw_sql(AssertSqlSafe((*statement).to_owned()))
+            .execute(&mut connection)
+            .await?;
     }
     connection.close().await?;
     Ok(())
@@ -58,14 +63,27 @@ pub async fn pgbench(url: &str, script: &str, seconds: f64) -> Result<Sample, Fa
     let log = folder.path().join("log").display().to_string();
     output(
         Command::new("pgbench")
-            .args(["-n", "-M", "prepared", "-j", "2", "-c", &clients, "-T", &whole.to_string()])
+            .args([
+                "-n",
+                "-M",
+                "prepared",
+                "-j",
+                "2",
+                "-c",
+                &clients,
+                "-T",
+                &whole.to_string(),
+            ])
             .args(["-l", "--log-prefix", &log, "-f"])
             .arg(&file)
             .arg(url),
     )
     .await?;
     let mut all = Vec::new();
-    for entry in std::fs::read_dir(folder.path())?.flatten().filter(|entry| entry.file_name() != "script.sql") {
+    for entry in std::fs::read_dir(folder.path())?
+        .flatten()
+        .filter(|entry| entry.file_name() != "script.sql")
+    {
         for line in std::fs::read_to_string(entry.path())?.lines() {
             // client, transaction, microseconds, script, second and microsecond of the end
             let fields: Vec<u64> = line.split(' ').filter_map(|field| field.parse().ok()).collect();
@@ -76,7 +94,11 @@ pub async fn pgbench(url: &str, script: &str, seconds: f64) -> Result<Sample, Fa
     }
     let last = all.iter().map(|(at, _)| *at).max().unwrap_or(0);
     let over = (seconds * 1e6) as u64;
-    let took = all.into_iter().filter(|(at, _)| at + over > last).map(|(_, took)| took).collect();
+    let took = all
+        .into_iter()
+        .filter(|(at, _)| at + over > last)
+        .map(|(_, took)| took)
+        .collect();
     Ok(Sample::of(took, crate::seconds(seconds)))
 }
 
@@ -84,12 +106,16 @@ pub async fn pgbench(url: &str, script: &str, seconds: f64) -> Result<Sample, Fa
 pub async fn postgres_es(url: &str, extent: &Extent, bytes: usize) -> Result<Sample, Failure> {
     let manifest = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("peer/Cargo.toml");
     let printed = output(
-        Command::new("cargo").args(["run", "--release", "--quiet", "--manifest-path"]).arg(manifest).arg("--").args([
-            url,
-            &AT_ONCE.to_string(),
-            &extent.seconds.to_string(),
-            &bytes.to_string(),
-        ]),
+        Command::new("cargo")
+            .args(["run", "--release", "--quiet", "--manifest-path"])
+            .arg(manifest)
+            .arg("--")
+            .args([
+                url,
+                &AT_ONCE.to_string(),
+                &extent.seconds.to_string(),
+                &bytes.to_string(),
+            ]),
     )
     .await?;
     Ok(serde_json::from_str(&printed)?)

@@ -35,7 +35,11 @@ impl Stand {
     }
 
     async fn new(folder: TempDir, place: Place) -> Result<Self, Failure> {
-        let mut stand = Self { folder, place, key: String::new() };
+        let mut stand = Self {
+            folder,
+            place,
+            key: String::new(),
+        };
         Store::migrate(&stand.options()).await?;
         let store = stand.open().await?;
         let now = Timestamp::now().as_microsecond();
@@ -63,7 +67,11 @@ impl Stand {
     }
 
     fn options(&self) -> StoreOptions {
-        StoreOptions { place: self.place.clone(), keys_url: None, master_key_file: Some(self.master_key()) }
+        StoreOptions {
+            place: self.place.clone(),
+            keys_url: None,
+            master_key_file: Some(self.master_key()),
+        }
     }
 
     /// The store, opened here.

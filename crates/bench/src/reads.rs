@@ -27,10 +27,26 @@ const COMMAND: &str = "POST document-requests, long log";
 const COMMAND_SMALL: &str = "POST document-requests, nearly empty store";
 
 const PROMISES: &[Promise] = &[
-    Promise { of: PAGE, to: PLAIN, bound: Bound::RateAtLeast(0.9) },
-    Promise { of: PAGE, to: OWN, bound: Bound::Shown },
-    Promise { of: COMMAND, to: COMMAND_SMALL, bound: Bound::P99AtMost(1.5) },
-    Promise { of: PAGE, to: PAGE_SMALL, bound: Bound::P99AtMost(1.5) },
+    Promise {
+        of: PAGE,
+        to: PLAIN,
+        bound: Bound::RateAtLeast(0.9),
+    },
+    Promise {
+        of: PAGE,
+        to: OWN,
+        bound: Bound::Shown,
+    },
+    Promise {
+        of: COMMAND,
+        to: COMMAND_SMALL,
+        bound: Bound::P99AtMost(1.5),
+    },
+    Promise {
+        of: PAGE,
+        to: PAGE_SMALL,
+        bound: Bound::P99AtMost(1.5),
+    },
 ];
 
 /// Candidates of the store that is called nearly empty: enough for a full page.
@@ -107,7 +123,9 @@ async fn plain_table(stand: &Stand) -> Result<String, Failure> {
     .fetch_one(&mut connection)
     .await?;
     connection.close().await?;
-    Ok(format!("The long log: {events} facts, {live} live tasks of {all}, {length:.0} sealed bytes in one."))
+    Ok(format!(
+        "The long log: {events} facts, {live} live tasks of {all}, {length:.0} sealed bytes in one."
+    ))
 }
 
 fn select(table: &str) -> String {
@@ -122,7 +140,10 @@ fn select(table: &str) -> String {
 async fn page(stand: &Stand, extent: &Extent) -> Result<Sample, Failure> {
     let service = Running::serving(stand)?;
     let script = stand.file("page.lua");
-    std::fs::write(&script, format!("wrk.headers['Authorization'] = 'Bearer {}'\n{COUNT}", stand.key))?;
+    std::fs::write(
+        &script,
+        format!("wrk.headers['Authorization'] = 'Bearer {}'\n{COUNT}", stand.key),
+    )?;
     let url = format!("{}/v1/tasks?limit=50", service.url);
     wrk(1.0, Some(&script), &url).await?;
     wrk(extent.seconds, Some(&script), &url).await

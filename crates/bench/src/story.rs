@@ -18,7 +18,9 @@ use crate::{Failure, place::TENANT};
 
 /// Now, as precise as the log.
 pub fn now() -> Timestamp {
-    Timestamp::now().round(Unit::Microsecond).unwrap_or(Timestamp::UNIX_EPOCH)
+    Timestamp::now()
+        .round(Unit::Microsecond)
+        .unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// The dates of all interviews: yesterday's, and a decision in some days.
@@ -32,12 +34,16 @@ impl Dates {
     /// Seen from now.
     pub fn of_today() -> Result<Self, Failure> {
         let berlin = TimeZone::get("Europe/Berlin")?;
-        let yesterday = (now() - SignedDuration::from_hours(30)).to_zoned(berlin).round(Unit::Hour)?;
+        let yesterday = (now() - SignedDuration::from_hours(30))
+            .to_zoned(berlin)
+            .round(Unit::Hour)?;
         let written = |at: &Zoned| at.strftime("%FT%T%:z").to_string();
         Ok(Self {
             starts_at: written(&yesterday),
             ends_at: written(&(&yesterday + SignedDuration::from_hours(1))),
-            decide_by: (&yesterday + SignedDuration::from_hours(7 * 24)).strftime("%F").to_string(),
+            decide_by: (&yesterday + SignedDuration::from_hours(7 * 24))
+                .strftime("%F")
+                .to_string(),
         })
     }
 }
@@ -106,8 +112,18 @@ impl Person {
                 ]
             }
             3 => vec![
-                within("DecisionDatePromised", json!({"decide_by": dates.decide_by}), Kind::DecisionDate, Uuid::now_v7()),
-                of("DocumentSent", json!({"channel": "email", "remark": "As a PDF."}), Kind::DocumentRequest, self.document),
+                within(
+                    "DecisionDatePromised",
+                    json!({"decide_by": dates.decide_by}),
+                    Kind::DecisionDate,
+                    Uuid::now_v7(),
+                ),
+                of(
+                    "DocumentSent",
+                    json!({"channel": "email", "remark": "As a PDF."}),
+                    Kind::DocumentRequest,
+                    self.document,
+                ),
             ],
             4 => {
                 let note = Uuid::now_v7();
@@ -148,13 +164,23 @@ impl Person {
     fn applies(&self) -> Proposal {
         let data = json!({"organisation": {"name": "Acme GmbH", "size": "medium"}, "position": "Engineer, proofs",
             "source": "a friend"});
-        propose("ApplicationOpened", data, None, Some(Kind::Application.with(self.application)))
+        propose(
+            "ApplicationOpened",
+            data,
+            None,
+            Some(Kind::Application.with(self.application)),
+        )
     }
 }
 
 /// Somebody whom nothing else depends on.
 pub fn another_card() -> Proposal {
-    propose("ContactCollected", json!({"name": "Carl Ohm"}), None, Some(Kind::Contact.with(Uuid::now_v7())))
+    propose(
+        "ContactCollected",
+        json!({"name": "Carl Ohm"}),
+        None,
+        Some(Kind::Contact.with(Uuid::now_v7())),
+    )
 }
 
 /// A command with these facts.
@@ -188,5 +214,11 @@ fn propose(name: &str, data: Value, application: Option<ApplicationId>, subject:
         Some(Ok(fact)) => fact,
         refused => panic!("{name}: {refused:?}"),
     };
-    Proposal { event: EventId::new(Uuid::now_v7()), application, subject, occurred_at: None, fact }
+    Proposal {
+        event: EventId::new(Uuid::now_v7()),
+        application,
+        subject,
+        occurred_at: None,
+        fact,
+    }
 }

@@ -4,7 +4,10 @@
 //! `afterword-bench-peer URL TASKS SECONDS BYTES` prints one line of JSON: commands per second, and latencies in
 //! microseconds of the commands after the warm-up.
 
-use std::{sync::Arc, time::{Duration, Instant}};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use cqrs_es::{Aggregate, DomainEvent, EventEnvelope, View, event_sink::EventSink, persist::GenericQuery};
 use postgres_es::{PostgresViewRepository, default_postgress_pool, postgres_cqrs};
@@ -64,7 +67,14 @@ impl Aggregate for Account {
 
     async fn handle(&mut self, command: Happen, (): &(), sink: &EventSink<Self>) -> Result<(), Never> {
         for _ in 0..2 {
-            sink.write(Event::Happened { at: command.at, text: command.text.clone() }, self).await;
+            sink.write(
+                Event::Happened {
+                    at: command.at,
+                    text: command.text.clone(),
+                },
+                self,
+            )
+            .await;
         }
         Ok(())
     }
@@ -136,7 +146,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                         known[place] = Uuid::now_v7().to_string();
                     }
                     let id = &known[place.min(known.len() - 1)];
-                    let command = Happen { at: random, text: text.to_string() };
+                    let command = Happen {
+                        at: random,
+                        text: text.to_string(),
+                    };
                     let asked = Instant::now();
                     let done = cqrs.execute(id, command).await.is_ok();
                     if done && asked >= from && Instant::now() <= until {
