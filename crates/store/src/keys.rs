@@ -5,7 +5,7 @@ use crate::db::Db;
 use crate::error::StoreError;
 use crate::rows::TenantId;
 use crate::sealing::{DataKey, MasterKey};
-use crate::statement::Statement;
+use crate::statement::{Cells, Statement};
 use moka::sync::Cache;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -92,18 +92,24 @@ impl Keys {
         self.cache.invalidate(&(tenant, candidate));
     }
 
-    async fn stored(&self, tenant: TenantId, candidates: &[Uuid]) -> Result<Vec<(Uuid, Vec<u8>)>, StoreError> {
-        let mut all = Vec::with_capacity(candidates.len());
+    /// One look-up for each: a list to be `IN` may have a young table read whole and compared with it.
+    async fn stored(&self, tenant: TenantId, candidates: &[Uuid]) -> Result<HashMap<Uuid, Vec<u8>>, StoreError> {
+        let mut all = HashMap::with_capacity(candidates.len());
         for some in candidates.chunks(256) {
-            let mut statement = Statement::new("SELECT candidate_id, wrapped FROM candidate_keys WHERE tenant_id = ");
+            let mut statement = Statement::new("WITH asked (candidate_id) AS (VALUES ");
             statement
+                .bind_each(some.iter().copied())
+                .push(
+                    ") SELECT candidate_id, (SELECT wrapped FROM candidate_keys k WHERE k.candidate_id = asked.candidate_id \
+                     AND k.tenant_id = ",
+                )
                 .bind(tenant)
-                .push(" AND candidate_id IN ")
-                .bind_list(some.iter().copied());
+                .push(") FROM asked");
+            let found = |row: &dyn Cells| Ok((row.id(0)?, row.maybe_bytes(1)?));
+            let rows = self.db.fetch(tenant, statement, found).await?;
             all.extend(
-                self.db
-                    .fetch(tenant, statement, |row| Ok((row.id(0)?, row.bytes(1)?)))
-                    .await?,
+                rows.into_iter()
+                    .filter_map(|(candidate, wrapped)| Some((candidate, wrapped?))),
             );
         }
         Ok(all)
@@ -130,7 +136,7 @@ impl Keys {
             self.db.execute(tenant, statement).await?;
         }
         let candidates: Vec<Uuid> = new.iter().map(|(candidate, ..)| *candidate).collect();
-        let stored: HashMap<Uuid, Vec<u8>> = self.stored(tenant, &candidates).await?.into_iter().collect();
+        let stored = self.stored(tenant, &candidates).await?;
         let mut lost = HashSet::new();
         for (candidate, wrapped, _) in new {
             if stored.get(candidate) == Some(&wrapped.0) {

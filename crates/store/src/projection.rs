@@ -72,14 +72,14 @@ impl Projection<'_> {
         }
     }
 
-    fn seal(&self, candidate: &Candidate, purpose: &str, id: Uuid, plain: &impl Serialize) -> Vec<u8> {
+    fn seal(&self, candidate: &Candidate, purpose: &str, id: Uuid, plain: &[u8]) -> Vec<u8> {
         let aad = Aad {
             tenant: self.tenant,
             candidate: candidate.id.uuid(),
             purpose,
             id,
         };
-        self.key.seal(&aad, &serde_json::to_vec(plain).unwrap_or_default())
+        self.key.seal(&aad, plain)
     }
 
     fn stream(&self, candidate: &Candidate) -> StreamRow {
@@ -93,7 +93,12 @@ impl Projection<'_> {
             external_hash: external_id.map(|id| external_hash(self.secret, self.tenant, id.as_str())),
             groups: groups.iter().map(ToString::to_string).collect(),
             derivation: DERIVATION,
-            sealed: self.seal(candidate, "summary", candidate.id.uuid(), &Profile::of(candidate)),
+            sealed: self.seal(
+                candidate,
+                "summary",
+                candidate.id.uuid(),
+                &json(&Profile::of(candidate)),
+            ),
         }
     }
 
@@ -115,7 +120,7 @@ impl Projection<'_> {
             due_at: owed.due_at.map_or(i64::MAX, Timestamp::as_microsecond),
             snoozed_until: candidate.snoozed_until(owed).map(Timestamp::as_microsecond),
             version: i64::try_from(candidate.version).unwrap_or(i64::MAX),
-            sealed: self.seal(candidate, "task", owed.id.uuid(), &Stateless(&row)),
+            sealed: self.seal(candidate, "task", owed.id.uuid(), &without("state", json(&row))),
         }
     }
 
@@ -133,13 +138,18 @@ impl Projection<'_> {
             rejection_stage: rejection.map(|rejection| rejection.stage(application).name().to_owned()),
             rejection_received_at: rejection.map(|rejection| rejection.received.1.at.as_microsecond()),
             version: i64::try_from(application.version).unwrap_or(i64::MAX),
-            sealed: self.seal(candidate, "application", id, &Stateless(&candidate.board(application))),
+            sealed: self.seal(
+                candidate,
+                "application",
+                id,
+                &without("status", json(&candidate.board(application))),
+            ),
             rejection_sealed: rejection.map(|rejection| {
                 self.seal(
                     candidate,
                     "rejection",
                     id,
-                    &candidate.board_rejection(application, rejection),
+                    &json(&candidate.board_rejection(application, rejection)),
                 )
             }),
         }
@@ -168,18 +178,22 @@ const fn names_change(fact: &AnyFact) -> bool {
     )
 }
 
-/// A row without the field that depends on the moment of reading; `with_state` puts it back.
-struct Stateless<'a, T>(&'a T);
+fn json(row: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(row).unwrap_or_default()
+}
 
-impl<T: Serialize> Serialize for Stateless<'_, T> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut value = serde_json::to_value(self.0).map_err(serde::ser::Error::custom)?;
-        if let Some(fields) = value.as_object_mut() {
-            fields.shift_remove("state");
-            fields.shift_remove("status");
+/// A rendered row without the field that depends on the moment of reading; `splice` puts it back. Inside a text a
+/// quotation mark is escaped, so what reads like the field is the field, and the row's own comes before any within it.
+fn without(field: &str, mut row: Vec<u8>) -> Vec<u8> {
+    let name = format!("\"{field}\":\"");
+    if let Some(from) = row.windows(name.len()).position(|some| some == name.as_bytes()) {
+        let value = from + name.len();
+        // The value is a plain word, and another field follows.
+        if let Some(length) = row[value..].iter().position(|byte| *byte == b',') {
+            row.drain(from..=value + length);
         }
-        value.serialize(serializer)
     }
+    row
 }
 
 /// A task's row with its state at the moment of reading, as JSON.

@@ -35,6 +35,19 @@ impl From<crate::TenantId> for Value {
     }
 }
 
+/// A list that repeats its last value until it is a power of four long.
+fn filled_up<V: Into<Value>>(list: impl IntoIterator<Item = V>) -> Vec<Value> {
+    let mut list: Vec<Value> = list.into_iter().map(Into::into).collect();
+    if let Some(last) = list.last().cloned() {
+        let mut room = 1;
+        while room < list.len() {
+            room *= 4;
+        }
+        list.resize(room, last);
+    }
+    list
+}
+
 /// Text with its values.
 #[derive(Debug, Clone)]
 pub(crate) struct Statement {
@@ -72,16 +85,11 @@ impl Statement {
 
     /// `(a, b, …)`, filled up with its last value to a power of four, so that few texts are prepared. An empty list
     /// becomes `(NULL)`, which nothing is in.
-    pub(crate) fn bind_list<V: Into<Value> + Clone>(&mut self, list: impl IntoIterator<Item = V>) -> &mut Self {
-        let mut list: Vec<Value> = list.into_iter().map(Into::into).collect();
-        let Some(last) = list.last().cloned() else {
+    pub(crate) fn bind_list<V: Into<Value>>(&mut self, list: impl IntoIterator<Item = V>) -> &mut Self {
+        let list = filled_up(list);
+        if list.is_empty() {
             return self.push("(NULL)");
-        };
-        let mut room = 1;
-        while room < list.len() {
-            room *= 4;
         }
-        list.resize(room, last);
         self.push("(");
         for (index, value) in list.into_iter().enumerate() {
             if index > 0 {
@@ -90,6 +98,11 @@ impl Statement {
             self.bind(value);
         }
         self.push(")")
+    }
+
+    /// `(a), (b), …`, rows of one value, filled up likewise. The list must not be empty.
+    pub(crate) fn bind_each<V: Into<Value>>(&mut self, list: impl IntoIterator<Item = V>) -> &mut Self {
+        self.bind_rows(filled_up(list).into_iter().map(|value| [value]))
     }
 
     /// `VALUES`-like tuples: `(a, b), (c, d)`.
