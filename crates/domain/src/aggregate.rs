@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use uuid::Uuid;
 
 use crate::{
+    announcements::announce,
     candidate::Candidate,
     catalogue::AnyFact,
     decide::{Decided, Proposal, decide},
@@ -20,13 +21,13 @@ use crate::{
 /// The type of the aggregate's streams.
 pub const TYPE: &str = "candidate";
 
-/// A command: record this fact, at this moment, for this key.
+/// A command: record this fact, at this moment, for this key; without a fact, what time has brought about by then.
 #[derive(Debug, Clone)]
 pub struct Record {
     /// The candidate whose stream it is.
     pub candidate: CandidateId,
     /// What is to be recorded.
-    pub proposal: Proposal,
+    pub proposal: Option<Proposal>,
     /// The moment of recording.
     pub now: Timestamp,
     /// The API key.
@@ -51,7 +52,13 @@ impl Aggregate for Candidate {
         if decided.version == 0 {
             decided.id = command.candidate;
         }
-        match decide(&mut decided, command.proposal, command.now, &command.by)? {
+        let Some(proposal) = command.proposal else {
+            for fact in announce(&mut decided, command.now) {
+                sink.write(Arc::unwrap_or_clone(fact), self).await;
+            }
+            return Ok(());
+        };
+        match decide(&mut decided, proposal, command.now, &command.by)? {
             Decided::Recorded(envelope) => sink.write(Arc::unwrap_or_clone(envelope), self).await,
             Decided::Already(_) => {}
         }

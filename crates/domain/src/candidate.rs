@@ -7,6 +7,7 @@ use imbl::{OrdMap, OrdSet, Vector};
 use jiff::Timestamp;
 
 use crate::{
+    announcements::Due,
     applications::Application,
     catalogue::AnyFact,
     contacts::Contact,
@@ -52,6 +53,8 @@ pub struct Candidate {
     pub(crate) derived: OrdMap<Of, Arc<[TaskId]>>,
     /// What ties applications and contacts together.
     pub(crate) ties: Ties,
+    /// What time itself will bring about, and has not been announced.
+    pub(crate) due: OrdSet<Due>,
     /// The stream itself: timelines, undoing and looking back are folds of it.
     history: Vector<Arc<Envelope>>,
     /// The facts in the stream, by id.
@@ -76,6 +79,7 @@ impl Candidate {
             places: OrdMap::new(),
             derived: OrdMap::new(),
             ties: Ties::default(),
+            due: OrdSet::new(),
             history: Vector::new(),
             by_id: OrdMap::new(),
             retracted: OrdSet::new(),
@@ -120,6 +124,7 @@ impl Candidate {
         self.remember(&fact);
         fact.data.apply(self, &fact.at);
         self.derive(&before);
+        self.schedule(&before);
     }
 
     /// The bookkeeping of every fact.
@@ -184,6 +189,7 @@ impl Candidate {
             retracted,
             ..again
         };
+        self.schedule_all();
     }
 
     /// The fold of a stream that is written anew, for the erasure of a contact.

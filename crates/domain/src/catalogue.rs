@@ -4,6 +4,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use crate::{
+    announcements::*,
     applications::*,
     candidate::Candidate,
     contacts::*,
@@ -47,6 +48,7 @@ macro_rules! catalogue {
                 name: $fact::NAME,
                 about: <$fact as Fact>::Subject::KIND,
                 place: $fact::PLACE,
+                by_the_clock: $fact::BY_THE_CLOCK,
             },)+];
 
             /// The fact's kind.
@@ -103,6 +105,7 @@ catalogue! {
     OfferReceived, OfferAccepted, OfferDeclined, PositionClosed, ApplicationReopened,
     RejectionReceived, FeedbackRequested, FeedbackReceived, DoorKeptOpen, RejectionClosed,
     TaskCompleted, TaskSnoozed, TaskDismissed,
+    TaskOpened, TaskOverdue, SilenceNoticed,
 }
 
 fn name_of<F: Fact>(_: &F) -> &'static str {

@@ -282,7 +282,7 @@ pub struct Moved {
 }
 
 impl Moved {
-    fn refs(&self, candidate: &Candidate, now: Timestamp) -> TaskRefs {
+    pub(crate) fn refs(&self, candidate: &Candidate, now: Timestamp) -> TaskRefs {
         let refs = |tasks: &[Arc<Owed>]| {
             let short = |task: &Arc<Owed>| TaskRef {
                 id: task.id,

@@ -31,6 +31,8 @@ pub trait Fact: Clone + PartialEq + std::fmt::Debug + Serialize + DeserializeOwn
     const PLACE: Place;
     /// Whether it is the organisation's doing: that departs from no play.
     const THEIRS: bool = false;
+    /// Whether only the clock brings it about: no client records it.
+    const BY_THE_CLOCK: bool = false;
 
     /// The application that the fact's own fields tie it to; the place of its subject ties the others.
     fn application(&self, _candidate: &Candidate) -> Option<ApplicationId> {
@@ -282,4 +284,6 @@ pub struct FactKind {
     pub about: Kind,
     /// Where it stands.
     pub place: Place,
+    /// Whether only the clock brings it about: no client records it.
+    pub by_the_clock: bool,
 }

@@ -188,9 +188,13 @@ impl Story {
 
     fn decides(&self, sentence: &str, data: &Value) -> Result<Vec<Envelope>, Refusal> {
         let sentence = self.with_tasks(sentence);
+        self.commands(Some(proposal(&sentence, self.events.len() + 1, data)))
+    }
+
+    fn commands(&self, proposal: Option<Proposal>) -> Result<Vec<Envelope>, Refusal> {
         let command = Record {
             candidate: CandidateId::new(Uuid::from_u128(1)),
-            proposal: proposal(&sentence, self.events.len() + 1, data),
+            proposal,
             now: self.now,
             by: Arc::from("key"),
         };
@@ -215,6 +219,14 @@ impl Story {
         assert!(recorded.is_ok(), "{sentence} was refused: {recorded:?}");
         self.events.extend(recorded.into_iter().flatten());
         self
+    }
+
+    /// Time passes until this moment, and what comes due is announced.
+    pub(crate) fn passes(self, text: &str) -> Self {
+        let mut story = self.at(text);
+        let announced = story.commands(None);
+        story.events.extend(announced.into_iter().flatten());
+        story
     }
 
     /// The fact is refused, with this code.

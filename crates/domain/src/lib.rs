@@ -6,6 +6,7 @@
 extern crate self as afterword_domain;
 
 pub mod aggregate;
+pub mod announcements;
 pub mod applications;
 pub mod boards;
 pub mod candidate;

@@ -51,6 +51,13 @@ pub struct Marks {
     pub(crate) completed: Option<(EventId, Stamp)>,
 }
 
+impl Marks {
+    /// Whether the task was completed or put aside by hand.
+    pub(crate) const fn ended_by_hand(&self) -> bool {
+        self.completed.is_some() || self.dismissed.is_some()
+    }
+}
+
 impl Candidate {
     fn mark(&mut self, at: &At, change: impl FnOnce(&mut Marks)) {
         let Ok(id) = TaskId::try_from(at.subject) else { return };

@@ -22,7 +22,7 @@ pub struct FactRetracted {
     pub reason: Text,
 }
 
-/// What can never be taken back: the candidate's beginning, erasures, and taking back itself.
+/// What can never be taken back: the candidate's beginning, erasures, what the clock said, and taking back itself.
 const fn is_final(fact: &AnyFact) -> bool {
     matches!(
         fact,
@@ -30,6 +30,9 @@ const fn is_final(fact: &AnyFact) -> bool {
             | AnyFact::CandidateErased(_)
             | AnyFact::ContactErased(_)
             | AnyFact::FactRetracted(_)
+            | AnyFact::TaskOpened(_)
+            | AnyFact::TaskOverdue(_)
+            | AnyFact::SilenceNoticed(_)
     )
 }
 
@@ -89,13 +92,14 @@ fn needed_by(candidate: &Candidate, without: EventId) -> Vec<(EventId, String)> 
         if id == without || candidate.is_retracted(id) || matches!(fact.data, AnyFact::FactRetracted(_)) {
             continue;
         }
-        // What was done to a task by hand may outlive the task.
-        let by_hand = matches!(
-            fact.data,
-            AnyFact::TaskSnoozed(_) | AnyFact::TaskDismissed(_) | AnyFact::TaskCompleted(_)
-        );
+        // What was done to a task by hand or said of it by the clock may outlive the task.
+        let outlives = fact.data.kind().by_the_clock
+            || matches!(
+                fact.data,
+                AnyFact::TaskSnoozed(_) | AnyFact::TaskDismissed(_) | AnyFact::TaskCompleted(_)
+            );
         match decide::admit(&again, &fact.data, &fact.at) {
-            Err(refusal) if !by_hand => needed_by.push((id, format!("{} ({})", fact.data.name(), refusal.detail))),
+            Err(refusal) if !outlives => needed_by.push((id, format!("{} ({})", fact.data.name(), refusal.detail))),
             Ok(()) | Err(_) => again.record(fact.clone()),
         }
     }

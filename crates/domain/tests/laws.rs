@@ -11,6 +11,7 @@ mod given;
 use std::{fmt, sync::Arc};
 
 use afterword_domain::{
+    announcements::announce,
     applications::Status,
     candidate::Candidate,
     decide::{Decided, decide},
@@ -381,6 +382,50 @@ proptest! {
         let json = serde_json::to_string(&live).expect("an export");
         let exported: Candidate = serde_json::from_str(&json).expect("an export is read again");
         prop_assert_eq!(live.history(), exported.history());
+    }
+
+    #[test]
+    fn time_moves_nothing_and_late_or_in_time_the_log_is_the_same(story in story(), retracted in any::<prop::sample::Index>()) {
+        let (mut silent, mut late, mut in_time) = (nobody(), nobody(), nobody());
+        let mut hour = moment("2026-03-02T08:00:00Z");
+        let retraction = Line {
+            at: moment("2027-06-01T08:00:00Z"),
+            sentence: format!("FactRetracted of evt_{}", retracted.index(story.len())),
+            data: json!({"reason": "Wrong."}),
+        };
+        for (number, line) in story.iter().chain([&retraction]).enumerate() {
+            let now = line.at + SignedDuration::from_mins(5);
+            while hour < now {
+                announce(&mut in_time, hour);
+                hour += SignedDuration::from_hours(7);
+            }
+            announce(&mut in_time, now);
+            announce(&mut late, now);
+            let recorded = [&mut silent, &mut late, &mut in_time].map(|it| record(it, number, line, now).is_ok());
+            prop_assert!(recorded == [recorded[0]; 3], "{line:?}");
+        }
+        let end = moment("2029-01-01T08:00:00Z");
+        announce(&mut late, end);
+        announce(&mut in_time, end);
+        prop_assert_eq!(late.next_moment(), None);
+        let log = |candidate: &Candidate| -> Vec<_> {
+            let facts = candidate.history().iter();
+            facts.map(|it| (it.at.event, it.at.version, it.at.occurred_at, it.data.clone(), it.tasks.clone())).collect()
+        };
+        prop_assert_eq!(log(&late), log(&in_time));
+        let ids: std::collections::BTreeSet<_> = late.history().iter().map(|fact| fact.at.event).collect();
+        prop_assert_eq!(ids.len(), late.history().len(), "nothing is announced twice");
+        prop_assert_eq!(standing(&silent), standing(&late));
+        // Stamps hold versions: tasks are compared as clients see them.
+        let view = |candidate: &Candidate| -> Vec<_> {
+            candidate.tasks.values().map(|task| candidate.task(task, END)).collect()
+        };
+        prop_assert_eq!(view(&silent), view(&late));
+        for version in [late.version / 2, late.version] {
+            let folded = late.at_version(version);
+            let again = nobody().fold(late.history().iter().take(version as usize).cloned());
+            prop_assert_eq!(folded.next_moment(), again.next_moment());
+        }
     }
 
     #[test]

@@ -77,8 +77,8 @@ impl FactResult {
 pub(crate) fn endpoints(api: &mut Api) {
     let names: Vec<&str> = AnyFact::KINDS
         .iter()
+        .filter(|kind| !kind.by_the_clock && kind.name != "CandidateErased")
         .map(|kind| kind.name)
-        .filter(|name| *name != "CandidateErased")
         .collect();
     let fact = api.schema_of("FactToRecord", json!({
         "type": "object",
@@ -184,6 +184,9 @@ pub(crate) fn read(fact: Value, candidate: CandidateId, fresh: [uuid::Uuid; 2]) 
             .map_err(|error: afterword_domain::ids::NotAnId| Problem::invalid("/id", error.to_string()))?,
     };
     let kind = fact.kind();
+    if kind.by_the_clock {
+        return Err(unknown());
+    }
     let subject = match lifted.subject {
         Some(subject) if kind.about == Kind::Candidate && subject != candidate.to_string() => {
             return Err(Problem::invalid("/subject", "must be the candidate of the address"));
