@@ -195,6 +195,7 @@ pub fn command(candidate: CandidateId, fresh: bool, proposals: Vec<Proposal>, by
         now: now(),
         condition: None,
         idempotency: None,
+        fence: None,
     }
 }
 

@@ -140,6 +140,7 @@ impl Writing {
             now: service.clock.now(),
             condition: conditional.then_some(&condition),
             idempotency: self.idempotency,
+            fence: None,
         };
         service.recorder.record(command).await.map_err(|error| match error {
             RecordError::Refused { index, refusal } => problem_of(index, refusal),
@@ -155,6 +156,7 @@ impl Writing {
                 .err()
                 .unwrap_or_else(|| Problem::new(Code::Stale, "The candidate has moved on.")),
             RecordError::IdempotencyReused => reused(),
+            fenced @ RecordError::Fenced => Problem::internal(fenced),
             RecordError::Store(error) => unavailable(error),
         })
     }

@@ -3,6 +3,7 @@
 
 use crate::keys::WrappedKey;
 use crate::rows::{ApplicationRow, EventRow, IdempotencyRow, StreamRow, TaskRow, TenantId};
+use crate::timers::Fence;
 use uuid::Uuid;
 
 /// One decision, ready to be appended.
@@ -32,6 +33,8 @@ pub struct Commit {
     pub redactions: Vec<(i64, Vec<u8>)>,
     /// Erase the candidate, after everything else in here.
     pub erase: Option<Erasure>,
+    /// The lease that the writer must still hold.
+    pub fence: Option<Fence>,
 }
 
 impl Commit {
@@ -51,6 +54,7 @@ impl Commit {
             idempotency: None,
             redactions: Vec::new(),
             erase: None,
+            fence: None,
         }
     }
 
@@ -100,4 +104,6 @@ pub enum Appended {
     ExternalIdTaken,
     /// The candidate is erased.
     Erased,
+    /// The writer's lease has been taken over.
+    Fenced,
 }

@@ -26,6 +26,7 @@ mod statement;
 mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod timers;
 mod verify;
 mod views;
 mod wake;
@@ -42,5 +43,6 @@ pub use rows::{
 };
 pub use sealing::{Aad, DataKey, Unreadable};
 pub use store::{Place, Store, StoreOptions};
+pub use timers::Fence;
 pub use verify::{Told, Verified};
 pub use views::{Feed, FeedEntry, Listed};

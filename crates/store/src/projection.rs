@@ -93,6 +93,7 @@ impl Projection<'_> {
             external_hash: external_id.map(|id| external_hash(self.secret, self.tenant, id.as_str())),
             groups: groups.iter().map(ToString::to_string).collect(),
             derivation: DERIVATION,
+            next_at: candidate.next_moment().map(Timestamp::as_microsecond),
             sealed: self.seal(
                 candidate,
                 "summary",

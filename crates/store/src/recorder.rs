@@ -9,9 +9,11 @@ use std::{
 };
 
 use afterword_domain::{
+    announcements::{CLOCK, announce},
     candidate::Candidate,
     catalogue::AnyFact,
     decide::{Decided, Proposal, decide},
+    fact::Envelope,
     ids::CandidateId,
     refusal::Refusal,
 };
@@ -21,7 +23,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
 use crate::{
-    Appended, Commit, Erasure, EventRow, IdempotencyRow, Store, StoreError, TenantId,
+    Appended, Commit, Erasure, EventRow, Fence, IdempotencyRow, Store, StoreError, TenantId,
     envelopes::{moment, open, seal, seal_payload, signed},
     projection::{Projection, Rows},
 };
@@ -40,7 +42,8 @@ const ATTEMPTS: usize = 64;
 /// Backups of keys are kept no longer than this.
 const KEY_BACKUPS: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Facts that somebody wants recorded about one candidate.
+/// Facts that somebody wants recorded about one candidate. What has come due by itself is announced before them; with no
+/// fact at all, that is all that is recorded.
 pub struct Command<'a> {
     /// Whose log.
     pub tenant: TenantId,
@@ -60,6 +63,8 @@ pub struct Command<'a> {
     pub condition: Option<&'a (dyn Fn(&Candidate) -> bool + Send + Sync)>,
     /// Where the client names the request, so that a repetition has one effect.
     pub idempotency: Option<Idempotency>,
+    /// The lease that the writer must still hold.
+    pub fence: Option<Fence>,
 }
 
 /// A client's name for a request, and the request, as keyed hashes.
@@ -85,6 +90,8 @@ pub struct Step {
 pub struct Recorded {
     /// Each fact's result, in order.
     pub results: Vec<Result<Step, Refusal>>,
+    /// What was announced before them.
+    pub announced: Vec<Arc<Envelope>>,
     /// The candidate as the command left it.
     pub candidate: Candidate,
     /// Whether the answer is that of an earlier request of the same name.
@@ -108,6 +115,9 @@ pub enum RecordError {
     /// The name was used for another request.
     #[error("the idempotency key was used for another request")]
     IdempotencyReused,
+    /// The writer's lease has been taken over.
+    #[error("the lease has been taken over")]
+    Fenced,
     /// The store cannot carry it out now.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -235,6 +245,32 @@ impl Recorder {
         }
     }
 
+    /// Announces what has come due by now, if anything has: a write with nothing else in it.
+    ///
+    /// # Errors
+    /// When the store does not answer, or the lease has been taken over.
+    pub async fn announce(
+        &self,
+        tenant: TenantId,
+        candidate: CandidateId,
+        now: Timestamp,
+        fence: Option<Fence>,
+    ) -> Result<Recorded, RecordError> {
+        let command = Command {
+            tenant,
+            candidate,
+            fresh: false,
+            proposals: Vec::new(),
+            atomic: true,
+            by: CLOCK.into(),
+            now,
+            condition: None,
+            idempotency: None,
+            fence,
+        };
+        self.record(command).await
+    }
+
     /// What came of a request of the same name, if there was one.
     async fn earlier(&self, command: &Command<'_>) -> Result<Option<Recorded>, RecordError> {
         let Some(idempotency) = &command.idempotency else {
@@ -252,6 +288,9 @@ impl Recorder {
         let _turn = self.lane(tenant, id.uuid()).await;
         let known = if command.fresh {
             Some(Arc::new(Candidate::unknown(id)))
+        } else if command.proposals.is_empty() {
+            // Nothing in it could tell that a state is not the newest.
+            None
         } else {
             self.cached(tenant, id)
         };
@@ -271,7 +310,7 @@ impl Recorder {
                 (before, newest) = (self.candidate(tenant, id).await?, true);
                 continue;
             }
-            let (results, after) = decide_all(&before, command, &taken);
+            let (announced, results, after) = decide_all(&before, command, &taken);
             // A state that is not known to be the newest refuses nothing, and repeats nothing.
             let sure = |result: &Result<Step, Refusal>| {
                 matches!(
@@ -294,11 +333,12 @@ impl Recorder {
             if after.version == before.version && command.idempotency.is_none() {
                 return Ok(Recorded {
                     results,
+                    announced,
                     candidate: after,
                     replayed: false,
                 });
             }
-            let commit = self.commit(command, &before, &after, &results).await?;
+            let commit = self.commit(command, &before, &after, &announced, &results).await?;
             match self.store.append(commit).await? {
                 Appended::Done { .. } => {
                     let after = Arc::new(after);
@@ -308,6 +348,7 @@ impl Recorder {
                     self.remember(tenant, &after);
                     return Ok(Recorded {
                         results,
+                        announced,
                         candidate: (*after).clone(),
                         replayed: false,
                     });
@@ -320,6 +361,7 @@ impl Recorder {
                     self.cache.invalidate(&(tenant, id.uuid()));
                     (before, newest) = (self.candidate(tenant, id).await?, true);
                 }
+                Appended::Fenced => return Err(RecordError::Fenced),
                 Appended::KeyUsed(row) => {
                     let Some(idempotency) = &command.idempotency else { break };
                     return self.replay(command, idempotency, &row).await;
@@ -360,6 +402,7 @@ impl Recorder {
         command: &Command<'_>,
         before: &Candidate,
         after: &Candidate,
+        announced: &[Arc<Envelope>],
         results: &[Result<Step, Refusal>],
     ) -> Result<Commit, StoreError> {
         let (tenant, id) = (command.tenant, command.candidate.uuid());
@@ -383,7 +426,9 @@ impl Recorder {
             Decided::Recorded(envelope) => Some(envelope),
             Decided::Already(_) => None,
         });
-        commit.events = recorded.map(|envelope| seal(tenant, &key, envelope)).collect();
+        commit.fence = command.fence;
+        let facts = announced.iter().chain(recorded);
+        commit.events = facts.map(|envelope| seal(tenant, &key, envelope)).collect();
         let mut kept = None;
         if let Some(erased_at) = after.erased_at {
             let keys_gone_by = erased_at
@@ -423,7 +468,7 @@ impl Recorder {
                     .map(|(_, now)| (signed(now.at.version), seal_payload(tenant, &key, now)))
                     .collect();
             }
-            if command.idempotency.is_some() && (commit.events.len() != results.len()) {
+            if command.idempotency.is_some() && (commit.events.len() != announced.len() + results.len()) {
                 kept = Some(keep(tenant, &key, id, results));
             }
         }
@@ -431,7 +476,7 @@ impl Recorder {
             key_hash: idempotency.key.clone(),
             request_hash: idempotency.request.clone(),
             candidate: Some(id),
-            first_version: signed(before.version + 1),
+            first_version: signed(before.version + 1 + announced.len() as u64),
             facts: i64::try_from(results.len()).unwrap_or(i64::MAX),
             sealed: kept,
             recorded_at: command.now.as_microsecond(),
@@ -440,13 +485,16 @@ impl Recorder {
     }
 }
 
-/// Decides on the facts of a command one after another.
+/// Announces what has come due, and decides on the facts of a command one after another. Where none of them is recorded,
+/// nothing is.
 fn decide_all(
     before: &Candidate,
     command: &Command<'_>,
     taken: &BTreeMap<usize, Refusal>,
-) -> (Vec<Result<Step, Refusal>>, Candidate) {
+) -> (Vec<Arc<Envelope>>, Vec<Result<Step, Refusal>>, Candidate) {
     let mut state = before.clone();
+    let announced = announce(&mut state, command.now);
+    let version = state.version;
     let mut past = Past::of(before);
     let mut results = Vec::with_capacity(command.proposals.len());
     for (index, proposal) in command.proposals.iter().enumerate() {
@@ -471,7 +519,10 @@ fn decide_all(
             Err(refusal) => Err(refusal),
         });
     }
-    (results, state)
+    if state.version == version && !command.proposals.is_empty() {
+        return (Vec::new(), results, before.clone());
+    }
+    (announced, results, state)
 }
 
 fn refused(results: &[Result<Step, Refusal>]) -> Option<(usize, Refusal)> {

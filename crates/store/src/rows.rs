@@ -58,6 +58,8 @@ pub struct StreamRow {
     pub groups: Vec<String>,
     /// The version of the derivation that made the derived rows.
     pub derivation: i64,
+    /// When something will next happen to it by itself.
+    pub next_at: Option<i64>,
     /// The rendered summary.
     pub sealed: Vec<u8>,
 }

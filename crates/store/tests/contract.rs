@@ -138,6 +138,7 @@ fn stream() -> StreamRow {
         external_hash: None,
         groups: Vec::new(),
         derivation: 3,
+        next_at: None,
         sealed: b"summary".to_vec(),
     }
 }

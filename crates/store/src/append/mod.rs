@@ -282,6 +282,14 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
+    /// The leases that some of its commits rest on.
+    fn leases(&self) -> Vec<&'static str> {
+        let mut leases: Vec<_> = self.commits.iter().filter_map(|it| Some(it.fence?.lease)).collect();
+        leases.sort_unstable();
+        leases.dedup();
+        leases
+    }
+
     fn plan(&self, position: i64, known: &Known) -> Plan<'_> {
         plan::plan(self.commits, position, known, self.lost_keys)
     }
@@ -305,4 +313,4 @@ const ERASE: [&str; 5] = [
 ];
 /// And what is left to be known of the candidate: `$3` when, `$4` until when a backup may still have the key.
 const ERASE_STREAM: &str = "UPDATE streams SET erased_at = $3, keys_gone_by = $4, sealed = NULL, \
-     external_hash = NULL WHERE tenant_id = $1 AND candidate_id = $2";
+     external_hash = NULL, next_at = NULL WHERE tenant_id = $1 AND candidate_id = $2";

@@ -3,6 +3,7 @@
 
 use crate::commit::{Appended, Commit, Erasure};
 use crate::rows::{ApplicationRow, EventRow, IdempotencyRow, StreamRow, TaskRow};
+use crate::timers::Fence;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use uuid::Uuid;
 
@@ -15,6 +16,8 @@ pub(super) struct Known {
     /// Candidate, version, position.
     pub(super) events: HashMap<Uuid, (Uuid, i64, i64)>,
     pub(super) external: HashMap<Vec<u8>, Uuid>,
+    /// The tokens of leases.
+    pub(super) leases: HashMap<String, i64>,
 }
 
 /// One event with its place.
@@ -117,6 +120,10 @@ fn refused(commit: &Commit, known: &Known, lost_keys: &HashSet<Vec<u8>>) -> Opti
         .and_then(|row| known.requests.get(&row.key_hash))
     {
         return Some(Appended::KeyUsed(row.clone()));
+    }
+    let holds = |fence: Fence| known.leases.get(fence.lease) == Some(&fence.token);
+    if !commit.fence.is_none_or(holds) {
+        return Some(Appended::Fenced);
     }
     if !commit.touches_stream() {
         return None;

@@ -91,7 +91,7 @@ async fn look(connection: &mut PgConnection, asked: &Asked<'_>) -> Result<Known,
         .bind(events)
         .bind(requests)
         .bind(external)
-        .fetch_all(connection)
+        .fetch_all(&mut *connection)
         .await?;
     let mut known = Known::default();
     for row in rows {
@@ -111,6 +111,15 @@ async fn look(connection: &mut PgConnection, asked: &Asked<'_>) -> Result<Known,
                 known.requests.insert(request.key_hash.clone(), request);
             }
             _ => drop(known.external.insert(row.bytes(6)?, row.id(1)?)),
+        }
+    }
+    let leases = asked.leases();
+    if !leases.is_empty() {
+        // Nobody takes a lease over while what rests on it is being written.
+        let sql = "SELECT name, token FROM leases WHERE tenant_id = $1 AND name = ANY ($2) FOR SHARE";
+        let rows = sqlx::query(sql).bind(asked.tenant.0).bind(leases).fetch_all(connection).await?;
+        for row in rows {
+            known.leases.insert(row.text(0)?, row.int(1)?);
         }
     }
     Ok(known)
@@ -141,11 +150,12 @@ WITH new_events AS (
   SELECT $1, n.* FROM UNNEST($3::bigint[], $4::uuid[], $5::bigint[], $6::uuid[], $7::text[], $8::bigint[], $9::uuid[],
                              $10::text[], $11::bigint[], $12::bigint[], $13::text[], $14::bytea[]) AS n
 ), full_streams AS (
-  INSERT INTO streams (tenant_id, candidate_id, version, recorded_at, derivation, sealed, external_hash)
-  SELECT $1, n.* FROM UNNEST($15::uuid[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bytea[], $20::bytea[]) AS n
+  INSERT INTO streams (tenant_id, candidate_id, version, recorded_at, derivation, sealed, external_hash, next_at)
+  SELECT $1, n.* FROM UNNEST($15::uuid[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bytea[], $20::bytea[],
+                             $55::bigint[]) AS n
   ON CONFLICT (tenant_id, candidate_id) DO UPDATE SET version = EXCLUDED.version,
     recorded_at = GREATEST(streams.recorded_at, EXCLUDED.recorded_at), derivation = EXCLUDED.derivation,
-    sealed = EXCLUDED.sealed, external_hash = EXCLUDED.external_hash
+    sealed = EXCLUDED.sealed, external_hash = EXCLUDED.external_hash, next_at = EXCLUDED.next_at
 ), bare_streams AS (
   INSERT INTO streams (tenant_id, candidate_id, version, recorded_at, derivation)
   SELECT $1, n.*, 0 FROM UNNEST($21::uuid[], $22::bigint[], $23::bigint[]) AS n
@@ -261,6 +271,7 @@ async fn write(connection: &mut PgConnection, tenant: TenantId, plan: &Plan<'_>)
         .bind(column!(requests, r => r.facts))
         .bind(column!(requests, r => r.sealed.as_deref()))
         .bind(column!(requests, r => r.recorded_at))
+        .bind(column!(full, s => s.2.next_at))
         .execute(connection)
         .await?;
     Ok(())

@@ -99,6 +99,14 @@ async fn look(connection: &mut SqliteConnection, asked: &Asked<'_>) -> Result<Kn
             known.external.insert(row.bytes(0)?, row.id(1)?);
         }
     }
+    let leases = asked.leases();
+    if !leases.is_empty() {
+        let mut statement = Statement::new("SELECT name, token FROM leases WHERE tenant_id = ");
+        statement.bind(tenant).push(" AND name IN ").bind_list(leases);
+        for row in statement.fetch_sqlite(connection).await? {
+            known.leases.insert(row.text(0)?, row.int(1)?);
+        }
+    }
     Ok(known)
 }
 
@@ -244,7 +252,8 @@ async fn write(connection: &mut SqliteConnection, tenant: TenantId, plan: &Plan<
 async fn streams(connection: &mut SqliteConnection, tenant: TenantId, plan: &Plan<'_>) -> Result<(), sqlx::Error> {
     insert(
         connection,
-        "INSERT INTO streams (tenant_id, candidate_id, version, recorded_at, derivation, sealed, external_hash) VALUES ",
+        "INSERT INTO streams (tenant_id, candidate_id, version, recorded_at, derivation, sealed, external_hash, \
+         next_at) VALUES ",
         plan.streams.iter().filter_map(|(candidate, change)| {
             let row = change.row?;
             Some([
@@ -255,11 +264,12 @@ async fn streams(connection: &mut SqliteConnection, tenant: TenantId, plan: &Pla
                 row.derivation.into(),
                 row.sealed.as_slice().into(),
                 row.external_hash.clone().into(),
+                row.next_at.into(),
             ])
         }),
         " ON CONFLICT (tenant_id, candidate_id) DO UPDATE SET version = excluded.version, \
          recorded_at = MAX(streams.recorded_at, excluded.recorded_at), derivation = excluded.derivation, \
-         sealed = excluded.sealed, external_hash = excluded.external_hash",
+         sealed = excluded.sealed, external_hash = excluded.external_hash, next_at = excluded.next_at",
     )
     .await?;
     insert(

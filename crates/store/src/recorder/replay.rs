@@ -81,6 +81,7 @@ impl Recorder {
         }
         Ok(Recorded {
             results,
+            announced: Vec::new(),
             candidate: candidate.at_version(last),
             replayed: true,
         })
@@ -106,6 +107,7 @@ impl Recorder {
         };
         Ok(Recorded {
             results: vec![Ok(step)],
+            announced: Vec::new(),
             candidate: candidate.clone(),
             replayed: true,
         })

@@ -56,6 +56,7 @@ impl Comparison<'_> {
             ("external_hash", stored.external_hash == derived.external_hash),
             ("groups", stored.groups == groups),
             ("derivation", stored.derivation == derived.derivation),
+            ("next_at", stored.next_at == derived.next_at),
         ]);
         fields.extend(self.text("summary", self.id, stored.sealed.as_deref(), Some(&derived.sealed)));
         fields

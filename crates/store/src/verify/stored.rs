@@ -15,6 +15,7 @@ pub(super) struct StoredStream {
     pub(super) erased_at: Option<i64>,
     pub(super) keys_gone_by: Option<i64>,
     pub(super) derivation: i64,
+    pub(super) next_at: Option<i64>,
     pub(super) sealed: Option<Vec<u8>>,
     pub(super) groups: Vec<String>,
 }
@@ -75,6 +76,7 @@ impl Stored {
             (key, "its key"),
             (self.events.iter().any(|event| event.sealed.is_some()), "payloads"),
             (stream.sealed.is_some(), "a summary"),
+            (stream.next_at.is_some(), "a moment to come"),
             (stream.external_hash.is_some(), "its external id's hash"),
             (!stream.groups.is_empty(), "groups"),
             (!self.tasks.is_empty(), "tasks"),
@@ -99,7 +101,7 @@ impl Store {
         let mut groups = self.db().fetch(tenant, statement, |row| row.text(0)).await?;
         groups.sort_unstable();
         let statement = Statement::of(
-            "SELECT version, recorded_at, external_hash, erased_at, keys_gone_by, derivation, sealed FROM streams \
+            "SELECT version, recorded_at, external_hash, erased_at, keys_gone_by, derivation, sealed, next_at FROM streams \
              WHERE tenant_id = $1 AND candidate_id = $2",
             [tenant.into(), id.into()],
         );
@@ -112,6 +114,7 @@ impl Store {
                 keys_gone_by: row.maybe_int(4)?,
                 derivation: row.int(5)?,
                 sealed: row.maybe_bytes(6)?,
+                next_at: row.maybe_int(7)?,
                 groups: Vec::new(),
             })
         });

@@ -76,6 +76,7 @@ impl Stand {
             now: "2026-03-02T10:00:00Z".parse::<Timestamp>().unwrap(),
             condition: None,
             idempotency: None,
+            fence: None,
         };
         self.recorder.record(command).await.unwrap();
     }
