@@ -6,10 +6,12 @@
 //! - No state depends on it: states follow from the clock of the reader. No client records it, nobody takes it back.
 //! - Every write first announces what has come due; the time worker is a write with nothing else in it. So what a
 //!   moment finds is what it would have found in time, and nothing is announced twice.
+//! - What happened before a moment may be told after it was announced. The log keeps what was said; a timeline leaves out
+//!   what has turned out otherwise.
 //! - Not announced: what is snoozed at its moment, and what was done, dismissed or void by then. A task with another
 //!   date may be announced again, for that date.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,8 +25,10 @@ use crate::{
     derive,
     fact::{At, Envelope, Fact, Place, TaskRefs},
     ids::{ApplicationId, EventId, Subject, TaskId},
+    outcome,
     play::{Ending, Owed},
     refusal::Refusal,
+    status::silence,
 };
 
 /// Who records what the clock says, where others give their API key.
@@ -179,13 +183,19 @@ impl Candidate {
     pub(crate) fn schedule(&mut self, before: &Self) {
         let mut tasks = derive::changed(&before.tasks, &self.tasks);
         tasks.extend(derive::changed(&before.marks, &self.marks));
-        let gone = tasks.iter().filter_map(|id| before.tasks.get(id)).flat_map(|task| of_task(task));
+        let gone = tasks
+            .iter()
+            .filter_map(|id| before.tasks.get(id))
+            .flat_map(|task| of_task(task));
         let applications = derive::changed(&before.applications, &self.applications);
         let silences = applications.iter().filter_map(|id| before.application(*id));
         for due in gone.chain(silences.flat_map(of_silence)) {
             self.due.remove(&due);
         }
-        let tasks = tasks.iter().filter_map(|id| self.tasks.get(id)).flat_map(|task| self.dues_of_task(task));
+        let tasks = tasks
+            .iter()
+            .filter_map(|id| self.tasks.get(id))
+            .flat_map(|task| self.dues_of_task(task));
         let silences = applications.iter().filter_map(|id| self.application(*id));
         let new: Vec<_> = tasks.chain(silences.flat_map(|it| self.dues_of_silence(it))).collect();
         self.due.extend(new);
@@ -211,7 +221,10 @@ impl Candidate {
     /// Whether a task opens later than it was raised.
     fn waited(&self, task: &Owed) -> bool {
         let raised = task.raised_by.iter().filter_map(|event| self.fact(*event));
-        raised.map(|fact| fact.at.occurred_at).max().is_none_or(|raised| raised < task.opens_at)
+        raised
+            .map(|fact| fact.at.occurred_at)
+            .max()
+            .is_none_or(|raised| raised < task.opens_at)
     }
 
     fn dues_of_silence<'a>(&'a self, application: &'a Application) -> impl Iterator<Item = Due> + 'a {
@@ -226,10 +239,57 @@ impl Candidate {
     }
 }
 
+/// Which facts moved which tasks: when they happened, and when they were told.
+pub(crate) struct Moves(BTreeMap<TaskId, Vec<(Timestamp, u64)>>);
+
+impl Moves {
+    pub(crate) fn of(candidate: &Candidate) -> Self {
+        let mut moves: BTreeMap<TaskId, Vec<_>> = BTreeMap::new();
+        let facts = candidate.history().iter().filter(|fact| !fact.data.kind().by_the_clock);
+        for fact in facts.filter(|fact| !candidate.is_retracted(fact.at.event)) {
+            let TaskRefs {
+                raised,
+                changed,
+                closed,
+            } = &fact.tasks;
+            for task in raised.iter().chain(changed).chain(closed) {
+                let told = (fact.at.occurred_at, fact.at.version);
+                moves.entry(task.id).or_default().push(told);
+            }
+        }
+        Self(moves)
+    }
+
+    /// Whether what the clock said is still so, as far as is known now.
+    pub(crate) fn leave_standing(&self, candidate: &Candidate, said: &Envelope) -> bool {
+        let At {
+            occurred_at, version, ..
+        } = said.at;
+        match said.at.subject {
+            Subject::Task(task) => {
+                let mut moves = self.0.get(&task).into_iter().flatten();
+                !moves.any(|(happened, told)| *told > version && *happened <= occurred_at)
+            }
+            Subject::Application(id) => candidate.application(id).is_none_or(|application| {
+                let mut then = application.clone();
+                then.moments.retain(|moment| moment.stamp.at <= occurred_at);
+                let silence = silence(&then, &application.zone(candidate)).map(|it| it.at(occurred_at));
+                let stage = [SilenceStage::Quiet, SilenceStage::Silent, SilenceStage::PresumedClosed]
+                    .into_iter()
+                    .find(|stage| said.at.event == Due::silence(id, *stage, occurred_at).event());
+                outcome::of(&then).is_none() && silence == stage.map(SilenceStage::status)
+            }),
+            _ => true,
+        }
+    }
+}
+
 /// The moments of a task, whether or not they are to be announced.
 fn of_task(task: &Owed) -> impl Iterator<Item = Due> + use<> {
     let overdue = task.due_at.map(|at| Due::overdue(task.id, at));
-    [Some(Due::opened(task.id, task.opens_at)), overdue].into_iter().flatten()
+    [Some(Due::opened(task.id, task.opens_at)), overdue]
+        .into_iter()
+        .flatten()
 }
 
 /// The moments of a silence, whether or not they are to be announced.
@@ -246,11 +306,17 @@ fn of_silence(application: &Application) -> impl Iterator<Item = Due> + use<> {
 }
 
 fn only_by_the_clock() -> Refusal {
-    Refusal::new("recorded_by_the_clock", "Only time itself brings this about: nobody records it.")
+    Refusal::new(
+        "recorded_by_the_clock",
+        "Only time itself brings this about: nobody records it.",
+    )
 }
 
 fn title(candidate: &Candidate, task: TaskId) -> String {
-    candidate.tasks.get(&task).map_or_else(|| "A task".to_owned(), |task| candidate.title(task))
+    candidate
+        .tasks
+        .get(&task)
+        .map_or_else(|| "A task".to_owned(), |task| candidate.title(task))
 }
 
 impl Fact for TaskOpened {
@@ -302,7 +368,9 @@ impl Fact for SilenceNoticed {
     }
 
     fn apply(&self, candidate: &mut Candidate, at: &At) {
-        candidate.due.remove(&Due::silence(self.application, self.stage, at.occurred_at));
+        candidate
+            .due
+            .remove(&Due::silence(self.application, self.stage, at.occurred_at));
     }
 
     fn tell(&self, candidate: &Candidate, _: &At) -> String {

@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
+    announcements::Moves,
     applications::organisation,
     candidate::Candidate,
     fact::Departure,
@@ -46,11 +47,13 @@ pub fn timeline(
     let zone = of
         .and_then(|id| candidate.application(id))
         .map_or_else(|| candidate.zone(), |it| it.zone(candidate));
+    let moves = Moves::of(candidate);
     let mut facts: Vec<_> = candidate
         .history()
         .iter()
         .filter(|fact| within(fact.at.application))
         .filter(|fact| retracted || !candidate.is_retracted(fact.at.event))
+        .filter(|fact| !fact.data.kind().by_the_clock || moves.leave_standing(candidate, fact))
         .collect();
     facts.sort_by_key(|fact| fact.at.stamp());
     let past = facts.into_iter().map(|fact| TimelineEntry {

@@ -40,10 +40,16 @@ fn a_task_that_had_to_wait_opens_and_falls_due() {
 
 #[test]
 fn what_is_open_at_once_is_not_announced_as_opened() {
-    let story = Story::applied().at("2026-03-03 10:00").requested().passes("2026-03-03 12:00");
+    let story = Story::applied()
+        .at("2026-03-03 10:00")
+        .requested()
+        .passes("2026-03-03 12:00");
     assert_eq!(story.announced(), Vec::<String>::new());
     let story = story.passes("2026-03-04 10:00");
-    assert_eq!(story.announced(), ["2026-03-04T09:00:00Z Send your CV to Acme, or tell them how it is coming along: overdue."]);
+    assert_eq!(
+        story.announced(),
+        ["2026-03-04T09:00:00Z Send your CV to Acme, or tell them how it is coming along: overdue."]
+    );
 }
 
 #[test]
@@ -57,34 +63,57 @@ fn nothing_is_announced_twice() {
 
 #[test]
 fn a_task_with_another_date_is_announced_for_that_one_again() {
-    let story = Story::applied().at("2026-03-03 10:00").requested().passes("2026-03-04 12:00");
+    let story = Story::applied()
+        .at("2026-03-03 10:00")
+        .requested()
+        .passes("2026-03-04 12:00");
     let delay = json!({"expected_on": "2026-03-10", "channel": "email"});
     let story = story.records("DocumentDelayReported of doc_cv", delay);
     assert_eq!(story.candidate().next_moment(), Some(moment("2026-03-10T17:00:00Z")));
     let story = story.passes("2026-03-11 09:00");
-    let overdue = story.announced().iter().filter(|line| line.ends_with("overdue.")).count();
+    let overdue = story
+        .announced()
+        .iter()
+        .filter(|line| line.ends_with("overdue."))
+        .count();
     assert_eq!(overdue, 2);
 }
 
 #[test]
 fn what_was_done_put_aside_or_put_off_by_then_is_not_announced() {
-    let story = Story::applied().at("2026-03-03 10:00").requested().at("2026-03-03 11:00");
+    let story = Story::applied()
+        .at("2026-03-03 10:00")
+        .requested()
+        .at("2026-03-03 11:00");
     let endings = [
         ("DocumentSent of doc_cv", json!({"channel": "email"})),
         ("DocumentRequestWithdrawn of doc_cv", json!({})),
-        ("TaskDismissed of answer_document_request", json!({"reason": "Why should I."})),
-        ("TaskSnoozed of answer_document_request", json!({"until_at": "2026-03-07T10:00:00+01:00"})),
+        (
+            "TaskDismissed of answer_document_request",
+            json!({"reason": "Why should I."}),
+        ),
+        (
+            "TaskSnoozed of answer_document_request",
+            json!({"until_at": "2026-03-07T10:00:00+01:00"}),
+        ),
     ];
     for (sentence, data) in endings {
         let story = story.clone().records(sentence, data);
         assert_eq!(story.candidate().next_moment(), None, "{sentence}");
-        assert_eq!(story.passes("2026-03-08 10:00").announced(), Vec::<String>::new(), "{sentence}");
+        assert_eq!(
+            story.passes("2026-03-08 10:00").announced(),
+            Vec::<String>::new(),
+            "{sentence}"
+        );
     }
 }
 
 #[test]
 fn a_snooze_that_is_over_by_then_keeps_nothing_quiet() {
-    let story = Story::applied().at("2026-03-03 10:00").requested().at("2026-03-03 11:00");
+    let story = Story::applied()
+        .at("2026-03-03 10:00")
+        .requested()
+        .at("2026-03-03 11:00");
     let until = json!({"until_at": "2026-03-04T09:00:00+01:00"});
     let story = story.records("TaskSnoozed of answer_document_request", until);
     assert_eq!(story.passes("2026-03-04 10:00").announced().len(), 1);
@@ -93,7 +122,11 @@ fn a_snooze_that_is_over_by_then_keeps_nothing_quiet() {
 #[test]
 fn a_silence_is_noticed_stage_by_stage_until_a_reply_ends_it() {
     let story = Story::interviewed().passes("2026-06-01 10:00");
-    let silence: Vec<_> = story.announced().into_iter().filter(|line| line.contains("Acme ") && !line.contains(": ")).collect();
+    let silence: Vec<_> = story
+        .announced()
+        .into_iter()
+        .filter(|line| line.contains("Acme ") && !line.contains(": "))
+        .collect();
     assert_eq!(
         silence,
         [
@@ -102,7 +135,10 @@ fn a_silence_is_noticed_stage_by_stage_until_a_reply_ends_it() {
             "2026-04-16T13:00:00Z Acme has said nothing for so long that it is presumed closed.",
         ]
     );
-    let story = story.records("StatusReported rep_one in app_acme", json!({"summary": "Still thinking."}));
+    let story = story.records(
+        "StatusReported rep_one in app_acme",
+        json!({"summary": "Still thinking."}),
+    );
     let next = story.candidate().next_moment().expect("more to come");
     assert!(next > moment("2026-06-01 10:00"), "the silence begins anew: {next}");
 }
@@ -118,10 +154,50 @@ fn late_or_in_time_the_log_is_the_same() {
     let late = told(Story::interviewed().passes("2026-04-01 10:00"));
     let log = |story: &Story| -> Vec<_> {
         let events = story.events().iter();
-        events.filter(|it| it.data.kind().by_the_clock).map(|it| (it.at.event, it.at.occurred_at, it.data.clone())).collect()
+        events
+            .filter(|it| it.data.kind().by_the_clock)
+            .map(|it| (it.at.event, it.at.occurred_at, it.data.clone()))
+            .collect()
     };
     assert!(log(&late).len() > 5);
     assert_eq!(log(&in_time), log(&late));
+}
+
+#[test]
+fn what_turns_out_otherwise_is_left_out_of_the_timeline() {
+    let said = |story: &Story| -> Vec<String> {
+        let timeline = story.timeline();
+        let lines = timeline.lines().filter(|line| !line.contains('…'));
+        let said = lines.filter(|line| line.contains("overdue.") || line.contains("gone quiet"));
+        said.map(ToOwned::to_owned).collect()
+    };
+    let story = Story::interviewed().requested().passes("2026-03-20 10:00");
+    assert!(said(&story).iter().any(|line| line.contains("gone quiet")));
+    assert!(said(&story).iter().any(|line| line.contains("Send your CV")));
+    // Sent in time, and told late.
+    let sent = story.clone().records(
+        "DocumentSent of doc_cv on 2026-03-02T17:00:00Z",
+        json!({"channel": "email"}),
+    );
+    assert!(!said(&sent).iter().any(|line| line.contains("Send your CV")));
+    assert!(said(&sent).iter().any(|line| line.contains("gone quiet")));
+    // Sent late, and told late: it was overdue.
+    let sent = story.clone().records(
+        "DocumentSent of doc_cv on 2026-03-19T17:00:00Z",
+        json!({"channel": "email"}),
+    );
+    assert!(said(&sent).iter().any(|line| line.contains("Send your CV")));
+    // They had spoken.
+    let spoke = story.clone().records(
+        "StatusReported rep_one in app_acme on 2026-03-10T10:00:00Z",
+        json!({"summary": "Soon."}),
+    );
+    assert!(!said(&spoke).iter().any(|line| line.contains("gone quiet")));
+    let rejected = story.records(
+        "RejectionReceived rej_one in app_acme on 2026-03-03T08:00:00Z",
+        json!({"channel": "email"}),
+    );
+    assert_eq!(said(&rejected), Vec::<String>::new(), "it was all over by then");
 }
 
 #[test]
@@ -136,11 +212,22 @@ fn announcements_move_nothing() {
 
 #[test]
 fn they_cannot_be_recorded_or_taken_back_and_keep_nothing_from_being_taken_back() {
-    let story = Story::applied().at("2026-03-03 10:00").records("DocumentRequested doc_cv in app_acme as evt_asked", json!({"document": "your CV"}));
+    let story = Story::applied().at("2026-03-03 10:00").records(
+        "DocumentRequested doc_cv in app_acme as evt_asked",
+        json!({"document": "your CV"}),
+    );
     let story = story.passes("2026-03-05 10:00");
     let overdue = story.newest().at.event;
-    story.refuses("TaskOverdue of answer_document_request", json!({"task": story.task("answer_document_request").id}), "recorded_by_the_clock");
-    story.refuses(&format!("FactRetracted of {overdue}"), json!({"reason": "No."}), "not_retractable");
+    story.refuses(
+        "TaskOverdue of answer_document_request",
+        json!({"task": story.task("answer_document_request").id}),
+        "recorded_by_the_clock",
+    );
+    story.refuses(
+        &format!("FactRetracted of {overdue}"),
+        json!({"reason": "No."}),
+        "not_retractable",
+    );
     let story = story.records("FactRetracted of evt_asked", json!({"reason": "Never asked."}));
     assert_eq!(story.candidate().next_moment(), None);
     assert_eq!(story.passes("2026-04-05 10:00").announced().len(), 1);
