@@ -79,6 +79,8 @@ pub struct World {
     pub tenant: TenantId,
     /// It stands still until it is moved.
     pub clock: Clock,
+    /// Whether it is a test tenant.
+    test: bool,
     admin: Client,
 }
 
@@ -124,11 +126,15 @@ pub async fn verify(store: &Store, tenant: TenantId) -> Vec<Told> {
 impl World {
     /// A tenant, a key and a server over a store.
     pub async fn new(kind: Kind, options: StoreOptions, store: Store, clock: Clock) -> Self {
+        Self::make(kind, options, store, clock, false).await
+    }
+
+    async fn make(kind: Kind, options: StoreOptions, store: Store, clock: Clock, test: bool) -> Self {
         static TENANTS: AtomicI64 = AtomicI64::new(1000);
         let tenant = TenantId(TENANTS.fetch_add(1, Ordering::Relaxed));
         let (made, at) = (store.clone(), clock.now().as_microsecond());
         let create = async move {
-            made.tenant_create(tenant, &format!("story-{}", tenant.0), false, at)
+            made.tenant_create(tenant, &format!("story-{}", tenant.0), test, at)
                 .await
         };
         behind(create).await.expect("done").expect("a tenant");
@@ -140,6 +146,7 @@ impl World {
             store,
             tenant,
             clock,
+            test,
             admin,
         };
         world.admin = world.client("admin", None, None).await;
@@ -151,9 +158,26 @@ impl World {
         Self::new(self.kind, self.options.clone(), self.store.clone(), self.clock.clone()).await
     }
 
+    /// A test tenant of the same store, whose clock is set to the beginning.
+    pub async fn on_a_test_clock(&self) -> Self {
+        let world = Self::make(
+            self.kind,
+            self.options.clone(),
+            self.store.clone(),
+            self.clock.clone(),
+            true,
+        )
+        .await;
+        world
+            .post("/v1/test-clock", serde_json::json!({"now": BEGINNING}))
+            .await
+            .is(200);
+        world
+    }
+
     /// A client with a key of its own, made in the store: scopes with blanks between, bound to a candidate or a group.
     pub async fn client(&self, scopes: &str, candidate: Option<Uuid>, group: Option<&str>) -> Client {
-        let key = ApiKey::generate(self.tenant.0, false).expect("a key");
+        let key = ApiKey::generate(self.tenant.0, self.test).expect("a key");
         let row = ApiKeyRow {
             key_id: Uuid::now_v7(),
             hash: key.hash().to_vec(),

@@ -35,6 +35,7 @@ mod requests;
 mod scenes;
 mod status;
 mod tasks;
+mod time;
 mod timeline;
 mod tour;
 mod two_instances;

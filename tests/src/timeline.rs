@@ -36,9 +36,13 @@ async fn what_happened_is_told_in_the_order_it_happened(world: World) {
         "InterviewScheduled",
         "InterviewHeld",
         "DecisionDatePromised",
+        "TaskOverdue",
         "StatusEnquired",
     ];
-    assert_eq!(types, expected, "Anna's card belongs to Ada, not to Acme");
+    assert_eq!(
+        types, expected,
+        "Anna's card belongs to Ada, not to Acme; what was done in time was never overdue"
+    );
     assert_eq!(past[2]["at"], "2026-03-02T15:00:00+01:00");
     assert!(
         ahead
@@ -57,9 +61,9 @@ async fn what_happened_is_told_in_the_order_it_happened(world: World) {
         );
     }
     // Judged on what was known when it was recorded: five working days, not yet a promise.
-    assert_eq!(past[4]["departures"][0]["opens_at"], "2026-03-09T09:00:00+01:00");
+    assert_eq!(past[5]["departures"][0]["opens_at"], "2026-03-09T09:00:00+01:00");
     let all = scene.lists(&format!("{}/timeline", scene.ada)).await;
-    assert_eq!(all.iter().filter(|entry| entry["ahead"] == false).count(), 7);
+    assert_eq!(all.iter().filter(|entry| entry["ahead"] == false).count(), 8);
 }
 
 async fn what_lies_ahead_follows(world: World) {

@@ -112,6 +112,7 @@ impl Api {
         api.area("Imports", crate::imports::endpoints);
         api.area("Events", crate::events::endpoints);
         api.area("Keys", crate::keys::endpoints);
+        api.area("Test clock", crate::test_clock::endpoints);
         api
     }
 

@@ -93,7 +93,7 @@ fn told(view: &View) -> Vec<TimelineEntry> {
 }
 
 async fn board(caller: Caller, request: HttpRequest, service: Shared, asked: Query<Asked>) -> crate::reading::Answered {
-    let turn = Turn::of(&request, &caller, &service, &asked.0, BOARD)?;
+    let turn = Turn::of(&request, &caller, &service, &asked.0, BOARD).await?;
     let Some((candidate, group)) = reach(&caller, &asked.0) else {
         return turn.answer(&request, &caller, &service, Vec::new());
     };

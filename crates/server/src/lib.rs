@@ -25,5 +25,7 @@ mod rejection;
 pub mod service;
 mod status;
 mod tasks;
+mod test_clock;
+pub mod time_worker;
 mod undo;
 mod writing;

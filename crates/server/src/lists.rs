@@ -34,7 +34,7 @@ pub struct Turn<Place> {
 
 impl<Place: Serialize + DeserializeOwned> Turn<Place> {
     /// Reads what a request says of its page.
-    pub fn of(
+    pub async fn of(
         request: &HttpRequest,
         caller: &Caller,
         service: &Shared,
@@ -46,7 +46,7 @@ impl<Place: Serialize + DeserializeOwned> Turn<Place> {
         let key = query::canonical(request);
         let limit = usize::from(asked.limit.unwrap_or_default().get());
         let (now, after) = match &asked.cursor {
-            None => (service.clock.now(), None),
+            None => (service.now(caller).await?, None),
             Some(cursor) => {
                 let (now, place): (i64, Place) = service.cursors.open(caller.tenant, &key, cursor)?;
                 (

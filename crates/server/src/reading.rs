@@ -110,7 +110,7 @@ pub fn allow(request: &HttpRequest, names: &[&str]) -> Result<(), Problem> {
 
 async fn view(caller: &Caller, request: &HttpRequest, service: &Shared, asked: Asked) -> Result<View, Problem> {
     let newest = service.candidate(caller, path_id(request, "candidate")?).await?;
-    let clock = service.clock.now();
+    let clock = service.now(caller).await?;
     let (candidate, now) = match asked.as_of {
         None => (newest, clock),
         Some(AsOf(moment)) if moment > clock + SignedDuration::from_secs(60) => {

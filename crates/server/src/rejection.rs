@@ -53,7 +53,7 @@ pub(crate) fn endpoints(api: &mut Api) {
 }
 
 async fn list(caller: Caller, request: HttpRequest, service: Shared, asked: Query<Asked>) -> Answered {
-    let turn = Turn::of(&request, &caller, &service, &asked.0, LIST)?;
+    let turn = Turn::of(&request, &caller, &service, &asked.0, LIST).await?;
     let Some((candidate, group)) = reach(&caller, &asked.0) else {
         return turn.answer(&request, &caller, &service, Vec::new());
     };

@@ -13,7 +13,9 @@ use afterword_domain::{
 use afterword_store::{Recorder, Store, StoreError, TenantId};
 use futures_util::future::{BoxFuture, FutureExt};
 use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
 use sha2::Sha256;
+use tokio::sync::Notify;
 
 use crate::edge::{
     clock::Clock,
@@ -35,6 +37,7 @@ pub struct Service {
     pub clock: Clock,
     requests: [u8; 32],
     stopping: Arc<AtomicBool>,
+    stop: Arc<Notify>,
 }
 
 /// The service, as handlers take it.
@@ -47,6 +50,7 @@ impl Service {
             cursors: Arc::new(Cursors::new(store.secret("cursors"))),
             requests: store.secret("requests"),
             stopping: Arc::default(),
+            stop: Arc::default(),
             recorder: Recorder::new(store),
             clock,
         }
@@ -55,11 +59,36 @@ impl Service {
     /// Readers that wait for news are to be answered with what there is: the service is about to stop.
     pub fn stop_waiting(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+        self.stop.notify_waiters();
     }
 
     /// Whether the service is about to stop.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the service is about to stop.
+    pub async fn until_stopping(&self) {
+        let stop = self.stop.notified();
+        if !self.is_stopping() {
+            stop.await;
+        }
+    }
+
+    /// The tenant's now: its test clock's, where it has one, else the wall's.
+    pub async fn now(&self, caller: &Caller) -> Result<Timestamp, Problem> {
+        let shown = if caller.test {
+            self.test_clock(tenant(caller)).await?
+        } else {
+            None
+        };
+        Ok(shown.unwrap_or_else(|| self.clock.now()))
+    }
+
+    /// What a tenant's test clock shows, where it has one.
+    pub async fn test_clock(&self, tenant: TenantId) -> Result<Option<Timestamp>, Problem> {
+        let shown = self.recorder.store().test_clock(tenant).await.map_err(unavailable)?;
+        Ok(shown.and_then(|at| Timestamp::from_microsecond(at).ok()))
     }
 
     /// A keyed hash, for what is compared and never read.

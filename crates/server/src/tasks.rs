@@ -100,7 +100,7 @@ fn list(view: &View) -> Vec<Task> {
 }
 
 async fn queue(caller: Caller, request: HttpRequest, service: Shared, asked: Query<Asked>) -> Answered {
-    let turn = Turn::of(&request, &caller, &service, &asked.0, QUEUE)?;
+    let turn = Turn::of(&request, &caller, &service, &asked.0, QUEUE).await?;
     let Some((candidate, group)) = reach(&caller, &asked.0) else {
         return turn.answer(&request, &caller, &service, Vec::new());
     };

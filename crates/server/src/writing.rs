@@ -58,6 +58,7 @@ impl Writing {
                 request.uri().to_string().as_bytes(),
                 body,
             ]),
+            at: service.clock.now(),
         });
         let fresh = match &idempotency {
             Some(named) => Fresh::Derived(Uuid::new_v5(
@@ -137,7 +138,7 @@ impl Writing {
             proposals,
             atomic,
             by: recorded_by(caller),
-            now: service.clock.now(),
+            now: service.now(caller).await?,
             condition: conditional.then_some(&condition),
             idempotency: self.idempotency,
             fence: None,

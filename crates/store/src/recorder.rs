@@ -74,6 +74,8 @@ pub struct Idempotency {
     pub key: Vec<u8>,
     /// The request.
     pub request: Vec<u8>,
+    /// When it came, by the wall's clock: by this the name ages out.
+    pub at: Timestamp,
 }
 
 /// What became of one fact of a command.
@@ -479,7 +481,7 @@ impl Recorder {
             first_version: signed(before.version + 1 + announced.len() as u64),
             facts: i64::try_from(results.len()).unwrap_or(i64::MAX),
             sealed: kept,
-            recorded_at: command.now.as_microsecond(),
+            recorded_at: idempotency.at.as_microsecond(),
         });
         Ok(commit)
     }

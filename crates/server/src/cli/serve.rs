@@ -15,6 +15,7 @@ use super::{Failure, output};
 use crate::app;
 use crate::edge::{api_key::ApiKey, clock::Clock, rate_limit::Rate, scopes::Scope};
 use crate::service::Service;
+use crate::time_worker::TimeWorker;
 
 /// Requests have this long to finish, and what they left in the queue a few seconds more: 30 in all.
 const FINISH: Duration = Duration::from_secs(26);
@@ -100,6 +101,7 @@ pub struct Running {
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
     beside: JoinSet<()>,
+    time: JoinHandle<()>,
 }
 
 impl Running {
@@ -117,6 +119,7 @@ impl Running {
         }
         beside.spawn(purge(store.clone(), clock));
         beside.spawn(derive_anew(service.recorder.clone()));
+        let time = tokio::spawn(TimeWorker::new(&service).run());
         let server = app::run(
             service.clone(),
             listener,
@@ -134,6 +137,7 @@ impl Running {
             handle,
             server: tokio::spawn(server),
             beside,
+            time,
         })
     }
 
@@ -166,6 +170,10 @@ impl Running {
         self.service.stop_waiting();
         if tokio::time::timeout(FINISH, self.handle.stop(true)).await.is_err() {
             tracing::warn!("some requests did not finish in time");
+        }
+        // It finishes what it has begun, and gives its leases back.
+        if tokio::time::timeout(DRAIN, &mut self.time).await.is_err() {
+            self.time.abort();
         }
         self.beside.shutdown().await;
         if tokio::time::timeout(DRAIN, self.store.close()).await.is_err() {

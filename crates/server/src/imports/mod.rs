@@ -171,7 +171,7 @@ async fn import(
     let mut known = Known {
         candidate: (*candidate).clone(),
         application: asked.application,
-        now: service.clock.now(),
+        now: service.now(&caller).await?,
         by: recorded_by(&caller),
     };
     let mut rows = read(asked.format, &file, known.clone())?;

@@ -117,7 +117,11 @@ async fn look(connection: &mut PgConnection, asked: &Asked<'_>) -> Result<Known,
     if !leases.is_empty() {
         // Nobody takes a lease over while what rests on it is being written.
         let sql = "SELECT name, token FROM leases WHERE tenant_id = $1 AND name = ANY ($2) FOR SHARE";
-        let rows = sqlx::query(sql).bind(asked.tenant.0).bind(leases).fetch_all(connection).await?;
+        let rows = sqlx::query(sql)
+            .bind(asked.tenant.0)
+            .bind(leases)
+            .fetch_all(connection)
+            .await?;
         for row in rows {
             known.leases.insert(row.text(0)?, row.int(1)?);
         }
