@@ -14,6 +14,7 @@ mod peers;
 mod place;
 mod reads;
 mod story;
+mod time;
 
 use std::time::Duration;
 
@@ -39,6 +40,9 @@ struct Bench {
     /// How often.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// To how many candidates something happens within one hour.
+    #[arg(long, default_value_t = 100_000)]
+    due: usize,
     /// Short rounds and a small log: to see that it works.
     #[arg(long)]
     quick: bool,
@@ -52,6 +56,8 @@ enum What {
     Http,
     /// Pages of the queue, and what a long log costs.
     Reads,
+    /// Many candidates to whom something happens within one hour.
+    Time,
     /// Everything.
     All,
 }
@@ -62,6 +68,8 @@ struct Extent {
     seconds: f64,
     /// Candidates in the long log, each with a hundred facts.
     candidates: usize,
+    /// Candidates to whom something happens within one hour.
+    due: usize,
 }
 
 fn main() -> std::process::ExitCode {
@@ -96,6 +104,7 @@ impl Bench {
             rounds: self.rounds.max(1),
             seconds: if self.quick { 1.0 } else { 5.0 },
             candidates: if self.quick { 1_000 } else { 20_000 },
+            due: if self.quick { self.due.min(2_000) } else { self.due },
         };
         let server = tokio::task::spawn_blocking(PrivatePostgres::start)
             .await?
@@ -110,6 +119,9 @@ impl Bench {
         }
         if wants(What::Reads) {
             reads::run(&server, &extent).await?;
+        }
+        if wants(What::Time) {
+            time::run(&server, &extent).await?;
         }
         tokio::task::spawn_blocking(move || drop(server)).await?;
         Ok(())

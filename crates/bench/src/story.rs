@@ -161,6 +161,19 @@ impl Person {
         (person, proposals)
     }
 
+    /// An interview by video between two moments.
+    pub fn is_invited(&self, starts_at: Timestamp, ends_at: Timestamp) -> Proposal {
+        let invitation =
+            json!({"starts_at": starts_at, "ends_at": ends_at, "time_zone": "Europe/Berlin", "format": "video"});
+        let application = Some(ApplicationId::new(self.application));
+        propose(
+            "InterviewScheduled",
+            invitation,
+            application,
+            Some(Kind::Interview.with(Uuid::now_v7())),
+        )
+    }
+
     fn applies(&self) -> Proposal {
         let data = json!({"organisation": {"name": "Acme GmbH", "size": "medium"}, "position": "Engineer, proofs",
             "source": "a friend"});

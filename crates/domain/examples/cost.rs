@@ -16,6 +16,7 @@ use std::{
 };
 
 use afterword_domain::{
+    announcements::announce,
     candidate::Candidate,
     decide::{Proposal, decide},
     ids::CandidateId,
@@ -133,6 +134,7 @@ fn history(applications: usize) -> (Candidate, Vec<(String, Duration)>) {
                 let copies: Vec<_> = (0..runs).map(|_| (candidate.clone(), proposal.clone())).collect();
                 let start = Instant::now();
                 for (mut copy, proposal) in copies {
+                    announce(&mut copy, now);
                     decide(&mut copy, proposal, now, &by).expect("a fact");
                 }
                 costs.push((
@@ -140,6 +142,7 @@ fn history(applications: usize) -> (Candidate, Vec<(String, Duration)>) {
                     start.elapsed() / runs,
                 ));
             }
+            announce(&mut candidate, now);
             decide(&mut candidate, proposal, now, &by).expect("a fact");
         }
     }

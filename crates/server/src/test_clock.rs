@@ -108,7 +108,7 @@ pub(crate) fn endpoints(api: &mut Api) {
             "fired": {"type": "array", "maxItems": SHOWN, "items": reference("Event"),
                 "description": "What was announced, in order: the first 1,000; all of it is in the feed."},
             "fired_in_all": {"type": "integer", "format": "int64", "minimum": 0, "description": "How many announcements there were.", "examples": [1]},
-            "next": {"anyOf": [instant, {"type": "null"}], "description": "When something will next happen by itself; `null`: never."},
+            "next": {"oneOf": [{"allOf": [instant], "description": "When something will next happen by itself; `null`: never."}, {"type": "null"}]},
         },
     }));
     let problems = vec![Code::NotATestTenant, Code::ClockRunsForward];
