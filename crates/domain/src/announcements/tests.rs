@@ -232,3 +232,35 @@ fn they_cannot_be_recorded_or_taken_back_and_keep_nothing_from_being_taken_back(
     assert_eq!(story.candidate().next_moment(), None);
     assert_eq!(story.passes("2026-04-05 10:00").announced().len(), 1);
 }
+
+#[test]
+fn the_moments_kept_step_by_step_are_those_of_the_state() {
+    let mut story = Story::rejected().requested().records(
+        "TaskSnoozed of keep_door_open",
+        json!({"until_at": "2026-04-01T10:00:00+02:00"}),
+    );
+    for day in ["2026-03-05 10:00", "2026-03-12 10:00", "2026-04-12 10:00"] {
+        story = story.passes(day);
+        let candidate = story.candidate();
+        let mut again = candidate.clone();
+        again.schedule_all();
+        assert_eq!(candidate.due, again.due, "{day}");
+        let none_is_past = candidate.next_moment().is_none_or(|next| next > moment(day));
+        assert!(none_is_past, "{day}");
+    }
+    let retraction = json!({"reason": "They meant somebody else."});
+    let rejection = story
+        .events()
+        .iter()
+        .find(|fact| fact.data.name() == "RejectionReceived")
+        .expect("it")
+        .at
+        .event;
+    let mut candidate = story
+        .records(&format!("FactRetracted of {rejection}"), retraction)
+        .candidate();
+    let kept = candidate.due.clone();
+    candidate.schedule_all();
+    assert_eq!(kept, candidate.due);
+    assert!(!kept.is_empty(), "what the rejection had voided is to come again");
+}
