@@ -89,7 +89,7 @@ pub const PLAYBOOK: &[&Play] = &[
 
 /// Changes with every change of what is derived from the log: rows derived by another release are
 /// derived anew.
-pub const DERIVATION: i64 = 2;
+pub const DERIVATION: i64 = 3;
 
 /// How a task ended, if it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -308,7 +308,8 @@ impl Action {
     }
 }
 
-/// A task: what a play asks for, and why.
+/// A task: what a play asks for, and why. What every task of a play has in common comes first, and what a
+/// row of the queue says in its columns: only the rest of a rendered task has to be kept.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Task {
     /// Its id: the same after corrections and replays.
@@ -317,23 +318,25 @@ pub struct Task {
     pub candidate: CandidateId,
     /// The application it belongs to; `null` for tasks of the person.
     pub application: Option<ApplicationId>,
-    /// The interview it follows.
-    pub interview: Option<InterviewId>,
-    /// The contact it concerns.
-    pub contact: Option<ContactId>,
     /// The play that raised it.
     #[schema(example = "answer_document_request")]
     pub play: &'static str,
     /// Its state at the moment of reading.
     pub state: State,
-    /// What to do.
-    pub title: String,
     /// The play's reason.
     pub why: &'static str,
     /// The evidence behind the reason, where there is any.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub source: Option<&'static str>,
+    /// The types of facts that close it.
+    pub closed_by: &'static [&'static str],
+    /// The interview it follows.
+    pub interview: Option<InterviewId>,
+    /// The contact it concerns.
+    pub contact: Option<ContactId>,
+    /// What to do.
+    pub title: String,
     /// The facts that raised it.
     pub raised_by: Vec<EventId>,
     /// When it opens.
@@ -346,8 +349,6 @@ pub struct Task {
     pub post_by: Option<Instant>,
     /// The zone of its wall-clock times.
     pub time_zone: Zone,
-    /// The types of facts that close it.
-    pub closed_by: &'static [&'static str],
     /// The next call to make.
     pub action: Action,
     /// Until when it stays hidden from the queue.

@@ -4,7 +4,6 @@
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use afterword_store::Listed;
@@ -16,7 +15,7 @@ use crate::{
         query,
         scopes::{Bound, Caller, Scope},
     },
-    reading::{Asked, Page, allow},
+    reading::{Asked, allow},
     service::Shared,
 };
 
@@ -81,17 +80,32 @@ impl<Place: Serialize + DeserializeOwned> Turn<Place> {
         let next_cursor = last
             .map(|place| service.cursors.seal(caller.tenant, &self.key, &place))
             .transpose()?;
-        let data: Vec<Box<RawValue>> = rows.into_iter().filter_map(|row| row.json).collect();
-        etag::answer(
+        let rows: Vec<String> = rows.into_iter().filter_map(|row| row.json).collect();
+        Ok(etag::answer_rendered(
             request,
             None,
             next_cursor.as_deref(),
-            &Page {
-                data,
-                next_cursor: next_cursor.clone(),
-            },
-        )
+            page(&rows, next_cursor.as_deref())?,
+        ))
     }
+}
+
+/// A page of rows that are JSON already, written as `Page` is.
+fn page(rows: &[String], next_cursor: Option<&str>) -> Result<Vec<u8>, Problem> {
+    let next_cursor = serde_json::to_string(&next_cursor).map_err(Problem::internal)?;
+    let length = rows.iter().map(|row| row.len() + 1).sum::<usize>();
+    let mut page = Vec::with_capacity(length + next_cursor.len() + 32);
+    page.extend_from_slice(b"{\"data\":[");
+    for (index, row) in rows.iter().enumerate() {
+        if index > 0 {
+            page.push(b',');
+        }
+        page.extend_from_slice(row.as_bytes());
+    }
+    page.extend_from_slice(b"],\"next_cursor\":");
+    page.extend_from_slice(next_cursor.as_bytes());
+    page.push(b'}');
+    Ok(page)
 }
 
 /// The candidate and the group that a list is narrowed to: what was asked for, within what the key reaches.

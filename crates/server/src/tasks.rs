@@ -130,6 +130,7 @@ async fn queue(caller: Caller, request: HttpRequest, service: Shared, asked: Que
         snoozed: asked.0.snoozed.unwrap_or(false),
         after: turn.after,
         limit: turn.fetch,
+        without_texts: false,
     };
     let rows = service
         .recorder

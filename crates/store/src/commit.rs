@@ -19,8 +19,12 @@ pub struct Commit {
     pub new_key: Option<WrappedKey>,
     /// The facts, in order.
     pub events: Vec<EventRow>,
-    /// The stream's row; none leaves all of it but version and `recorded_at`.
+    /// The stream's row; none leaves all of it but version, `recorded_at` and `next_at`.
     pub stream: Option<StreamRow>,
+    /// When something will next happen to the candidate by itself.
+    pub next_at: Option<i64>,
+    /// Tasks that are not there yet.
+    pub new_tasks: Vec<TaskRow>,
     /// Tasks to insert or overwrite.
     pub tasks: Vec<TaskRow>,
     /// Applications to insert or overwrite.
@@ -48,6 +52,8 @@ impl Commit {
             new_key: None,
             events: Vec::new(),
             stream: None,
+            next_at: None,
+            new_tasks: Vec::new(),
             tasks: Vec::new(),
             applications: Vec::new(),
             replace_rows: false,
@@ -62,6 +68,7 @@ impl Commit {
     pub(crate) fn touches_stream(&self) -> bool {
         !self.events.is_empty()
             || self.stream.is_some()
+            || !self.new_tasks.is_empty()
             || !self.tasks.is_empty()
             || !self.applications.is_empty()
             || self.replace_rows

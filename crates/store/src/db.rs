@@ -68,6 +68,28 @@ impl Db {
         }
     }
 
+    /// Writes, as a transaction of its own, and reads what the statement returns.
+    pub(crate) async fn write<T>(
+        &self,
+        tenant: TenantId,
+        statement: Statement,
+        read: impl Fn(&dyn Cells) -> Result<T, sqlx::Error>,
+    ) -> Result<Vec<T>, StoreError> {
+        let rows: Result<Vec<T>, sqlx::Error> = match self {
+            Self::Sqlite(sqlite) => {
+                let rows = statement.fetch_sqlite(&mut *sqlite.writer.acquire().await?).await?;
+                rows.iter().map(|row| read(row)).collect()
+            }
+            Self::Postgres(lanes) => lanes
+                .fetch(Some(tenant), statement)
+                .await?
+                .iter()
+                .map(|row| read(row))
+                .collect(),
+        };
+        rows.map_err(StoreError::from)
+    }
+
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite(sqlite) => {

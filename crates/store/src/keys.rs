@@ -121,6 +121,7 @@ impl Keys {
         tenant: TenantId,
         new: &[(Uuid, &WrappedKey, i64)],
     ) -> Result<HashSet<Vec<u8>>, StoreError> {
+        let mut kept: HashMap<Uuid, Vec<u8>> = HashMap::with_capacity(new.len());
         for some in new.chunks(256) {
             let mut statement =
                 Statement::new("INSERT INTO candidate_keys (tenant_id, candidate_id, wrapped, created_at) VALUES ");
@@ -132,14 +133,22 @@ impl Keys {
                     (*now).into(),
                 ]
             }));
-            statement.push(" ON CONFLICT (tenant_id, candidate_id) DO NOTHING");
-            self.db.execute(tenant, statement).await?;
+            statement.push(" ON CONFLICT (tenant_id, candidate_id) DO NOTHING RETURNING candidate_id, wrapped");
+            kept.extend(
+                self.db
+                    .write(tenant, statement, |row| Ok((row.id(0)?, row.bytes(1)?)))
+                    .await?,
+            );
         }
-        let candidates: Vec<Uuid> = new.iter().map(|(candidate, ..)| *candidate).collect();
-        let stored = self.stored(tenant, &candidates).await?;
+        let others: Vec<Uuid> = new
+            .iter()
+            .map(|(candidate, ..)| *candidate)
+            .filter(|it| !kept.contains_key(it))
+            .collect();
+        kept.extend(self.stored(tenant, &others).await?);
         let mut lost = HashSet::new();
         for (candidate, wrapped, _) in new {
-            if stored.get(candidate) == Some(&wrapped.0) {
+            if kept.get(candidate) == Some(&wrapped.0) {
                 let key = self.master.unwrap(tenant, *candidate, &wrapped.0)?;
                 self.cache.insert((tenant, *candidate), Arc::new(key));
             } else {

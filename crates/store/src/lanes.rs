@@ -44,6 +44,12 @@ impl Lanes {
         }
     }
 
+    /// The same for the appender, whose few statements are planned once and not for every batch: with a look-up in an
+    /// index for each row, whatever the tables hold by then.
+    pub(crate) fn of_appender(options: PgConnectOptions, size: usize) -> Self {
+        Self::new(options.options([("plan_cache_mode", "force_generic_plan")]), size)
+    }
+
     pub(crate) fn in_use(&self) -> usize {
         self.size.saturating_sub(self.permits.available_permits())
     }

@@ -19,6 +19,7 @@ mod queues;
 mod reads;
 mod rebuild;
 mod recorder;
+mod rendered;
 mod rows;
 mod sealing;
 mod sqlite;

@@ -2,26 +2,44 @@
 //! a summary of each candidate. They are derived from the state alone, so that a rebuild gives the same.
 
 use afterword_domain::{
-    applications::{Application, Status},
+    applications::Application,
     candidate::Candidate,
     catalogue::AnyFact,
     decide::moved,
     play::{DERIVATION, Owed, State},
-    profile::Profile,
 };
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
-use serde::Serialize;
 use sha2::Sha256;
 use uuid::Uuid;
 
-use crate::{Aad, ApplicationRow, DataKey, StreamRow, TaskRow, TaskState, TenantId};
+use crate::{
+    Aad, ApplicationRow, Commit, DataKey, StreamRow, TaskRow, TaskState, TenantId,
+    rendered::{json, rest_of_task, without},
+};
 
 /// The rows of one candidate that a commit writes.
 pub(crate) struct Rows {
-    pub(crate) stream: StreamRow,
+    /// None where nothing but the version has moved.
+    pub(crate) stream: Option<StreamRow>,
+    /// Tasks that came to be.
+    pub(crate) new_tasks: Vec<TaskRow>,
+    /// All others.
     pub(crate) tasks: Vec<TaskRow>,
     pub(crate) applications: Vec<ApplicationRow>,
+    /// When something will next happen by itself.
+    pub(crate) next_at: Option<i64>,
+}
+
+impl Rows {
+    /// Puts them into a commit.
+    pub(crate) fn go_with(self, commit: &mut Commit) {
+        commit.stream = self.stream;
+        commit.new_tasks = self.new_tasks;
+        commit.tasks = self.tasks;
+        commit.applications = self.applications;
+        commit.next_at = self.next_at;
+    }
 }
 
 /// Renders rows of a candidate, sealed with the candidate's key.
@@ -36,7 +54,8 @@ impl Projection<'_> {
     /// Every row of the candidate.
     pub(crate) fn all(&self, candidate: &Candidate) -> Rows {
         Rows {
-            stream: self.stream(candidate),
+            stream: Some(self.stream(candidate)),
+            new_tasks: Vec::new(),
             tasks: candidate
                 .tasks
                 .values()
@@ -47,6 +66,7 @@ impl Projection<'_> {
                 .values()
                 .map(|it| self.application(candidate, it))
                 .collect(),
+            next_at: next_at(candidate),
         }
     }
 
@@ -64,11 +84,18 @@ impl Projection<'_> {
         });
         let moved = moved(before, after, after.recorded_at);
         Rows {
-            stream: self.stream(after),
-            tasks: moved.all().map(|owed| self.task(after, owed)).collect(),
+            stream: before.profile.is_none().then(|| self.stream(after)),
+            new_tasks: moved.raised.iter().map(|owed| self.task(after, owed)).collect(),
+            tasks: moved
+                .changed
+                .iter()
+                .chain(&moved.closed)
+                .map(|owed| self.task(after, owed))
+                .collect(),
             applications: touched
                 .map(|application| self.application(after, application))
                 .collect(),
+            next_at: next_at(after),
         }
     }
 
@@ -93,12 +120,11 @@ impl Projection<'_> {
             external_hash: external_id.map(|id| external_hash(self.secret, self.tenant, id.as_str())),
             groups: groups.iter().map(ToString::to_string).collect(),
             derivation: DERIVATION,
-            next_at: candidate.next_moment().map(Timestamp::as_microsecond),
             sealed: self.seal(
                 candidate,
                 "summary",
                 candidate.id.uuid(),
-                &json(&Profile::of(candidate)),
+                &without("version", json(&profile)),
             ),
         }
     }
@@ -121,7 +147,7 @@ impl Projection<'_> {
             due_at: owed.due_at.map_or(i64::MAX, Timestamp::as_microsecond),
             snoozed_until: candidate.snoozed_until(owed).map(Timestamp::as_microsecond),
             version: i64::try_from(candidate.version).unwrap_or(i64::MAX),
-            sealed: self.seal(candidate, "task", owed.id.uuid(), &without("state", json(&row))),
+            sealed: self.seal(candidate, "task", owed.id.uuid(), &rest_of_task(&row)),
         }
     }
 
@@ -157,6 +183,10 @@ impl Projection<'_> {
     }
 }
 
+fn next_at(candidate: &Candidate) -> Option<i64> {
+    candidate.next_moment().map(Timestamp::as_microsecond)
+}
+
 /// A keyed hash of an external id: looked up without being readable.
 pub(crate) fn external_hash(secret: &[u8; 32], tenant: TenantId, id: &str) -> Vec<u8> {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else {
@@ -177,54 +207,4 @@ const fn names_change(fact: &AnyFact) -> bool {
             | AnyFact::ContactErased(_)
             | AnyFact::FactRetracted(_)
     )
-}
-
-fn json(row: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(row).unwrap_or_default()
-}
-
-/// A rendered row without the field that depends on the moment of reading; `splice` puts it back. Inside a text a
-/// quotation mark is escaped, so what reads like the field is the field, and the row's own comes before any within it.
-fn without(field: &str, mut row: Vec<u8>) -> Vec<u8> {
-    let name = format!("\"{field}\":\"");
-    if let Some(from) = row.windows(name.len()).position(|some| some == name.as_bytes()) {
-        let value = from + name.len();
-        // The value is a plain word, and another field follows.
-        if let Some(length) = row[value..].iter().position(|byte| *byte == b',') {
-            row.drain(from..=value + length);
-        }
-    }
-    row
-}
-
-/// A task's row with its state at the moment of reading, as JSON.
-pub(crate) fn with_state(row: &TaskRow, plain: &[u8], now: Timestamp) -> String {
-    let now = now.as_microsecond();
-    let state = match row.state {
-        TaskState::Done => State::Done,
-        TaskState::Dismissed => State::Dismissed,
-        TaskState::Void => State::Void,
-        TaskState::Live if row.opens_at > now => State::Waiting,
-        TaskState::Live if row.due_at <= now => State::Overdue,
-        TaskState::Live => State::Open,
-    };
-    splice("state", state.name(), plain)
-}
-
-/// An application's row with its status at the moment of reading, as JSON.
-pub(crate) fn with_status(row: &ApplicationRow, plain: &[u8], now: Timestamp) -> String {
-    let passed = |at: Option<i64>| at.is_some_and(|at| at <= now.as_microsecond());
-    let status = match row.status.as_str() {
-        "awaiting" if passed(row.presumed_closed_at) => Status::PresumedClosed.name(),
-        "awaiting" if passed(row.silent_at) => Status::Silent.name(),
-        "awaiting" if passed(row.quiet_at) => Status::Quiet.name(),
-        status => status,
-    };
-    splice("status", status, plain)
-}
-
-/// Puts a field before the others of an object that was rendered before.
-fn splice(field: &str, value: &str, plain: &[u8]) -> String {
-    let rest = String::from_utf8_lossy(plain.get(1..).unwrap_or(b"}"));
-    format!("{{\"{field}\":\"{value}\",{rest}")
 }

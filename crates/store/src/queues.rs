@@ -48,6 +48,8 @@ pub struct TaskQuery {
     pub after: Option<(i64, Uuid, Uuid)>,
     /// At most so many.
     pub limit: i64,
+    /// Read from the index alone; `sealed` stays empty.
+    pub without_texts: bool,
 }
 
 /// Which applications to read, by `(candidate, application)`.
@@ -97,15 +99,15 @@ pub struct CandidateQuery {
     pub limit: i64,
 }
 
-// Without sealed_long, a page of live tasks is read from its index alone.
 const TASK: &str = "SELECT t.candidate_id, t.task_id, t.application_id, t.play, t.state, t.opens_at, t.due_at, \
      t.snoozed_until, t.version, t.sealed FROM tasks t ";
+// A page of live tasks without their texts is read from its index alone.
+const TASK_WITHOUT_TEXT: &str = "SELECT t.candidate_id, t.task_id, t.application_id, t.play, t.state, t.opens_at, \
+     t.due_at, t.snoozed_until, t.version, NULL FROM tasks t ";
 
-fn task(row: &dyn Cells) -> Result<(TaskRow, bool), sqlx::Error> {
+fn task(row: &dyn Cells) -> Result<TaskRow, sqlx::Error> {
     let state = row.text(4)?;
-    let sealed = row.maybe_bytes(9)?;
-    let is_long = sealed.is_none();
-    let task = TaskRow {
+    Ok(TaskRow {
         candidate: row.id(0)?,
         task_id: row.id(1)?,
         application: row.maybe_id(2)?,
@@ -115,9 +117,8 @@ fn task(row: &dyn Cells) -> Result<(TaskRow, bool), sqlx::Error> {
         due_at: row.int(6)?,
         snoozed_until: row.maybe_int(7)?,
         version: row.int(8)?,
-        sealed: sealed.unwrap_or_default(),
-    };
-    Ok((task, is_long))
+        sealed: row.maybe_bytes(9)?.unwrap_or_default(),
+    })
 }
 
 const APPLICATION: &str = "SELECT a.candidate_id, a.application_id, a.status, a.quiet_at, a.silent_at, \
@@ -147,11 +148,12 @@ impl Store {
     /// When the database does not answer.
     pub async fn tasks(&self, tenant: TenantId, query: TaskQuery) -> Result<Vec<TaskRow>, StoreError> {
         use TaskFilter::{Dismissed, Done, Open, Overdue, Void, Waiting};
+        let select = if query.without_texts { TASK_WITHOUT_TEXT } else { TASK };
         let wants = |states: &[TaskFilter]| query.states.iter().any(|state| states.contains(state));
         // Live and settled tasks have an index each; a page of both is merged of one page from each.
         let mut page = Vec::new();
         if wants(&[Waiting, Open, Overdue]) {
-            let mut statement = Statement::new(TASK);
+            let mut statement = Statement::new(select);
             statement
                 .push("WHERE t.tenant_id = ")
                 .bind(tenant)
@@ -189,7 +191,7 @@ impl Store {
         .map(|(_, state)| state.as_str())
         .collect();
         if !settled.is_empty() {
-            let mut statement = Statement::new(TASK);
+            let mut statement = Statement::new(select);
             statement
                 .push("WHERE t.tenant_id = ")
                 .bind(tenant)
@@ -232,33 +234,7 @@ impl Store {
         statement
             .push(" ORDER BY t.due_at, t.candidate_id, t.task_id LIMIT ")
             .bind(query.limit);
-        self.task_rows(tenant, statement).await
-    }
-
-    /// Reads tasks, and of those with a long text also the text.
-    async fn task_rows(&self, tenant: TenantId, statement: Statement) -> Result<Vec<TaskRow>, StoreError> {
-        let rows = self.db().fetch(tenant, statement, task).await?;
-        let mut tasks = Vec::with_capacity(rows.len());
-        for (mut task, is_long) in rows {
-            if is_long {
-                let statement = Statement::of(
-                    "SELECT sealed_long FROM tasks WHERE tenant_id = $1 AND candidate_id = $2 AND task_id = $3",
-                    [tenant.into(), task.candidate.into(), task.task_id.into()],
-                );
-                match self
-                    .db()
-                    .fetch_one(tenant, statement, |row| row.maybe_bytes(0))
-                    .await?
-                    .flatten()
-                {
-                    Some(sealed) => task.sealed = sealed,
-                    // Changed or gone between the two reads.
-                    None => continue,
-                }
-            }
-            tasks.push(task);
-        }
-        Ok(tasks)
+        self.db().fetch(tenant, statement, task).await
     }
 
     /// All tasks of a candidate, by id.
@@ -273,7 +249,7 @@ impl Store {
             .push(" AND t.candidate_id = ")
             .bind(candidate);
         statement.push(" ORDER BY t.task_id");
-        self.task_rows(tenant, statement).await
+        self.db().fetch(tenant, statement, task).await
     }
 
     /// All applications of a candidate, by id.

@@ -10,7 +10,7 @@ use futures_util::stream::{StreamExt, iter};
 use uuid::Uuid;
 
 use crate::envelopes::signed;
-use crate::projection::{Projection, Rows};
+use crate::projection::Projection;
 use crate::statement::Statement;
 use crate::verify::replay;
 use crate::{Appended, Commit, Recorder, Store, StoreError, TenantId};
@@ -96,23 +96,14 @@ impl Recorder {
             // After a conflict only what is new is folded, so that the next attempt comes sooner.
             candidate = replay(tenant, candidate, &key, &events)?;
             let secret = self.secret();
-            let Rows {
-                stream,
-                tasks,
-                applications,
-            } = Projection {
+            let mut commit = Commit::new(tenant, id, signed(candidate.version));
+            commit.replace_rows = true;
+            let projection = Projection {
                 tenant,
                 key: &key,
                 secret,
-            }
-            .all(&candidate);
-            let commit = Commit {
-                stream: Some(stream),
-                tasks,
-                applications,
-                replace_rows: true,
-                ..Commit::new(tenant, id, signed(candidate.version))
             };
+            projection.all(&candidate).go_with(&mut commit);
             match self.store().append(commit).await {
                 Ok(Appended::Done { .. }) => return Ok(Outcome::Written),
                 Ok(Appended::Erased) => return Ok(Outcome::Erased),

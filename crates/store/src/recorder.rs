@@ -25,7 +25,8 @@ use uuid::Uuid;
 use crate::{
     Appended, Commit, Erasure, EventRow, Fence, IdempotencyRow, Store, StoreError, TenantId,
     envelopes::{moment, open, seal, seal_payload, signed},
-    projection::{Projection, Rows},
+    projection::Projection,
+    rendered,
 };
 
 mod replay;
@@ -33,6 +34,8 @@ use replay::{Past, keep};
 
 /// How many facts the cache of candidates holds in all.
 const CACHED_FACTS: u64 = 400_000;
+/// How many bytes of tasks that were read last are held, in plain text.
+const CACHED_TEXTS: u64 = 64 << 20;
 /// How long a candidate stays in the cache unused, and so in memory in plain text.
 const CACHED_FOR: std::time::Duration = std::time::Duration::from_secs(300);
 /// Commands of candidates that share a lane wait for each other.
@@ -130,6 +133,7 @@ pub enum RecordError {
 pub struct Recorder {
     store: Store,
     cache: Cache<(TenantId, Uuid), Arc<Candidate>>,
+    texts: Cache<rendered::Place, Arc<[u8]>>,
     lanes: Arc<[Mutex<()>]>,
     hasher: RandomState,
     secret: [u8; 32],
@@ -149,6 +153,11 @@ impl Recorder {
                 .max_capacity(CACHED_FACTS)
                 .time_to_idle(CACHED_FOR)
                 .build(),
+            texts: Cache::builder()
+                .weigher(|_, text: &Arc<[u8]>| u32::try_from(text.len() + 64).unwrap_or(u32::MAX))
+                .max_capacity(CACHED_TEXTS)
+                .time_to_live(CACHED_FOR)
+                .build(),
             lanes: (0..LANES).map(|_| Mutex::new(())).collect(),
             hasher: RandomState::new(),
             secret: store.secret("external_id"),
@@ -159,6 +168,11 @@ impl Recorder {
     /// The store underneath.
     pub const fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The texts of the tasks that were read last.
+    pub(crate) const fn texts(&self) -> &Cache<rendered::Place, Arc<[u8]>> {
+        &self.texts
     }
 
     pub(crate) const fn secret(&self) -> &[u8; 32] {
@@ -453,14 +467,7 @@ impl Recorder {
                 } else {
                     projection.changed(before, after)
                 };
-                let Rows {
-                    stream,
-                    tasks,
-                    applications,
-                } = rows;
-                commit.stream = Some(stream);
-                commit.tasks = tasks;
-                commit.applications = applications;
+                rows.go_with(&mut commit);
                 let rewritten = before
                     .history()
                     .iter()

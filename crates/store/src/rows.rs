@@ -58,8 +58,6 @@ pub struct StreamRow {
     pub groups: Vec<String>,
     /// The version of the derivation that made the derived rows.
     pub derivation: i64,
-    /// When something will next happen to it by itself.
-    pub next_at: Option<i64>,
     /// The rendered summary.
     pub sealed: Vec<u8>,
 }
@@ -130,23 +128,8 @@ pub struct TaskRow {
     pub snoozed_until: Option<i64>,
     /// The version of the stream it was derived at.
     pub version: i64,
-    /// The rendered task.
+    /// The rest of the rendered task; empty where it was not asked for.
     pub sealed: Vec<u8>,
-}
-
-/// An index entry of PostgreSQL has room for 2704 bytes; so much of it is left for the sealed text.
-const SHORT: usize = 2000;
-
-impl TaskRow {
-    /// The sealed text, where it is short enough to lie in the index of the queue.
-    pub(crate) fn short(&self) -> Option<&[u8]> {
-        (self.sealed.len() <= SHORT).then_some(&self.sealed)
-    }
-
-    /// The sealed text, where it is not.
-    pub(crate) fn long(&self) -> Option<&[u8]> {
-        (self.sealed.len() > SHORT).then_some(&self.sealed)
-    }
 }
 
 /// One row of the boards of applications and rejections.

@@ -120,7 +120,7 @@ impl Store {
                 let master = master::load(file, &keys).await?;
                 let wake = Arc::<Wake>::default();
                 let between = Between::start(&wake, &data);
-                let writer = crate::append::Place::Postgres(Arc::new(Lanes::new(data.clone(), 4)));
+                let writer = crate::append::Place::Postgres(Arc::new(Lanes::of_appender(data.clone(), 4)));
                 let reads = Db::Postgres(Box::new(Lanes::new(data, 16)));
                 Self::start(reads, Arc::new(Keys::new(keys, master)), writer, wake, Some(between)).await
             }

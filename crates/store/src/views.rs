@@ -4,20 +4,20 @@
 use std::{collections::HashMap, sync::Arc};
 
 use afterword_domain::fact::{At, Envelope};
-use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::{
     Aad, ApplicationQuery, CandidateQuery, DataKey, EventRow, FeedQuery, Recorder, RejectionQuery, StoreError,
-    TaskQuery, TenantId,
+    TaskQuery, TaskRow, TenantId,
     envelopes::{at, erasure, moment, open},
-    projection::{external_hash, with_state, with_status},
+    projection::external_hash,
+    rendered::{place_of, whole_task, with_status, with_version},
 };
 
 /// A row of a list: what is shown, and where the next page goes on.
 pub struct Listed<Place> {
     /// The row, rendered as JSON; none where its candidate was erased while it was read.
-    pub json: Option<Box<RawValue>>,
+    pub json: Option<String>,
     /// Its place in the order of the list.
     pub place: Place,
 }
@@ -76,10 +76,7 @@ fn open_row(
 
 /// A candidate may be erased between the reading of a row and of its key: such a row keeps its place only.
 fn listed<Place>(json: Option<String>, place: Place) -> Listed<Place> {
-    Listed {
-        json: json.and_then(|json| RawValue::from_string(json).ok()),
-        place,
-    }
+    Listed { json, place }
 }
 
 impl Recorder {
@@ -93,16 +90,39 @@ impl Recorder {
         query: TaskQuery,
     ) -> Result<Vec<Listed<(i64, Uuid, Uuid)>>, StoreError> {
         let now = moment(query.now);
+        let page = |rows: &[TaskRow], texts: &[Option<Arc<[u8]>>]| {
+            let both = rows.iter().zip(texts);
+            both.map(|(row, text)| {
+                let json = text.as_ref().map(|text| whole_task(row, text, now));
+                listed(json, (row.due_at, row.candidate, row.task_id))
+            })
+            .collect()
+        };
+        // What was read before is in memory: then the index of the queue is enough.
+        let short = TaskQuery {
+            without_texts: true,
+            ..query.clone()
+        };
+        let rows = self.store().tasks(tenant, short).await?;
+        let known: Vec<_> = rows
+            .iter()
+            .map(|row| self.texts().get(&place_of(tenant, row)))
+            .collect();
+        if known.iter().all(Option::is_some) {
+            return Ok(page(&rows, &known));
+        }
         let rows = self.store().tasks(tenant, query).await?;
         let keys = self.keys_of(tenant, rows.iter().map(|row| row.candidate)).await?;
-        let page = rows.iter().map(|row| {
-            let plain = open_row(&keys, tenant, row.candidate, "task", row.task_id, &row.sealed);
-            listed(
-                plain.map(|plain| with_state(row, &plain, now)),
-                (row.due_at, row.candidate, row.task_id),
-            )
-        });
-        Ok(page.collect())
+        let opened: Vec<_> = rows
+            .iter()
+            .map(|row| {
+                let plain = open_row(&keys, tenant, row.candidate, "task", row.task_id, &row.sealed)?;
+                let text: Arc<[u8]> = plain.into();
+                self.texts().insert(place_of(tenant, row), Arc::clone(&text));
+                Some(text)
+            })
+            .collect();
+        Ok(page(&rows, &opened))
     }
 
     /// A page of applications.
@@ -170,9 +190,9 @@ impl Recorder {
         let keys = self
             .keys_of(tenant, rows.iter().map(|(candidate, ..)| *candidate))
             .await?;
-        let page = rows.iter().map(|(candidate, _, sealed)| {
+        let page = rows.iter().map(|(candidate, version, sealed)| {
             let plain = open_row(&keys, tenant, *candidate, "summary", *candidate, sealed);
-            listed(plain.and_then(|plain| String::from_utf8(plain).ok()), *candidate)
+            listed(plain.map(|plain| with_version(*version, &plain)), *candidate)
         });
         Ok(page.collect())
     }

@@ -85,6 +85,16 @@ pub fn answer(
     body: &impl Serialize,
 ) -> Result<HttpResponse, Problem> {
     let bytes = serde_json::to_vec(body).map_err(Problem::internal)?;
+    Ok(answer_rendered(request, tag, next_cursor, bytes))
+}
+
+/// The same, of JSON that is rendered already.
+pub fn answer_rendered(
+    request: &HttpRequest,
+    tag: Option<ETag>,
+    next_cursor: Option<&str>,
+    bytes: Vec<u8>,
+) -> HttpResponse {
     let tag = tag.unwrap_or_else(|| ETag::of_bytes(&bytes));
     let mut response = if has_already(request, &tag) {
         HttpResponse::NotModified()
@@ -96,9 +106,9 @@ pub fn answer(
         response.insert_header((header::LINK, link));
     }
     if has_already(request, &tag) {
-        return Ok(response.finish());
+        return response.finish();
     }
-    Ok(response.content_type("application/json").body(bytes))
+    response.content_type("application/json").body(bytes)
 }
 
 /// Whether `If-None-Match` names the tag. The comparison is weak, and a malformed header asks for nothing.

@@ -1,19 +1,23 @@
 //! The appender: takes whatever waits, and brings it in with one transaction per tenant. Several tenants at once on
 //! PostgreSQL, one after another on SQLite; one tenant's batches never overlap on this instance, and between instances
 //! the tenant's head row orders them. Nothing waits for a timer: while a batch is being written, the next one gathers.
+//!
+//! A commit of a new candidate goes through the key store first, on a lane of its own (`new_keys`): a key is durable before
+//! the log holds what it sealed, and the log does not wait for it.
 
+mod new_keys;
 mod plan;
 mod postgres;
 mod sqlite;
 
 use crate::commit::{Appended, Commit};
 use crate::error::{StoreError, describe};
-use crate::keys::{Keys, WrappedKey};
+use crate::keys::Keys;
 use crate::lanes::Lanes;
 use crate::rows::TenantId;
 use crate::wake::Wake;
 use plan::{Known, Landed, Plan};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -53,6 +57,8 @@ struct Job {
 #[derive(Debug)]
 pub(crate) struct Appender {
     queue: mpsc::UnboundedSender<Job>,
+    /// Those that bring a key go this way.
+    new_keys: mpsc::UnboundedSender<Job>,
     room: Arc<Semaphore>,
     place: Place,
 }
@@ -60,6 +66,8 @@ pub(crate) struct Appender {
 impl Appender {
     pub(crate) fn start(place: Place, keys: Arc<Keys>, wake: Arc<Wake>) -> Self {
         let (queue, jobs) = mpsc::unbounded_channel();
+        let (new_keys, keyed) = mpsc::unbounded_channel();
+        tokio::spawn(new_keys::keep(keyed, Arc::clone(&keys), queue.clone()));
         let writer = Writer {
             place: place.clone(),
             keys,
@@ -68,6 +76,7 @@ impl Appender {
         tokio::spawn(dispatch(jobs, Arc::new(writer)));
         Self {
             queue,
+            new_keys,
             room: Arc::new(Semaphore::new(WAITING)),
             place,
         }
@@ -84,13 +93,17 @@ impl Appender {
         #[expect(clippy::disallowed_methods, reason = "only how long it takes is measured")]
         let began = Instant::now();
         let (answer, answered) = oneshot::channel();
-        self.queue
-            .send(Job {
-                commit,
-                answer,
-                _room: room,
-            })
-            .map_err(|_| closed())?;
+        let way = if commit.new_key.is_some() {
+            &self.new_keys
+        } else {
+            &self.queue
+        };
+        way.send(Job {
+            commit,
+            answer,
+            _room: room,
+        })
+        .map_err(|_| closed())?;
         let appended = answered
             .await
             .unwrap_or_else(|_| Err(StoreError::Unavailable("the batch was lost".to_owned())));
@@ -201,11 +214,7 @@ impl Writer {
     }
 
     async fn bring_in(&self, tenant: TenantId, commits: &[Commit]) -> Result<Vec<Appended>, String> {
-        let lost_keys = self
-            .keep_keys(tenant, commits)
-            .await
-            .map_err(|error| error.to_string())?;
-        let landed = self.until_it_lands(tenant, commits, &lost_keys).await?;
+        let landed = self.until_it_lands(tenant, commits).await?;
         if landed.moved {
             self.wake.appended(tenant, landed.position);
         }
@@ -216,27 +225,7 @@ impl Writer {
         Ok(landed.answers)
     }
 
-    async fn keep_keys(&self, tenant: TenantId, commits: &[Commit]) -> Result<HashSet<Vec<u8>>, StoreError> {
-        let new: Vec<(_, &WrappedKey, i64)> = commits
-            .iter()
-            .filter_map(|commit| {
-                let now = commit.events.first().map_or(0, |event| event.recorded_at);
-                commit.new_key.as_ref().map(|key| (commit.candidate, key, now))
-            })
-            .collect();
-        if new.is_empty() {
-            Ok(HashSet::new())
-        } else {
-            self.keys.keep(tenant, &new).await
-        }
-    }
-
-    async fn until_it_lands(
-        &self,
-        tenant: TenantId,
-        commits: &[Commit],
-        lost_keys: &HashSet<Vec<u8>>,
-    ) -> Result<Landed, String> {
+    async fn until_it_lands(&self, tenant: TenantId, commits: &[Commit]) -> Result<Landed, String> {
         // What an earlier attempt sent COMMIT for without hearing the answer. The next attempt looks for it under the
         // lock of the head row, which the lost transaction has let go of by then, one way or the other.
         let mut perhaps = None;
@@ -246,7 +235,7 @@ impl Writer {
             let asked = Asked {
                 tenant,
                 commits,
-                lost_keys,
+                again: attempt > 1,
             };
             let tried = tokio::time::timeout(PATIENCE, async {
                 match &self.place {
@@ -256,6 +245,8 @@ impl Writer {
             });
             let error = match tried.await {
                 Ok(Ok(landed)) => return Ok(landed),
+                // The next attempt looks whose it is.
+                Ok(Err(error)) if is_taken(&error) && attempt == 1 => continue,
                 Ok(Err(error)) if !is_worth_another(&error) => return Err(describe(&error)),
                 Ok(Err(error)) => {
                     if let (Place::Postgres(lanes), true) = (&self.place, crate::db::is_connection(&error)) {
@@ -278,7 +269,9 @@ impl Writer {
 struct Asked<'a> {
     tenant: TenantId,
     commits: &'a [Commit],
-    lost_keys: &'a HashSet<Vec<u8>>,
+    /// The first attempt takes it that ids of events and new tasks are new; where one was not, its index has refused
+    /// the batch.
+    again: bool,
 }
 
 impl Asked<'_> {
@@ -291,7 +284,7 @@ impl Asked<'_> {
     }
 
     fn plan(&self, position: i64, known: &Known) -> Plan<'_> {
-        plan::plan(self.commits, position, known, self.lost_keys)
+        plan::plan(self.commits, position, known, self.again)
     }
 }
 
@@ -301,6 +294,12 @@ fn is_worth_another(error: &sqlx::Error) -> bool {
     crate::db::is_connection(error)
         || matches!(error, sqlx::Error::PoolTimedOut)
         || crate::error::code(error).is_some_and(|code| again.contains(&code.as_str()))
+}
+
+/// A unique key was there already.
+fn is_taken(error: &sqlx::Error) -> bool {
+    let taken = ["23505", "1555", "2067"];
+    crate::error::code(error).is_some_and(|code| taken.contains(&code.as_str()))
 }
 
 /// What erasing takes away beside the key: `$1` the tenant, `$2` the candidate.

@@ -4,7 +4,7 @@
 use crate::commit::{Appended, Commit, Erasure};
 use crate::rows::{ApplicationRow, EventRow, IdempotencyRow, StreamRow, TaskRow};
 use crate::timers::Fence;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
 /// What the database knows of the batch's candidates, keys and ids.
@@ -34,6 +34,7 @@ pub(super) struct Placed<'a> {
 pub(super) struct StreamChange<'a> {
     pub(super) version: i64,
     pub(super) recorded_at: i64,
+    pub(super) next_at: Option<i64>,
     pub(super) row: Option<&'a StreamRow>,
 }
 
@@ -45,6 +46,7 @@ pub(super) struct Plan<'a> {
     pub(super) events: Vec<Placed<'a>>,
     pub(super) streams: BTreeMap<Uuid, StreamChange<'a>>,
     pub(super) replaced: Vec<Uuid>,
+    pub(super) new_tasks: BTreeMap<(Uuid, Uuid), &'a TaskRow>,
     pub(super) tasks: BTreeMap<(Uuid, Uuid), &'a TaskRow>,
     pub(super) applications: BTreeMap<(Uuid, Uuid), &'a ApplicationRow>,
     pub(super) requests: Vec<&'a IdempotencyRow>,
@@ -92,14 +94,15 @@ impl Plan<'_> {
     }
 }
 
-pub(super) fn plan<'a>(commits: &'a [Commit], position: i64, known: &Known, lost_keys: &HashSet<Vec<u8>>) -> Plan<'a> {
+/// `again`: an index has refused the batch, and no task is taken to be new.
+pub(super) fn plan<'a>(commits: &'a [Commit], position: i64, known: &Known, again: bool) -> Plan<'a> {
     let mut known = known.clone();
     let mut plan = Plan {
         position,
         ..Plan::default()
     };
     for commit in commits {
-        let answer = match refused(commit, &known, lost_keys) {
+        let answer = match refused(commit, &known) {
             Some(refusal) => refusal,
             None => {
                 let first_position = plan.position + 1;
@@ -109,11 +112,15 @@ pub(super) fn plan<'a>(commits: &'a [Commit], position: i64, known: &Known, lost
         };
         plan.answers.push(answer);
     }
+    if again {
+        let new = std::mem::take(&mut plan.new_tasks);
+        plan.tasks.extend(new);
+    }
     plan
 }
 
 /// A key that was used goes before everything: its request was answered, whatever happened since.
-fn refused(commit: &Commit, known: &Known, lost_keys: &HashSet<Vec<u8>>) -> Option<Appended> {
+fn refused(commit: &Commit, known: &Known) -> Option<Appended> {
     if let Some(row) = commit
         .idempotency
         .as_ref()
@@ -148,9 +155,8 @@ fn refused(commit: &Commit, known: &Known, lost_keys: &HashSet<Vec<u8>>) -> Opti
             });
         }
     }
-    let has_lost_key = commit.new_key.as_ref().is_some_and(|key| lost_keys.contains(&key.0));
     let is_new_again = commit.new_key.is_some() && version > 0;
-    if version != commit.expected_version || has_lost_key || is_new_again {
+    if version != commit.expected_version || is_new_again {
         return Some(Appended::Conflict);
     }
     let external = commit.stream.as_ref().and_then(|stream| stream.external_hash.as_ref());
@@ -188,6 +194,7 @@ fn admit<'a>(commit: &'a Commit, plan: &mut Plan<'a>, known: &mut Known) {
         .or(commit.stream.as_ref().map(|row| row.recorded_at))
         .unwrap_or(0);
     change.recorded_at = change.recorded_at.max(recorded_at);
+    change.next_at = commit.next_at;
     if let Some(row) = &commit.stream {
         change.row = Some(row);
         if let Some(hash) = &row.external_hash {
@@ -195,12 +202,21 @@ fn admit<'a>(commit: &'a Commit, plan: &mut Plan<'a>, known: &mut Known) {
         }
     }
     if commit.replace_rows {
+        plan.new_tasks.retain(|(owner, _), _| *owner != candidate);
         plan.tasks.retain(|(owner, _), _| *owner != candidate);
         plan.applications.retain(|(owner, _), _| *owner != candidate);
         plan.replaced.push(candidate);
     }
-    plan.tasks
-        .extend(commit.tasks.iter().map(|task| ((candidate, task.task_id), task)));
+    plan.new_tasks
+        .extend(commit.new_tasks.iter().map(|task| ((candidate, task.task_id), task)));
+    for task in &commit.tasks {
+        let place = (candidate, task.task_id);
+        match plan.new_tasks.get_mut(&place) {
+            // It came with a commit before this one, in the same batch.
+            Some(new) => *new = task,
+            None => drop(plan.tasks.insert(place, task)),
+        }
+    }
     plan.applications.extend(
         commit
             .applications

@@ -74,6 +74,7 @@ async fn look(connection: &mut PgConnection, asked: &Asked<'_>) -> Result<Known,
     let candidates: Vec<Uuid> = commits.iter().map(|commit| commit.candidate).collect();
     let events: Vec<Uuid> = commits
         .iter()
+        .filter(|_| asked.again)
         .flat_map(|commit| &commit.events)
         .map(|event| event.event_id)
         .collect();
@@ -154,47 +155,51 @@ WITH new_events AS (
   SELECT $1, n.* FROM UNNEST($3::bigint[], $4::uuid[], $5::bigint[], $6::uuid[], $7::text[], $8::bigint[], $9::uuid[],
                              $10::text[], $11::bigint[], $12::bigint[], $13::text[], $14::bytea[]) AS n
 ), full_streams AS (
-  INSERT INTO streams (tenant_id, candidate_id, version, recorded_at, derivation, sealed, external_hash, next_at)
-  SELECT $1, n.* FROM UNNEST($15::uuid[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bytea[], $20::bytea[],
-                             $55::bigint[]) AS n
+  INSERT INTO streams (tenant_id, candidate_id, version, recorded_at, next_at, derivation, sealed, external_hash)
+  SELECT $1, n.* FROM UNNEST($15::uuid[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bytea[],
+                             $21::bytea[]) AS n
   ON CONFLICT (tenant_id, candidate_id) DO UPDATE SET version = EXCLUDED.version,
-    recorded_at = GREATEST(streams.recorded_at, EXCLUDED.recorded_at), derivation = EXCLUDED.derivation,
-    sealed = EXCLUDED.sealed, external_hash = EXCLUDED.external_hash, next_at = EXCLUDED.next_at
+    recorded_at = GREATEST(streams.recorded_at, EXCLUDED.recorded_at), next_at = EXCLUDED.next_at,
+    derivation = EXCLUDED.derivation, sealed = EXCLUDED.sealed, external_hash = EXCLUDED.external_hash
 ), bare_streams AS (
-  INSERT INTO streams (tenant_id, candidate_id, version, recorded_at, derivation)
-  SELECT $1, n.*, 0 FROM UNNEST($21::uuid[], $22::bigint[], $23::bigint[]) AS n
+  INSERT INTO streams (tenant_id, candidate_id, version, recorded_at, next_at, derivation)
+  SELECT $1, n.*, 0 FROM UNNEST($22::uuid[], $23::bigint[], $24::bigint[], $25::bigint[]) AS n
   ON CONFLICT (tenant_id, candidate_id) DO UPDATE SET version = EXCLUDED.version,
-    recorded_at = GREATEST(streams.recorded_at, EXCLUDED.recorded_at)
+    recorded_at = GREATEST(streams.recorded_at, EXCLUDED.recorded_at), next_at = EXCLUDED.next_at
 ), left_groups AS (
   DELETE FROM stream_groups g WHERE g.tenant_id = $1 AND g.candidate_id = ANY ($15) AND NOT EXISTS
-    (SELECT 1 FROM UNNEST($24::text[], $25::uuid[]) AS n (label, candidate)
+    (SELECT 1 FROM UNNEST($26::text[], $27::uuid[]) AS n (label, candidate)
       WHERE n.candidate = g.candidate_id AND n.label = g.group_label)
 ), new_groups AS (
   INSERT INTO stream_groups (tenant_id, group_label, candidate_id)
-  SELECT $1, n.* FROM UNNEST($24::text[], $25::uuid[]) AS n
+  SELECT $1, n.* FROM UNNEST($26::text[], $27::uuid[]) AS n
   ON CONFLICT (tenant_id, group_label, candidate_id) DO NOTHING
 ), new_tasks AS (
   INSERT INTO tasks (tenant_id, candidate_id, task_id, application_id, play, state, opens_at, due_at, snoozed_until,
-                     version, sealed, sealed_long)
-  SELECT $1, n.* FROM UNNEST($26::uuid[], $27::uuid[], $28::uuid[], $29::text[], $30::text[], $31::bigint[],
-                             $32::bigint[], $33::bigint[], $34::bigint[], $35::bytea[], $36::bytea[]) AS n
+                     version, sealed)
+  SELECT $1, n.* FROM UNNEST($28::uuid[], $29::uuid[], $30::uuid[], $31::text[], $32::text[], $33::bigint[],
+                             $34::bigint[], $35::bigint[], $36::bigint[], $37::bytea[]) AS n
+), moved_tasks AS (
+  INSERT INTO tasks (tenant_id, candidate_id, task_id, application_id, play, state, opens_at, due_at, snoozed_until,
+                     version, sealed)
+  SELECT $1, n.* FROM UNNEST($38::uuid[], $39::uuid[], $40::uuid[], $41::text[], $42::text[], $43::bigint[],
+                             $44::bigint[], $45::bigint[], $46::bigint[], $47::bytea[]) AS n
   ON CONFLICT (tenant_id, candidate_id, task_id) DO UPDATE SET application_id = EXCLUDED.application_id,
     play = EXCLUDED.play, state = EXCLUDED.state, opens_at = EXCLUDED.opens_at, due_at = EXCLUDED.due_at,
-    snoozed_until = EXCLUDED.snoozed_until, version = EXCLUDED.version, sealed = EXCLUDED.sealed,
-    sealed_long = EXCLUDED.sealed_long
-), new_applications AS (
+    snoozed_until = EXCLUDED.snoozed_until, version = EXCLUDED.version, sealed = EXCLUDED.sealed
+), moved_applications AS (
   INSERT INTO applications (tenant_id, candidate_id, application_id, status, quiet_at, silent_at, presumed_closed_at,
                             rejection_stage, rejection_received_at, version, sealed, rejection_sealed)
-  SELECT $1, n.* FROM UNNEST($37::uuid[], $38::uuid[], $39::text[], $40::bigint[], $41::bigint[], $42::bigint[],
-                             $43::text[], $44::bigint[], $45::bigint[], $46::bytea[], $47::bytea[]) AS n
+  SELECT $1, n.* FROM UNNEST($48::uuid[], $49::uuid[], $50::text[], $51::bigint[], $52::bigint[], $53::bigint[],
+                             $54::text[], $55::bigint[], $56::bigint[], $57::bytea[], $58::bytea[]) AS n
   ON CONFLICT (tenant_id, candidate_id, application_id) DO UPDATE SET status = EXCLUDED.status,
     quiet_at = EXCLUDED.quiet_at, silent_at = EXCLUDED.silent_at, presumed_closed_at = EXCLUDED.presumed_closed_at,
     rejection_stage = EXCLUDED.rejection_stage, rejection_received_at = EXCLUDED.rejection_received_at,
     version = EXCLUDED.version, sealed = EXCLUDED.sealed, rejection_sealed = EXCLUDED.rejection_sealed
 ), new_requests AS (
   INSERT INTO idempotency (tenant_id, key_hash, request_hash, candidate_id, first_version, facts, sealed, recorded_at)
-  SELECT $1, n.* FROM UNNEST($48::bytea[], $49::bytea[], $50::uuid[], $51::bigint[], $52::bigint[], $53::bytea[],
-                             $54::bigint[]) AS n
+  SELECT $1, n.* FROM UNNEST($59::bytea[], $60::bytea[], $61::uuid[], $62::bigint[], $63::bigint[], $64::bytea[],
+                             $65::bigint[]) AS n
 )
 UPDATE heads SET position = $2 WHERE tenant_id = $1";
 
@@ -219,8 +224,8 @@ async fn write(connection: &mut PgConnection, tenant: TenantId, plan: &Plan<'_>)
         .collect();
     groups.sort_unstable();
     groups.dedup();
-    let (tasks, applications, requests) = (&plan.tasks, &plan.applications, &plan.requests);
-    sqlx::query(WRITE)
+    let (applications, requests) = (&plan.applications, &plan.requests);
+    let mut query = sqlx::query(WRITE)
         .bind(tenant.0)
         .bind(plan.position)
         .bind(column!(events, e => e.position))
@@ -238,25 +243,30 @@ async fn write(connection: &mut PgConnection, tenant: TenantId, plan: &Plan<'_>)
         .bind(column!(full, s => s.0))
         .bind(column!(full, s => s.1.version))
         .bind(column!(full, s => s.1.recorded_at))
+        .bind(column!(full, s => s.1.next_at))
         .bind(column!(full, s => s.2.derivation))
         .bind(column!(full, s => s.2.sealed.as_slice()))
         .bind(column!(full, s => s.2.external_hash.as_deref()))
         .bind(column!(bare, s => *s.0))
         .bind(column!(bare, s => s.1.version))
         .bind(column!(bare, s => s.1.recorded_at))
+        .bind(column!(bare, s => s.1.next_at))
         .bind(column!(groups, g => g.0))
-        .bind(column!(groups, g => g.1))
-        .bind(column!(tasks, (key, _) => key.0))
-        .bind(column!(tasks, (key, _) => key.1))
-        .bind(column!(tasks, (_, t) => t.application))
-        .bind(column!(tasks, (_, t) => t.play.as_str()))
-        .bind(column!(tasks, (_, t) => t.state.as_str()))
-        .bind(column!(tasks, (_, t) => t.opens_at))
-        .bind(column!(tasks, (_, t) => t.due_at))
-        .bind(column!(tasks, (_, t) => t.snoozed_until))
-        .bind(column!(tasks, (_, t) => t.version))
-        .bind(column!(tasks, (_, t) => t.short()))
-        .bind(column!(tasks, (_, t) => t.long()))
+        .bind(column!(groups, g => g.1));
+    for tasks in [&plan.new_tasks, &plan.tasks] {
+        query = query
+            .bind(column!(tasks, (key, _) => key.0))
+            .bind(column!(tasks, (key, _) => key.1))
+            .bind(column!(tasks, (_, t) => t.application))
+            .bind(column!(tasks, (_, t) => t.play.as_str()))
+            .bind(column!(tasks, (_, t) => t.state.as_str()))
+            .bind(column!(tasks, (_, t) => t.opens_at))
+            .bind(column!(tasks, (_, t) => t.due_at))
+            .bind(column!(tasks, (_, t) => t.snoozed_until))
+            .bind(column!(tasks, (_, t) => t.version))
+            .bind(column!(tasks, (_, t) => t.sealed.as_slice()));
+    }
+    query
         .bind(column!(applications, (key, _) => key.0))
         .bind(column!(applications, (key, _) => key.1))
         .bind(column!(applications, (_, a) => a.status.as_str()))
@@ -275,7 +285,6 @@ async fn write(connection: &mut PgConnection, tenant: TenantId, plan: &Plan<'_>)
         .bind(column!(requests, r => r.facts))
         .bind(column!(requests, r => r.sealed.as_deref()))
         .bind(column!(requests, r => r.recorded_at))
-        .bind(column!(full, s => s.2.next_at))
         .execute(connection)
         .await?;
     Ok(())

@@ -52,6 +52,7 @@ async fn look(connection: &mut SqliteConnection, asked: &Asked<'_>) -> Result<Kn
     let events: Vec<Uuid> = asked
         .commits
         .iter()
+        .filter(|_| asked.again)
         .flat_map(|commit| &commit.events)
         .map(|event| event.event_id)
         .collect();
@@ -151,27 +152,28 @@ async fn write(connection: &mut SqliteConnection, tenant: TenantId, plan: &Plan<
     insert(
         connection,
         "INSERT INTO tasks (tenant_id, candidate_id, task_id, application_id, play, state, opens_at, due_at, \
-         snoozed_until, version, sealed, sealed_long) VALUES ",
-        plan.tasks.iter().map(|((candidate, task_id), task)| {
-            [
-                t(),
-                (*candidate).into(),
-                (*task_id).into(),
-                task.application.into(),
-                task.play.as_str().into(),
-                task.state.as_str().into(),
-                task.opens_at.into(),
-                task.due_at.into(),
-                task.snoozed_until.into(),
-                task.version.into(),
-                task.short().into(),
-                task.long().into(),
-            ]
-        }),
+         snoozed_until, version, sealed) VALUES ",
+        plan.new_tasks
+            .iter()
+            .chain(&plan.tasks)
+            .map(|((candidate, task_id), task)| {
+                [
+                    t(),
+                    (*candidate).into(),
+                    (*task_id).into(),
+                    task.application.into(),
+                    task.play.as_str().into(),
+                    task.state.as_str().into(),
+                    task.opens_at.into(),
+                    task.due_at.into(),
+                    task.snoozed_until.into(),
+                    task.version.into(),
+                    task.sealed.as_slice().into(),
+                ]
+            }),
         " ON CONFLICT (tenant_id, candidate_id, task_id) DO UPDATE SET application_id = excluded.application_id, \
          play = excluded.play, state = excluded.state, opens_at = excluded.opens_at, due_at = excluded.due_at, \
-         snoozed_until = excluded.snoozed_until, version = excluded.version, sealed = excluded.sealed, \
-         sealed_long = excluded.sealed_long",
+         snoozed_until = excluded.snoozed_until, version = excluded.version, sealed = excluded.sealed",
     )
     .await?;
     insert(
@@ -264,7 +266,7 @@ async fn streams(connection: &mut SqliteConnection, tenant: TenantId, plan: &Pla
                 row.derivation.into(),
                 row.sealed.as_slice().into(),
                 row.external_hash.clone().into(),
-                row.next_at.into(),
+                change.next_at.into(),
             ])
         }),
         " ON CONFLICT (tenant_id, candidate_id) DO UPDATE SET version = excluded.version, \
@@ -274,7 +276,7 @@ async fn streams(connection: &mut SqliteConnection, tenant: TenantId, plan: &Pla
     .await?;
     insert(
         connection,
-        "INSERT INTO streams (tenant_id, candidate_id, version, recorded_at, derivation) VALUES ",
+        "INSERT INTO streams (tenant_id, candidate_id, version, recorded_at, derivation, next_at) VALUES ",
         plan.streams
             .iter()
             .filter(|(_, change)| change.row.is_none())
@@ -285,10 +287,11 @@ async fn streams(connection: &mut SqliteConnection, tenant: TenantId, plan: &Pla
                     change.version.into(),
                     change.recorded_at.into(),
                     0_i64.into(),
+                    change.next_at.into(),
                 ]
             }),
         " ON CONFLICT (tenant_id, candidate_id) DO UPDATE SET version = excluded.version, \
-         recorded_at = MAX(streams.recorded_at, excluded.recorded_at)",
+         recorded_at = MAX(streams.recorded_at, excluded.recorded_at), next_at = excluded.next_at",
     )
     .await?;
     let rows: Vec<_> = plan

@@ -21,11 +21,11 @@ pub(super) struct Comparison<'a> {
 impl Comparison<'_> {
     pub(super) fn all(&self, stored: &Stored, derived: &Rows) -> Vec<String> {
         let mut differences = Vec::new();
-        differ(
-            &mut differences,
-            "its stream",
-            self.stream(&stored.stream, &derived.stream),
-        );
+        if let Some(derived) = &derived.stream {
+            differ(&mut differences, "its stream", self.stream(&stored.stream, derived));
+        }
+        let next = unequal([("next_at", stored.stream.next_at == derived.next_at)]);
+        differ(&mut differences, "its stream", next);
         let tasks = |rows: &[TaskRow]| rows.iter().map(|row| (row.task_id, row.clone())).collect();
         for (id, stored, derived) in pairs(tasks(&stored.tasks), tasks(&derived.tasks)) {
             let name = TaskId::new(id).to_string();
@@ -56,7 +56,6 @@ impl Comparison<'_> {
             ("external_hash", stored.external_hash == derived.external_hash),
             ("groups", stored.groups == groups),
             ("derivation", stored.derivation == derived.derivation),
-            ("next_at", stored.next_at == derived.next_at),
         ]);
         fields.extend(self.text("summary", self.id, stored.sealed.as_deref(), Some(&derived.sealed)));
         fields
