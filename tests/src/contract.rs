@@ -34,10 +34,11 @@ pub async fn paths_of(scene: &Scene, template: &str) -> Vec<String> {
     let mut paths = vec![template.replace("{candidate}", id(&scene.ada))];
     while let Some(open) = paths.first().and_then(|path| path.find('{')) {
         let name = paths[0][open + 1..].split('}').next().unwrap().to_owned();
-        let plural = if name == "status_enquiry" {
-            "status-enquiries".to_owned()
-        } else {
-            format!("{}s", name.replace('_', "-"))
+        let plural = match name.as_str() {
+            "status_enquiry" => "status-enquiries".to_owned(),
+            "search_activity" => "search-activities".to_owned(),
+            "research_note" => "research".to_owned(),
+            name => format!("{}s", name.replace('_', "-")),
         };
         let list = format!("{}/{plural}", scene.ada);
         let list = if name == "application" {
@@ -118,6 +119,24 @@ pub fn body_of(path: &str, scene: &Scene) -> Value {
         "door-kept-open" => json!({"revisit_on": "2026-06-12"}),
         "reopened" | "retracted" | "dismissed" => json!({"reason": "So it is."}),
         "snoozed" => json!({"until_at": "2026-03-12T14:00:00+01:00"}),
+        "next-round-questions" => json!({"channel": "email"}),
+        "prepared" => json!({"item": "A talk"}),
+        "openings" => json!({"organisation_name": "Bolt", "position": "Engineer"}),
+        "search-activities" => json!({"kind": "searched"}),
+        "research" => json!({"about": "industry", "headline": "Prices rise", "stance": "neutral"}),
+        "reconsidered" => json!({"reason": "So it is."}),
+        "references" => json!({"contact": anna, "relationship": "We worked together"}),
+        "connections" => json!({"contact": anna}),
+        "notices" if path.contains("connections") => json!({"application": id(&scene.acme), "channel": "email"}),
+        "notices" => json!({"interview": id(&scene.interview), "channel": "email"}),
+        "checks" | "thanked" => json!({"application": id(&scene.acme)}),
+        "touches" => json!({"channel": "phone"}),
+        "introductions" => json!({"organisation_name": "Bolt"}),
+        "questions" => {
+            json!({"question": "Why?", "category": "other", "answer": "Because.", "reception": "neutral"})
+        }
+        "repairs" => json!({"by": "follow_up", "text": "More."}),
+        "debriefed" => json!({"overall": 3}),
         "facts" => json!({"facts": [{"type": "ContactCollected", "data": {"name": "Bo Li"}}]}),
         _ => json!({}),
     }

@@ -51,6 +51,8 @@ async fn every_fact_is_told_once_and_in_order(world: World) {
             "ApplicationOpened",
             "ContactCollected",
             "InterviewScheduled",
+            "TaskOverdue",
+            "TaskOverdue",
             "TaskOpened",
             "InterviewHeld"
         ]

@@ -266,8 +266,9 @@ async fn an_interview_that_moves_takes_its_task_along(world: World) {
     let moved = json!({"starts_at": "2026-03-04T16:00:00+01:00", "ends_at": "2026-03-04T17:00:00+01:00",
         "time_zone": "Europe/Berlin", "format": "video", "location": "https://meet.example/acme"});
     let moved = scene.records(&format!("{}/rescheduled", scene.interview), moved).await;
-    assert_eq!(
-        moved["tasks"]["changed"][0]["id"], before["id"],
+    let changed = moved["tasks"]["changed"].as_array().unwrap();
+    assert!(
+        changed.iter().any(|task| task["id"] == before["id"]),
         "the task stays the same one"
     );
     assert_eq!(

@@ -286,7 +286,9 @@ async fn killed_while_time_passes(kind: Kind) {
     let began = Instant::now();
     loop {
         let facts = client.lists_feed().await;
-        let overdue: Vec<_> = facts.iter().filter(|fact| fact["type"] == "TaskOverdue").collect();
+        let of_interviews =
+            |fact: &&Value| fact["type"] == "TaskOverdue" && fact["tasks"]["changed"][0]["play"] == "record_interview";
+        let overdue: Vec<_> = facts.iter().filter(of_interviews).collect();
         let of: BTreeSet<_> = overdue
             .iter()
             .filter_map(|fact| fact["candidate"].as_str().map(ToOwned::to_owned))

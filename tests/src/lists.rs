@@ -325,6 +325,43 @@ pub async fn full(world: World) -> Scene {
     scene
         .records(&format!("{bolt}/rejection"), json!({"channel": "email"}))
         .await;
+    let interview = &scene.interview;
+    let question = json!({"question": "Why?", "category": "other", "answer": "Because.", "reception": "poorly"});
+    let question = scene.makes(&format!("{interview}/questions"), question).await;
+    let connection = scene
+        .makes(&format!("{ada}/connections"), json!({"contact": anna}))
+        .await;
+    for (path, body) in [
+        (format!("{acme}/next-round-questions"), json!({"channel": "email"})),
+        (format!("{acme}/next-rounds"), json!({"outline": [{"item": "A talk"}]})),
+        (
+            format!("{acme}/research"),
+            json!({"about": "industry", "headline": "Prices rise", "stance": "neutral"}),
+        ),
+        (
+            format!("{ada}/openings"),
+            json!({"organisation_name": "Bolt", "position": "Engineer"}),
+        ),
+        (format!("{ada}/search-activities"), json!({"kind": "searched"})),
+        (
+            format!("{ada}/references"),
+            json!({"contact": anna, "relationship": "We worked together"}),
+        ),
+        (
+            format!("{connection}/introductions"),
+            json!({"organisation_name": "Initech"}),
+        ),
+        (
+            format!("{question}/repairs"),
+            json!({"by": "follow_up", "text": "More."}),
+        ),
+        (
+            format!("{interview}/debriefed"),
+            json!({"overall": 3, "lessons": ["Breathe."]}),
+        ),
+    ] {
+        scene.records(&path, body).await;
+    }
     scene
 }
 

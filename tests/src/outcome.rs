@@ -112,16 +112,20 @@ async fn an_outcome_voids_what_was_owed(world: World) {
         )
         .await;
     scene.records(&format!("{}/withdrawn", scene.acme), json!({})).await;
-    assert!(scene.lists(&format!("{}/tasks", scene.ada)).await.is_empty());
+    let left = scene.lists(&format!("{}/tasks", scene.ada)).await;
+    assert!(left.iter().all(|task| task["play"] == "debrief"), "{left:#?}");
     for play in [
         "write_thank_you",
         "ask_decision_date",
         "enquire_status",
         "answer_document_request",
+        "ask_next_round",
+        "refresh_research",
+        "bring_questions",
     ] {
         assert_eq!(scene.task(play).await["state"], "void", "{play}");
     }
-    assert_eq!(scene.lists("/v1/tasks?state=void").await.len(), 4);
+    assert_eq!(scene.lists("/v1/tasks?state=void").await.len(), 7);
     // No fact is refused for it, and a call made after it is a departure.
     let call = scene
         .records(&format!("{}/status-enquiries", scene.acme), json!({"channel": "phone"}))

@@ -45,7 +45,13 @@ async fn a_rejection_is_handled_from_the_thanks_to_the_open_door(world: World) {
     };
     assert_eq!(
         plays(&seen["voided"]),
-        ["ask_decision_date", "enquire_status", "write_thank_you"]
+        [
+            "ask_decision_date",
+            "ask_next_round",
+            "enquire_status",
+            "refresh_research",
+            "write_thank_you"
+        ]
     );
     assert_eq!(
         plays(&seen["owed"]),

@@ -240,8 +240,13 @@ async fn time_goes_from_one_deadline_to_the_next(world: World) {
     };
     assert_eq!(
         scene.sees("/v1/test-clock").await,
-        json!({"now": "2026-03-02T08:00:00Z", "next": "2026-03-02T14:00:00Z"})
+        json!({"now": "2026-03-02T08:00:00Z", "next": "2026-03-02T13:00:00Z"})
     );
+    let began = next().await;
+    assert_eq!(began["now"], "2026-03-02T13:00:00Z");
+    let mut plays: Vec<_> = told(&began).into_iter().map(|(_, _, play)| play).collect();
+    plays.sort();
+    assert_eq!(plays, ["bring_questions", "refresh_research"]);
     let first = next().await;
     assert_eq!(first["now"], "2026-03-02T14:00:00Z");
     assert_eq!(
@@ -420,7 +425,7 @@ async fn a_clock_is_moved_once_by_a_request_that_is_sent_twice(world: World) {
     let next = json!({"to_next": true});
     let (one, other) = tokio::join!(send("on", next.clone()), send("on", next.clone()));
     assert_eq!(one.is(200).body, other.is(200).body);
-    assert_eq!(told(&one.json).len(), 1);
+    assert_eq!(told(&one.json).len(), 2);
     let again = send("on", next.clone()).await;
     assert_eq!(again.is(200).body, one.body);
     assert_eq!(again.header("idempotency-replayed"), "true");
@@ -428,7 +433,7 @@ async fn a_clock_is_moved_once_by_a_request_that_is_sent_twice(world: World) {
     send("on", json!({"to": "2027-01-01T00:00:00Z"}))
         .await
         .refuses(422, "idempotency_reused");
-    assert_eq!(told(&send("further", next).await.json)[0].0, "TaskOverdue");
+    assert_eq!(told(&send("further", next).await.json)[0].2, "record_interview");
 }
 
 async fn what_a_test_clock_cannot_be_asked(world: World) {
@@ -579,18 +584,18 @@ async fn the_worker_announces_what_has_come_due_and_rests() {
         let rounds = worked.await.expect("done");
         assert_eq!(
             rounds.iter().map(|round| round.announced).collect::<Vec<_>>(),
-            [0, 0, 5, 5, 0, 0],
+            [0, 10, 5, 5, 0, 0],
             "{kind:?}"
         );
         assert_eq!(
             rounds[0].next,
-            Some(moment("2026-03-02T14:00:00Z")),
+            Some(moment("2026-03-02T13:00:00Z")),
             "until then it may sleep"
         );
         assert_eq!(rounds[5].next, None);
         assert_eq!(
             counted(&world, "TaskOverdue").await.into_values().collect::<Vec<_>>(),
-            [1; 5]
+            [3; 5]
         );
         sure(&world).await;
     }
@@ -604,7 +609,7 @@ async fn a_test_clock_is_moved_by_hand_alone() {
     let scene = Scene::invited(world.on_a_test_clock().await).await;
     world.at("2027-03-02T15:00:00+01:00");
     assert_eq!(works(&world.store, &world.clock).await, 0);
-    assert_eq!(scene.sees("/v1/test-clock").await["next"], "2026-03-02T14:00:00Z");
+    assert_eq!(scene.sees("/v1/test-clock").await["next"], "2026-03-02T13:00:00Z");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -631,11 +636,11 @@ async fn two_instances_announce_everything_once() {
         .into_iter()
         .map(|it| it.expect("done"))
         .sum();
-    assert_eq!(announced, 240);
-    for kind in ["TaskOpened", "TaskOverdue"] {
+    assert_eq!(announced, 480);
+    for (kind, times) in [("TaskOpened", 1), ("TaskOverdue", 3)] {
         assert_eq!(
             counted(&world, kind).await.into_values().collect::<Vec<_>>(),
-            [1; 120],
+            [times; 120],
             "{kind}"
         );
     }
@@ -661,10 +666,10 @@ async fn what_a_dead_worker_left_another_finishes() {
         world.clock.advance(SignedDuration::from_secs(16));
         works(&other, &world.clock).await;
     }
-    for kind in ["TaskOpened", "TaskOverdue"] {
+    for (kind, times) in [("TaskOpened", 1), ("TaskOverdue", 3)] {
         assert_eq!(
             counted(&world, kind).await.into_values().collect::<Vec<_>>(),
-            [1; 200],
+            [times; 200],
             "{kind}"
         );
     }

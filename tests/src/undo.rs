@@ -46,7 +46,11 @@ async fn an_interview_marked_as_held_by_mistake_is_taken_back(world: World) {
     scene.at("2026-03-02T15:20:00+01:00");
     retract(&scene, &held).await.is(201);
     let plays: Vec<_> = scene.lists(&tasks).await.iter().map(|it| it["play"].clone()).collect();
-    assert_eq!(plays, ["record_interview"], "as before it was recorded");
+    assert_eq!(
+        plays,
+        ["bring_questions", "refresh_research", "record_interview"],
+        "as before it was recorded"
+    );
     assert_eq!(scene.task("write_thank_you").await["state"], "void");
     assert_eq!(scene.sees(&scene.interview).await["status"], "scheduled");
     let timeline = format!("{}/timeline", scene.ada);

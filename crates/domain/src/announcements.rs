@@ -209,7 +209,10 @@ impl Candidate {
     }
 
     fn dues_of_task<'a>(&'a self, task: &'a Owed) -> impl Iterator<Item = Due> + 'a {
-        let by_hand = self.marks.get(&task.id).is_some_and(|marks| marks.ended_by_hand());
+        let by_hand = self
+            .marks
+            .get(&task.id)
+            .is_some_and(|marks| marks.ended_by_hand(task.since));
         let is_live = task.ending == Ending::Live && !by_hand;
         let snoozed = self.snoozed_until(task);
         of_task(task)

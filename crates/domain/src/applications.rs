@@ -9,16 +9,20 @@ use utoipa::ToSchema;
 
 use crate::{
     candidate::{Candidate, Things},
+    debrief::{Question, Repair},
     documents::DocumentRequest,
     fact::At,
     ids::{
-        ApplicationId, DecisionDateId, DocumentRequestId, EventId, InterviewId, OfferId, RejectionId, StatusEnquiryId,
-        StatusReportId,
+        ApplicationId, DecisionDateId, DocumentRequestId, EventId, InterviewId, NextRoundId, NextRoundQuestionId,
+        OfferId, OpeningId, QuestionId, RejectionId, RepairId, ResearchId, StatusEnquiryId, StatusReportId,
     },
     interviews::Interview,
+    next_round::{NextRound, NextRoundQuestion},
     notes::Letter,
     outcome::{self, Offer, Outcome},
+    references::Helped,
     rejection::Rejection,
+    research::Research,
     status::{self, DecisionDate, Moment, Silence, StatusEnquiry, StatusReport, What},
     time::{Date, Dated, Stamp, Zone},
     values::{Line, PostalAddress, WebAddress},
@@ -77,6 +81,8 @@ pub struct Application {
     pub organisation: Dated<Organisation>,
     /// The position.
     pub position: Dated<Line>,
+    /// The opening that it came from.
+    pub opening: Option<OpeningId>,
     pub(crate) posting_url: Dated<Option<WebAddress>>,
     pub(crate) source: Dated<Option<Line>>,
     pub(crate) applied_on: Dated<Option<Date>>,
@@ -90,6 +96,20 @@ pub struct Application {
     pub status_enquiries: Things<StatusEnquiryId, StatusEnquiry>,
     /// What the organisation said about where things stand.
     pub status_reports: Things<StatusReportId, StatusReport>,
+    /// What was asked about the next round.
+    pub next_round_questions: Things<NextRoundQuestionId, NextRoundQuestion>,
+    /// What was said about the next round; the latest counts.
+    pub next_rounds: Things<NextRoundId, NextRound>,
+    /// What was learned about the organisation and its industry.
+    pub research: Things<ResearchId, Research>,
+    /// When the candidate decided to go on in spite of it.
+    pub(crate) reconsidered: Vec<(Stamp, EventId)>,
+    /// The questions that were asked in its interviews.
+    pub questions: Things<QuestionId, Question>,
+    /// How answers are to be made good.
+    pub repairs: Things<RepairId, Repair>,
+    /// What references and connections heard of it, by when they did.
+    pub(crate) helped: Vec<Helped>,
     /// The offers.
     pub offers: Things<OfferId, Offer>,
     /// The rejections; more than one where an application was reopened.
@@ -197,6 +217,8 @@ pub struct ApplicationView {
     pub organisation: Organisation,
     /// The position.
     pub position: Line,
+    /// The opening that it came from.
+    pub opening: Option<OpeningId>,
     /// The posting's address.
     pub posting_url: Option<WebAddress>,
     /// Where the candidate heard of it.
@@ -268,6 +290,7 @@ impl Application {
             status: self.status(now),
             organisation: self.organisation.get().clone(),
             position: self.position.get().clone(),
+            opening: self.opening,
             posting_url: self.posting_url.get().clone(),
             source: self.source.get().clone(),
             applied_on: *self.applied_on.get(),

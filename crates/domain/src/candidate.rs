@@ -10,13 +10,19 @@ use crate::{
     announcements::Due,
     applications::Application,
     catalogue::AnyFact,
+    connections::{Connection, Introduction},
     contacts::Contact,
     derive::{Of, Ties},
     fact::{At, Envelope, Place},
-    ids::{ApplicationId, CandidateId, ContactId, EventId, NoteId, RejectionId, Subject, TaskId},
+    ids::{
+        ApplicationId, CandidateId, ConnectionId, ContactId, EventId, IntroductionId, NoteId, ReferenceId, RejectionId,
+        Subject, TaskId,
+    },
     notes::Note,
     play::{Ending, Owed},
     profile::Profile,
+    references::Reference,
+    search::Search,
     tasks::Marks,
     time::Zone,
 };
@@ -43,6 +49,14 @@ pub struct Candidate {
     pub contacts: Things<ContactId, Contact>,
     /// The notes.
     pub notes: Things<NoteId, Note>,
+    /// The references.
+    pub references: Things<ReferenceId, Reference>,
+    /// The connections.
+    pub connections: Things<ConnectionId, Connection>,
+    /// The introductions that connections offered.
+    pub introductions: Things<IntroductionId, Introduction>,
+    /// The search: openings, and what was done for it.
+    pub search: Arc<Search>,
     /// What was done to tasks by hand.
     pub marks: Things<TaskId, Marks>,
     /// What is owed, live or not.
@@ -74,6 +88,10 @@ impl Candidate {
             applications: OrdMap::new(),
             contacts: OrdMap::new(),
             notes: OrdMap::new(),
+            references: OrdMap::new(),
+            connections: OrdMap::new(),
+            introductions: OrdMap::new(),
+            search: Arc::default(),
             marks: OrdMap::new(),
             tasks: OrdMap::new(),
             places: OrdMap::new(),
@@ -133,7 +151,7 @@ impl Candidate {
         self.recorded_at = fact.at.recorded_at;
         self.by_id.insert(fact.at.event, fact.at.version);
         self.history.push_back(Arc::clone(fact));
-        if let (Place::NewWithin, Some(application)) = (fact.data.kind().place, fact.at.application) {
+        if let (Place::NewWithin | Place::NewOf(_), Some(application)) = (fact.data.kind().place, fact.at.application) {
             self.places.insert(fact.at.subject, application);
         }
     }
@@ -244,6 +262,11 @@ impl Candidate {
             Subject::Note(id) => self.notes.contains_key(&id),
             Subject::Task(id) => self.tasks.contains_key(&id),
             Subject::Event(id) => self.by_id.contains_key(&id),
+            Subject::Reference(id) => self.references.contains_key(&id),
+            Subject::Connection(id) => self.connections.contains_key(&id),
+            Subject::Introduction(id) => self.introductions.contains_key(&id),
+            Subject::Opening(id) => self.search.openings.contains_key(&id),
+            Subject::SearchActivity(id) => self.search.activities.contains_key(&id),
             _ => self.places.contains_key(&subject),
         }
     }

@@ -7,16 +7,22 @@ use crate::{
     announcements::*,
     applications::*,
     candidate::Candidate,
+    connections::*,
     contacts::*,
+    debrief::*,
     documents::*,
     fact::{At, Departure, Fact, FactKind},
     ids::{ApplicationId, Subject, ThingId},
     interviews::*,
+    next_round::*,
     notes::*,
     outcome::*,
     profile::*,
+    references::*,
     refusal::Refusal,
     rejection::*,
+    research::*,
+    search::*,
     status::*,
     tasks::*,
     undo::*,
@@ -49,6 +55,7 @@ macro_rules! catalogue {
                 about: <$fact as Fact>::Subject::KIND,
                 place: $fact::PLACE,
                 by_the_clock: $fact::BY_THE_CLOCK,
+                candid: $fact::CANDID,
             },)+];
 
             /// The fact's kind.
@@ -102,6 +109,13 @@ catalogue! {
     NoteDrafted, NoteRevised, NoteSent, NoteDiscarded,
     DecisionDatePromised, StatusEnquired, StatusReported,
     DocumentRequested, DocumentDelayReported, DocumentSent, DocumentRequestWithdrawn,
+    NextRoundAsked, NextRoundAnnounced, RequirementPrepared,
+    OpeningFound, OpeningDismissed, SearchActivityLogged, SearchPaused, SearchResumed,
+    ResearchNoted, ApplicationReconsidered,
+    ReferenceNamed, ReferenceAgreed, ReferenceDeclined, ReferenceNotified, ReferenceContacted, ReferenceThanked,
+    ReferenceRetired,
+    QuestionRecorded, RepairPlanned, RepairMade, DebriefCompleted,
+    ConnectionNamed, ConnectionNotified, ConnectionTouched, IntroductionOffered,
     OfferReceived, OfferAccepted, OfferDeclined, PositionClosed, ApplicationReopened,
     RejectionReceived, FeedbackRequested, FeedbackReceived, DoorKeptOpen, RejectionClosed,
     TaskCompleted, TaskSnoozed, TaskDismissed,
@@ -137,6 +151,9 @@ impl AnyFact {
     }
     pub(crate) fn happened_at(&self) -> Option<(&'static str, jiff::Timestamp)> {
         each!(self, fact => fact.happened_at())
+    }
+    pub(crate) fn parent(&self) -> Option<Subject> {
+        each!(self, fact => fact.parent())
     }
     pub(crate) fn mentions(&self) -> Vec<(String, Subject)> {
         each!(self, fact => fact.mentions())

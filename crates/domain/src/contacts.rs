@@ -176,6 +176,12 @@ impl Contact {
         })
     }
 
+    /// The first thing that reached the person after a moment.
+    pub(crate) fn touched_after(&self, stamp: Stamp) -> Option<(EventId, Stamp)> {
+        let place = self.touches.partition_point(|(touched, _)| *touched <= stamp);
+        self.touches.get(place).map(|(stamp, event)| (*event, *stamp))
+    }
+
     /// Whether the person works at the organisation of this key.
     pub(crate) fn works_at(&self, key: &str) -> bool {
         let name = self.organisation_name.get().as_ref();

@@ -181,22 +181,31 @@ fn place(
         _ => return Err(missing("/subject", kind.about)),
     };
     let known = candidate.has(subject);
+    let parent = fact.parent();
     match kind.place {
-        Place::New | Place::NewWithin if known => {
+        Place::New | Place::NewWithin | Place::NewOf(_) if known => {
             return Err(Refusal::new("id_taken", "A thing of this id is there already.").at("/subject", "must be new"));
         }
         Place::Step | Place::StepWithin if !known => return Err(missing("/subject", kind.about)),
-        Place::New | Place::NewWithin if kind.about != Kind::Candidate && candidate.profile.is_none() => {
+        Place::New | Place::NewWithin | Place::NewOf(_)
+            if kind.about != Kind::Candidate && candidate.profile.is_none() =>
+        {
             return Err(Refusal::not_found());
         }
+        Place::NewOf(of) if parent.is_none_or(|parent| !candidate.has(parent)) => {
+            return Err(missing(&format!("/{}", of.name()), of));
+        }
         Place::NewWithin if application.is_none() => return Err(missing("/application", Kind::Application)),
-        Place::New | Place::NewWithin | Place::Step | Place::StepWithin => {}
+        Place::New | Place::NewWithin | Place::NewOf(_) | Place::Step | Place::StepWithin => {}
     }
     let own = match kind.place {
         Place::NewWithin => application,
         Place::New if kind.about == Kind::Application => ApplicationId::try_from(subject).ok(),
         Place::New => fact.application(candidate),
-        Place::Step | Place::StepWithin => candidate.place_of(subject),
+        Place::NewOf(_) => parent
+            .and_then(|parent| candidate.place_of(parent))
+            .or_else(|| fact.application(candidate)),
+        Place::Step | Place::StepWithin => candidate.place_of(subject).or_else(|| fact.application(candidate)),
     };
     if application.is_some() && own.is_some() && application != own {
         return Err(missing("/subject", kind.about));
@@ -211,8 +220,11 @@ pub(crate) fn admit(candidate: &Candidate, fact: &AnyFact, at: &At) -> Result<()
         Place::NewWithin if at.application.is_none_or(|id| candidate.application(id).is_none()) => {
             return Err(Refusal::not_found());
         }
+        Place::NewOf(_) if fact.parent().is_none_or(|parent| !candidate.has(parent)) => {
+            return Err(Refusal::not_found());
+        }
         Place::Step | Place::StepWithin if !candidate.has(at.subject) => return Err(Refusal::not_found()),
-        Place::New | Place::NewWithin | Place::Step | Place::StepWithin => {}
+        Place::New | Place::NewWithin | Place::NewOf(_) | Place::Step | Place::StepWithin => {}
     }
     let unknown: Vec<_> = fact
         .mentions()

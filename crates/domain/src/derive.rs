@@ -1,27 +1,38 @@
 //! Deriving: when a fact has changed the state, the tasks of what it touched are worked out again, and of
 //! nothing else, so that the cost of a fact does not grow with history. What a change touches is its own
-//! application or contact, and what is tied to it: people met in interviews, other applications at the
-//! same organisation, and everything once an offer is accepted.
+//! application, contact, reference, connection or opening, and what is tied to it: people met in interviews, other
+//! applications at the same organisation, whoever was told of an application, and everything once an offer is accepted.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use imbl::{OrdMap, OrdSet, ordmap::DiffItem};
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
 
 use crate::{
     applications::{Application, Status},
     candidate::{Candidate, Things},
+    connections::Connection,
     contacts::Contact,
-    ids::{ApplicationId, ContactId, EventId, InterviewId, TaskId},
+    ids::{ApplicationId, ConnectionId, ContactId, EventId, InterviewId, OpeningId, ReferenceId, TaskId},
+    interviews::Interview,
     play::{self, Ending, Owed},
+    references::Helper,
     time::Stamp,
     values::organisation_key,
 };
+
+const MICROSECOND: SignedDuration = SignedDuration::from_micros(1);
 
 /// Whose tasks are derived together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Of {
     Application(ApplicationId),
     Contact(ContactId),
+    Reference(ReferenceId),
+    Connection(ConnectionId),
+    Opening(OpeningId),
+    Person,
 }
 
 /// What ties applications and contacts together. Who was met and who is there only ever grows: what is
@@ -31,6 +42,16 @@ pub(crate) struct Ties {
     met: OrdMap<ContactId, OrdSet<InterviewId>>,
     there: OrdMap<String, There>,
     accepted: OrdSet<(Stamp, EventId, ApplicationId)>,
+    /// The interviews that were not cancelled, by when they begin.
+    beginning: OrdSet<(Timestamp, InterviewId)>,
+    /// The roles that a contact was ever given.
+    roles: OrdMap<ContactId, Roles>,
+    /// The applications that a connection was ever told of.
+    told: OrdMap<ConnectionId, OrdSet<ApplicationId>>,
+    /// The applications that ever came from an opening.
+    opened: OrdMap<OpeningId, OrdSet<ApplicationId>>,
+    /// References who have not answered yet.
+    asked: OrdSet<ReferenceId>,
 }
 
 /// Who is at an organisation.
@@ -38,6 +59,14 @@ pub(crate) struct Ties {
 struct There {
     applications: OrdSet<ApplicationId>,
     contacts: OrdSet<ContactId>,
+    connections: OrdSet<ConnectionId>,
+}
+
+/// What a contact is beside an acquaintance.
+#[derive(Debug, Clone, Default)]
+struct Roles {
+    references: OrdSet<ReferenceId>,
+    connections: OrdSet<ConnectionId>,
 }
 
 impl Ties {
@@ -58,9 +87,35 @@ impl Ties {
         there.into_iter().flat_map(|there| there.contacts.iter().copied())
     }
 
+    /// The connections that ever knew the organisation of this name.
+    pub(crate) fn connections_at(&self, organisation: &str) -> impl Iterator<Item = ConnectionId> {
+        let there = self.there.get(&organisation_key(organisation));
+        there.into_iter().flat_map(|there| there.connections.iter().copied())
+    }
+
+    /// The first interview that begins after a moment.
+    pub(crate) fn next_interview(&self, after: Timestamp) -> Option<(Timestamp, InterviewId)> {
+        let first = (
+            after.checked_add(MICROSECOND).unwrap_or(after),
+            InterviewId::new(Uuid::nil()),
+        );
+        self.beginning.range(first..).next().copied()
+    }
+
+    /// The applications that ever came from an opening.
+    pub(crate) fn opened_from(&self, opening: OpeningId) -> impl Iterator<Item = ApplicationId> {
+        self.opened.get(&opening).into_iter().flatten().copied()
+    }
+
     /// The first offer that was accepted and still is.
     pub(crate) fn accepted(&self) -> Option<(Stamp, EventId, ApplicationId)> {
         self.accepted.get_min().copied()
+    }
+
+    fn opened_from_extend(&mut self, opening: Option<OpeningId>, application: ApplicationId) {
+        if let Some(opening) = opening {
+            self.opened.entry(opening).or_default().insert(application);
+        }
     }
 
     fn there(&mut self, organisation: &str) -> &mut There {
@@ -100,6 +155,22 @@ pub(crate) fn changed<Id: Copy + Ord, Thing: PartialEq>(
 struct Touched {
     applications: BTreeSet<ApplicationId>,
     contacts: BTreeSet<ContactId>,
+    references: BTreeSet<ReferenceId>,
+    connections: BTreeSet<ConnectionId>,
+    openings: BTreeSet<OpeningId>,
+    person: bool,
+}
+
+impl Touched {
+    fn each(self) -> impl Iterator<Item = Of> {
+        let applications = self.applications.into_iter().map(Of::Application);
+        applications
+            .chain(self.contacts.into_iter().map(Of::Contact))
+            .chain(self.references.into_iter().map(Of::Reference))
+            .chain(self.connections.into_iter().map(Of::Connection))
+            .chain(self.openings.into_iter().map(Of::Opening))
+            .chain(self.person.then_some(Of::Person))
+    }
 }
 
 impl Candidate {
@@ -115,23 +186,53 @@ impl Candidate {
         for (id, (then, now)) in changes(&before.contacts, &self.contacts) {
             self.tie_contact(id, then.as_deref(), now.as_deref(), &mut touched);
         }
+        for (id, (then, now)) in changes(&before.connections, &self.connections) {
+            self.tie_connection(id, then.as_deref(), now.as_deref(), &mut touched);
+        }
+        for id in changed(&before.introductions, &self.introductions) {
+            let Some(introduction) = self.introductions.get(&id).cloned() else {
+                continue;
+            };
+            touched.connections.insert(introduction.connection);
+            let there = self.ties.there(introduction.organisation_name.as_str());
+            there.connections.insert(introduction.connection);
+        }
+        for (id, (then, now)) in changes(&before.references, &self.references) {
+            touched.references.insert(id);
+            let Some(now) = now else { continue };
+            self.ties.roles.entry(now.contact).or_default().references.insert(id);
+            if now.is_asked() {
+                self.ties.asked.insert(id);
+            } else {
+                self.ties.asked.remove(&id);
+            }
+            // Who speaks for the candidate is told of every interview.
+            if then.is_none_or(|then| then.speaks() != now.speaks()) {
+                touched.applications.extend(self.applications.keys().copied());
+            }
+        }
+        if !Arc::ptr_eq(&before.search, &self.search) {
+            touched.person = true;
+            touched
+                .openings
+                .extend(changed(&before.search.openings, &self.search.openings));
+        }
         // The zone dates everything anew, and an accepted offer asks for a word to all others.
-        if self.zone() != before.zone() || self.ties.accepted() != accepted {
+        let moved_house = self.zone() != before.zone();
+        if moved_house || self.ties.accepted() != accepted {
             let all: Vec<_> = self.applications.keys().copied().collect();
             all.iter().for_each(|id| self.settle(*id));
             touched.applications.extend(all);
+            touched.person = true;
         }
-        for id in touched.applications {
-            if let Some(application) = self.applications.get(&id).cloned() {
-                let owed = play::owed_for_application(self, &application);
-                self.owe(Of::Application(id), owed);
-            }
+        if moved_house {
+            touched.references.extend(self.references.keys().copied());
+            touched.connections.extend(self.connections.keys().copied());
+            touched.openings.extend(self.search.openings.keys().copied());
         }
-        for id in touched.contacts {
-            if let Some(contact) = self.contacts.get(&id).cloned() {
-                let owed = play::owed_for_contact(self, &contact);
-                self.owe(Of::Contact(id), owed);
-            }
+        for of in touched.each() {
+            let owed = play::owed_for(self, of);
+            self.owe(of, owed);
         }
     }
 
@@ -165,9 +266,31 @@ impl Candidate {
         let ended = then.is_some_and(|then| then.outcome() != now.outcome());
         let interviews = then.filter(|_| !ended).map_or(&none, |then| &then.interviews);
         for (interview, (then, now)) in changes(interviews, &now.interviews) {
+            let begins = |it: &Interview| it.cancelled.is_none().then(|| (it.starts_at.timestamp(), it.id));
+            let (was, is) = (then.as_deref().and_then(begins), now.as_deref().and_then(begins));
+            if was != is {
+                if let Some(it) = was {
+                    self.ties.beginning.remove(&it);
+                }
+                self.ties.beginning.extend(is);
+                touched.references.extend(self.ties.asked.iter().copied());
+            }
             for contact in [then, now].iter().flatten().flat_map(|it| it.interviewers()) {
                 self.ties.met.entry(*contact).or_default().insert(interview);
                 touched.contacts.insert(*contact);
+            }
+        }
+
+        if then.is_none() {
+            self.ties.opened_from_extend(now.opening, id);
+            touched.openings.extend(now.opening);
+        }
+        let heard = then.map_or(0, |then| then.helped.len());
+        if heard != now.helped.len() {
+            for helped in &now.helped {
+                if let Helper::Connection(connection) = helped.helper {
+                    self.ties.told.entry(connection).or_default().insert(id);
+                }
             }
         }
 
@@ -178,7 +301,38 @@ impl Candidate {
             let there = was.into_iter().chain([organisation]);
             touched
                 .applications
-                .extend(there.flat_map(|name| self.ties.applications_at(name)));
+                .extend(there.clone().flat_map(|name| self.ties.applications_at(name)));
+            // An application there follows an introduction up.
+            let introduced = there.flat_map(|name| self.ties.connections_at(name));
+            touched.connections.extend(introduced);
+        }
+    }
+
+    fn tie_connection(
+        &mut self,
+        id: ConnectionId,
+        then: Option<&Connection>,
+        now: Option<&Connection>,
+        touched: &mut Touched,
+    ) {
+        touched.connections.insert(id);
+        let Some(now) = now else { return };
+        self.ties.roles.entry(now.contact).or_default().connections.insert(id);
+        let contact = self.contacts.get(&now.contact);
+        let works = contact.and_then(|contact| contact.organisation_name.get().as_ref());
+        let knows: Vec<String> = now
+            .organisation_names
+            .iter()
+            .chain(works)
+            .map(ToString::to_string)
+            .collect();
+        for name in &knows {
+            self.ties.there(name).connections.insert(id);
+        }
+        if then.is_none() {
+            touched
+                .applications
+                .extend(knows.iter().flat_map(|name| self.ties.applications_at(name)));
         }
     }
 
@@ -189,6 +343,16 @@ impl Candidate {
         if let Some(organisation) = &organisation {
             self.ties.there(organisation).contacts.insert(id);
         }
+        let roles = self.ties.roles.get(&id).cloned().unwrap_or_default();
+        touched.references.extend(&roles.references);
+        touched.connections.extend(&roles.connections);
+        if let Some(organisation) = &organisation {
+            let connections = &mut self.ties.there(organisation).connections;
+            connections.extend(roles.connections.iter().copied());
+        }
+        // A touch is thanks to those who were told.
+        let told = roles.connections.iter().filter_map(|it| self.ties.told.get(it));
+        touched.applications.extend(told.flatten().copied());
         let there = [then.and_then(name), organisation];
         let there = there.iter().flatten().flat_map(|name| self.ties.applications_at(name));
         touched.applications.extend(there);

@@ -33,6 +33,8 @@ pub trait Fact: Clone + PartialEq + std::fmt::Debug + Serialize + DeserializeOwn
     const THEIRS: bool = false;
     /// Whether only the clock brings it about: no client records it.
     const BY_THE_CLOCK: bool = false;
+    /// Its fields that only readers of debriefs see.
+    const CANDID: &'static [&'static str] = &[];
 
     /// The application that the fact's own fields tie it to; the place of its subject ties the others.
     fn application(&self, _candidate: &Candidate) -> Option<ApplicationId> {
@@ -41,6 +43,11 @@ pub trait Fact: Clone + PartialEq + std::fmt::Debug + Serialize + DeserializeOwn
 
     /// When it happened, if the fact says so itself.
     fn happened_at(&self) -> Option<(&'static str, Timestamp)> {
+        None
+    }
+
+    /// For a thing of another thing: the other one, which its own field names.
+    fn parent(&self) -> Option<Subject> {
         None
     }
 
@@ -88,10 +95,19 @@ pub enum Place {
     New,
     /// It makes a thing within an application.
     NewWithin,
+    /// It makes a thing of another thing, which its field of that kind's name tells: over HTTP, the path does.
+    NewOf(Kind),
     /// It is a step of a thing that is there.
     Step,
     /// It is a step of the newest thing of its kind within an application, such as its rejection.
     StepWithin,
+}
+
+impl Place {
+    /// Whether the fact makes a new thing.
+    pub const fn is_new(self) -> bool {
+        matches!(self, Place::New | Place::NewWithin | Place::NewOf(_))
+    }
 }
 
 /// Where and when a fact stands: the envelope, less what it says.
@@ -286,4 +302,6 @@ pub struct FactKind {
     pub place: Place,
     /// Whether only the clock brings it about: no client records it.
     pub by_the_clock: bool,
+    /// Its fields that only readers of debriefs see.
+    pub candid: &'static [&'static str],
 }

@@ -212,6 +212,26 @@ things! {
     StatusReport StatusReportId "rep" "status_report";
     /// A document request.
     DocumentRequest DocumentRequestId "doc" "document_request";
+    /// A question about the next round.
+    NextRoundQuestion NextRoundQuestionId "nrq" "next_round_question";
+    /// What the organisation said about the next round.
+    NextRound NextRoundId "nxt" "next_round";
+    /// An opening: a job found, not applied for.
+    Opening OpeningId "opn" "opening";
+    /// Something done for the search.
+    SearchActivity SearchActivityId "act" "search_activity";
+    /// Something learned about an organisation or its industry.
+    Research ResearchId "res" "research_note";
+    /// A question asked in an interview.
+    Question QuestionId "qst" "question";
+    /// How an answer is to be made good.
+    Repair RepairId "rpr" "repair";
+    /// A reference: a contact who speaks for the candidate.
+    Reference ReferenceId "ref" "reference";
+    /// A connection: a contact who knows people.
+    Connection ConnectionId "cxn" "connection";
+    /// An introduction that a connection offered.
+    Introduction IntroductionId "itr" "introduction";
     /// An offer.
     Offer OfferId "off" "offer";
     /// A rejection.

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use crate::{
     applications::Application,
     candidate::Candidate,
+    debrief::Debriefed,
     fact::At,
     ids::{ApplicationId, ContactId, EventId, InterviewId},
     play::{Action, Owing, Play},
@@ -22,6 +23,30 @@ use crate::{
 
 mod facts;
 pub use facts::{InterviewCancelled, InterviewHeld, InterviewRescheduled, InterviewScheduled, InterviewersNamed};
+
+/// Bring along what is to be asked.
+pub const BRING_QUESTIONS: Play = Play {
+    name: "bring_questions",
+    title: "Bring your questions to {organisation}",
+    why: "Ask when they decide, how each likes to be contacted and what the next round asks, and tell a large firm that you know it takes a while: what was asked in the room need not be guessed afterwards.",
+    source: None,
+    opens: Period::AtOnce,
+    due: Period::AtOnce,
+    closed_by: &[],
+    by_hand: true,
+    outlives_outcome: false,
+    action: |candidate, owed| {
+        Action::post(
+            candidate,
+            "record_task_completed",
+            format!("tasks/{}/completed", owed.id),
+            json!({}),
+        )
+    },
+};
+
+/// How long before the interview its questions are packed.
+const BEFORE: Period = Period::Days(1);
 
 /// Record the interview as soon as it is over.
 pub const RECORD_INTERVIEW: Play = Play {
@@ -77,6 +102,26 @@ fn step(
 ) -> Action {
     let interview = interview.map(|id| id.to_string()).unwrap_or_default();
     Action::post(candidate, operation, format!("interviews/{interview}/{step}"), body)
+}
+
+/// One task per interview, from the day before until it begins.
+pub(crate) fn bring_questions(application: &Application, owing: &mut Owing<'_>) {
+    for interview in application.interviews.values() {
+        let starts_at = interview.starts_at.timestamp();
+        let (scheduled, arranged) = interview.scheduled;
+        if arranged.at >= starts_at {
+            // It was written down afterwards.
+            continue;
+        }
+        let mut owed = owing.raise(&BRING_QUESTIONS, interview.id, scheduled, starts_at);
+        owed.interview = Some(interview.id);
+        owed.zone = interview.time_zone.get().clone();
+        owed.opens_at = BEFORE.before(starts_at, &owed.zone);
+        owed.due_at = Some(starts_at);
+        let held = interview.held.as_ref().map(|held| held.event);
+        let over = held.or(interview.cancelled.as_ref().map(|it| it.event));
+        owing.owe(owed.void_if(over.is_some(), over));
+    }
 }
 
 /// One task per interview, from its end.
@@ -159,6 +204,7 @@ pub struct Interview {
     pub(crate) named: Vec<Named>,
     pub(crate) held: Option<Held>,
     pub(crate) cancelled: Option<Cancelled>,
+    pub(crate) debriefed: Option<Debriefed>,
 }
 
 /// A list of interviewers, and since when it stands.
@@ -312,7 +358,7 @@ impl Candidate {
     }
 
     /// Changes an interview, and notes what happened.
-    fn change_interview(&mut self, at: &At, change: impl FnOnce(&mut Interview) -> Option<What>) {
+    pub(crate) fn change_interview(&mut self, at: &At, change: impl FnOnce(&mut Interview) -> Option<What>) {
         let Ok(id) = InterviewId::try_from(at.subject) else {
             return;
         };
@@ -366,7 +412,7 @@ fn admit_ahead(candidate: &Candidate, at: &At) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn was_cancelled() -> Refusal {
+pub(crate) fn was_cancelled() -> Refusal {
     Refusal::new(
         "interview_cancelled",
         "The interview was cancelled: take that fact back first.",

@@ -15,6 +15,7 @@ use crate::{
     fact::At,
     ids::{ApplicationId, ContactId, DocumentRequestId, EventId, InterviewId, NoteId, Subject},
     play::{Action, Owing, Play},
+    references::{Heard, Helper},
     refusal::Refusal,
     status::What,
     time::{Date, Dated, Period, Stamp, closing, day, working_day_until},
@@ -102,7 +103,7 @@ pub(crate) fn write_thank_you(application: &Application, owing: &mut Owing<'_>) 
 
 /// The round that a letter to somebody belongs to: its interview's, else that of the last interview with
 /// them that was held before it.
-fn round_of(application: &Application, letter: &Letter, to: ContactId) -> Option<u16> {
+pub(crate) fn round_of(application: &Application, letter: &Letter, to: ContactId) -> Option<u16> {
     let named = letter.interview.and_then(|id| application.interviews.get(&id));
     let before = || {
         let held = application
@@ -316,7 +317,15 @@ fn act(candidate: &mut Candidate, at: &At, note: &Note, recipients: Vec<ContactI
         }
         // Their plays look at the letters themselves.
         NoteKind::ThankYou | NoteKind::RejectionThanks | NoteKind::FeedbackRequest => {}
-        NoteKind::ReferenceNotice | NoteKind::ConnectionNotice | NoteKind::Other => {}
+        NoteKind::ReferenceNotice | NoteKind::ConnectionNotice => {
+            let helper = match about {
+                Some(Subject::Reference(id)) if note.kind == NoteKind::ReferenceNotice => Helper::Reference(id),
+                Some(Subject::Connection(id)) if note.kind == NoteKind::ConnectionNotice => Helper::Connection(id),
+                _ => return,
+            };
+            application.hears(at, helper, Heard::Notice(*note.interview.get()));
+        }
+        NoteKind::Other => {}
     }
 }
 

@@ -225,6 +225,8 @@ pub(crate) fn of(application: &Application) -> Option<Outcome> {
                 | What::Promised(_)
                 | What::Enquired
                 | What::Reported(_)
+                | What::AskedNextRound
+                | What::AnnouncedNextRound(_)
                 | What::Spoke => outcome,
             }
         })

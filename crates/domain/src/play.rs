@@ -13,10 +13,17 @@ use uuid::Uuid;
 use crate::{
     applications::{self, Application},
     candidate::Candidate,
+    connections::{self, Connection},
     contacts::{self, Contact},
+    debrief,
+    derive::Of,
     documents,
     ids::{ApplicationId, CandidateId, ContactId, EventId, InterviewId, Subject, TaskId},
-    interviews, notes, outcome, rejection, status,
+    interviews, next_round, notes, outcome,
+    references::{self, Reference},
+    rejection, research,
+    search::{self, Opening},
+    status,
     time::{Instant, Period, Stamp, Zone},
 };
 
@@ -55,36 +62,76 @@ impl PartialEq for Play {
 
 /// Plays that look at one application, in the order in which the mission names them.
 const OF_APPLICATIONS: &[fn(&Application, &mut Owing<'_>)] = &[
+    interviews::bring_questions,
     interviews::record_interview,
     interviews::name_interviewers,
+    debrief::debrief,
     notes::write_thank_you,
     status::ask_decision_date,
+    next_round::ask_next_round,
     status::enquire_status,
     documents::answer_document_request,
+    next_round::prepare_next_round,
+    research::refresh_research,
+    research::reconsider,
+    references::notify_reference,
+    debrief::plan_repair,
+    debrief::make_repair,
+    connections::notify_connection,
     outcome::answer_offer,
     outcome::withdraw_others,
     rejection::handle_rejection,
     rejection::revisit,
+    connections::thank_helpers,
 ];
 
 /// Plays that look at one contact.
 const OF_CONTACTS: &[fn(&Contact, &mut Owing<'_>)] = &[contacts::complete_card];
 
+/// Plays that look at one reference.
+const OF_REFERENCES: &[fn(&Reference, &mut Owing<'_>)] = &[references::brief_reference];
+
+/// Plays that look at one connection.
+const OF_CONNECTIONS: &[fn(&Connection, &mut Owing<'_>)] =
+    &[connections::follow_introduction, connections::keep_in_touch];
+
+/// Plays that look at one opening.
+const OF_OPENINGS: &[fn(&Opening, &mut Owing<'_>)] = &[search::apply_to_opening];
+
+/// Plays that look at the person.
+const OF_THE_PERSON: &[fn(&Candidate, &mut Owing<'_>)] = &[search::keep_looking];
+
 /// The default playbook.
 pub const PLAYBOOK: &[&Play] = &[
+    &interviews::BRING_QUESTIONS,
     &interviews::RECORD_INTERVIEW,
     &interviews::NAME_INTERVIEWERS,
     &contacts::COMPLETE_CARD,
+    &debrief::DEBRIEF,
     &notes::WRITE_THANK_YOU,
     &status::ASK_DECISION_DATE,
+    &next_round::ASK_NEXT_ROUND,
     &status::ENQUIRE_STATUS,
     &documents::ANSWER_DOCUMENT_REQUEST,
+    &next_round::PREPARE_NEXT_ROUND,
+    &research::REFRESH_RESEARCH,
+    &research::RECONSIDER,
+    &search::KEEP_LOOKING,
+    &search::APPLY_TO_OPENING,
+    &references::BRIEF_REFERENCE,
+    &references::NOTIFY_REFERENCE,
+    &debrief::PLAN_REPAIR,
+    &debrief::MAKE_REPAIR,
+    &connections::NOTIFY_CONNECTION,
+    &connections::FOLLOW_INTRODUCTION,
+    &connections::KEEP_IN_TOUCH,
     &outcome::ANSWER_OFFER,
     &outcome::WITHDRAW_OTHERS,
     &rejection::THANK_FOR_REJECTION,
     &rejection::ASK_FEEDBACK,
     &rejection::KEEP_DOOR_OPEN,
     &rejection::REVISIT,
+    &connections::THANK_HELPERS,
 ];
 
 /// Changes with every change of what is derived from the log: rows derived by another release are
@@ -121,6 +168,8 @@ pub struct Owed {
     pub words: Arc<str>,
     /// The facts that raise it.
     pub raised_by: Vec<EventId>,
+    /// A standing task moves on: what was done to it by hand before this no longer counts.
+    pub since: Option<Timestamp>,
     /// When it opens.
     pub opens_at: Timestamp,
     /// When it is due.
@@ -180,6 +229,7 @@ impl Owing<'_> {
             about: None,
             words: "".into(),
             raised_by: vec![raised_by],
+            since: None,
             due_at: Some(play.due.due_after(opens_at, &zone)),
             opens_at,
             post_by: None,
@@ -194,6 +244,11 @@ impl Owing<'_> {
         let void = outcome.is_some() && !owed.play.outlives_outcome;
         self.owed.push(owed.void_if(void, outcome.map(|outcome| outcome.event)));
     }
+
+    /// Owes a task that outlives the outcome, whatever its play says.
+    pub(crate) fn owe_beyond(&mut self, owed: Owed) {
+        self.owed.push(owed);
+    }
 }
 
 /// A task's id is derived from the play and its key, so that corrections and replays keep it.
@@ -204,25 +259,42 @@ pub(crate) fn task_id(candidate: CandidateId, play: &Play, key: impl std::fmt::D
     ))
 }
 
-/// What the state owes for one application.
-pub(crate) fn owed_for_application(candidate: &Candidate, application: &Application) -> Vec<Owed> {
+/// What the state owes for one application, contact, reference, connection or opening, or for the person.
+pub(crate) fn owed_for(candidate: &Candidate, of: Of) -> Vec<Owed> {
+    fn each<T>(plays: &[fn(&T, &mut Owing<'_>)], thing: Option<&T>, owing: &mut Owing<'_>) {
+        if let Some(thing) = thing {
+            plays.iter().for_each(|play| play(thing, owing));
+        }
+    }
+    let application = match of {
+        Of::Application(id) => candidate.application(id),
+        _ => None,
+    };
     let mut owing = Owing {
         candidate,
-        application: Some(application),
+        application,
         owed: Vec::new(),
     };
-    OF_APPLICATIONS.iter().for_each(|play| play(application, &mut owing));
-    owing.owed
-}
-
-/// What the state owes for one contact.
-pub(crate) fn owed_for_contact(candidate: &Candidate, contact: &Contact) -> Vec<Owed> {
-    let mut owing = Owing {
-        candidate,
-        application: None,
-        owed: Vec::new(),
-    };
-    OF_CONTACTS.iter().for_each(|play| play(contact, &mut owing));
+    match of {
+        Of::Application(_) => each(OF_APPLICATIONS, application, &mut owing),
+        Of::Contact(id) => each(OF_CONTACTS, candidate.contacts.get(&id).map(Arc::as_ref), &mut owing),
+        Of::Reference(id) => each(
+            OF_REFERENCES,
+            candidate.references.get(&id).map(Arc::as_ref),
+            &mut owing,
+        ),
+        Of::Connection(id) => each(
+            OF_CONNECTIONS,
+            candidate.connections.get(&id).map(Arc::as_ref),
+            &mut owing,
+        ),
+        Of::Opening(id) => each(
+            OF_OPENINGS,
+            candidate.search.openings.get(&id).map(Arc::as_ref),
+            &mut owing,
+        ),
+        Of::Person => each(OF_THE_PERSON, Some(candidate), &mut owing),
+    }
     owing.owed
 }
 
@@ -372,7 +444,7 @@ impl Candidate {
         match owed.ending {
             Ending::Done(..) => State::Done,
             _ if marks.is_some_and(|marks| marks.completed.is_some()) => State::Done,
-            _ if marks.is_some_and(|marks| marks.dismissed.is_some()) => State::Dismissed,
+            _ if marks.is_some_and(|marks| marks.dismissed(owed.since).is_some()) => State::Dismissed,
             Ending::Void(_) => State::Void,
             Ending::Live if owed.opens_at > now => State::Waiting,
             Ending::Live if owed.due_at.is_some_and(|due| due <= now) => State::Overdue,
@@ -389,7 +461,7 @@ impl Candidate {
     pub fn task(&self, owed: &Owed, now: Timestamp) -> Task {
         let place = |at| Instant::in_zone(at, &owed.zone);
         let marks = self.marks.get(&owed.id);
-        let by_hand = marks.and_then(|marks| marks.completed.or(marks.dismissed));
+        let by_hand = marks.and_then(|marks| marks.completed.or(marks.dismissed(owed.since)));
         let (closed_with, closed_at) = match (owed.ending, by_hand) {
             (Ending::Done(event, at), _) => (Some(event), Some(at)),
             (_, Some((event, stamp))) => (Some(event), Some(stamp.at)),

@@ -128,7 +128,11 @@ pub(crate) fn handle_rejection(application: &Application, owing: &mut Owing<'_>)
         let mut thank = owing.raise(&THANK_FOR_REJECTION, rejection.id, event, received.at);
         thank.about = Some(rejection.id.into());
         thank.contact = rejection.from_contact;
-        let spared = owing.candidate.marks.get(&thank.id).and_then(|marks| marks.dismissed);
+        let spared = owing
+            .candidate
+            .marks
+            .get(&thank.id)
+            .and_then(|marks| marks.dismissed(None));
         owing.owe(thank.done(thanked).void_if(reopened.is_some(), reopened));
 
         let latest = ASK_FEEDBACK

@@ -16,8 +16,8 @@ use crate::{
     decide,
     fact::{At, Departure},
     ids::{
-        ApplicationId, ContactId, DecisionDateId, EventId, InterviewId, OfferId, RejectionId, StatusEnquiryId,
-        StatusReportId,
+        ApplicationId, ContactId, DecisionDateId, EventId, InterviewId, NextRoundId, OfferId, RejectionId,
+        StatusEnquiryId, StatusReportId,
     },
     outcome,
     play::{Action, Ending, Owed, Owing, Play, of_application},
@@ -114,6 +114,10 @@ pub(crate) enum What {
     Reported(Option<Date>),
     /// Any other word of theirs.
     Spoke,
+    /// The candidate asked about the next round.
+    AskedNextRound,
+    /// They said what the next round will be.
+    AnnouncedNextRound(NextRoundId),
     Offered(OfferId),
     Accepted(OfferId),
     Declined(OfferId),
@@ -134,10 +138,12 @@ impl What {
             | What::Promised(_)
             | What::Reported(_)
             | What::Spoke
+            | What::AnnouncedNextRound(_)
             | What::Offered(_)
             | What::Reopened => true,
             What::CancelledByCandidate(_)
             | What::Enquired
+            | What::AskedNextRound
             | What::Accepted(_)
             | What::Declined(_)
             | What::Rejected(_)

@@ -47,14 +47,21 @@ pub struct TaskDismissed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Marks {
     pub(crate) snoozed: Dated<Option<Timestamp>>,
-    pub(crate) dismissed: Option<(EventId, Stamp)>,
+    /// By when it happened; a standing task that has moved on may be put aside again.
+    dismissed: Vec<(EventId, Stamp)>,
     pub(crate) completed: Option<(EventId, Stamp)>,
 }
 
 impl Marks {
+    /// The first time that the task was put aside, as it stands since then.
+    pub(crate) fn dismissed(&self, since: Option<Timestamp>) -> Option<(EventId, Stamp)> {
+        let mut dismissed = self.dismissed.iter().copied();
+        dismissed.find(|(_, stamp)| since.is_none_or(|since| stamp.at >= since))
+    }
+
     /// Whether the task was completed or put aside by hand.
-    pub(crate) const fn ended_by_hand(&self) -> bool {
-        self.completed.is_some() || self.dismissed.is_some()
+    pub(crate) fn ended_by_hand(&self, since: Option<Timestamp>) -> bool {
+        self.completed.is_some() || self.dismissed(since).is_some()
     }
 }
 
@@ -64,7 +71,7 @@ impl Candidate {
         let none = || {
             Arc::new(Marks {
                 snoozed: Dated::base(None),
-                dismissed: None,
+                dismissed: Vec::new(),
                 completed: None,
             })
         };
@@ -162,11 +169,8 @@ impl Fact for TaskDismissed {
     fn apply(&self, candidate: &mut Candidate, at: &At) {
         let dismissed = (at.event, at.stamp());
         candidate.mark(at, |marks| {
-            marks.dismissed =
-                Some(marks.dismissed.map_or(
-                    dismissed,
-                    |before| if before.1 < dismissed.1 { before } else { dismissed },
-                ));
+            let place = marks.dismissed.partition_point(|(_, stamp)| *stamp <= dismissed.1);
+            marks.dismissed.insert(place, dismissed);
         });
     }
 

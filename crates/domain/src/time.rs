@@ -442,6 +442,26 @@ impl Period {
         self.after(from, zone, closing)
     }
 
+    /// The moment this long before another.
+    pub(crate) fn before(self, until: Timestamp, zone: &Zone) -> Timestamp {
+        match self {
+            Period::AtOnce => until,
+            Period::Hours(hours) => until
+                .checked_sub(Span::new().hours(i64::from(hours)))
+                .unwrap_or(Timestamp::MIN),
+            Period::Days(days) => local(until, zone)
+                .checked_sub(Span::new().days(i64::from(days)))
+                .map_or(Timestamp::MIN, |at| at.timestamp()),
+            Period::WorkingDays(days) => {
+                let mut date = day(until, zone);
+                for _ in 0..days {
+                    date = working_day_until(date.yesterday().unwrap_or(date));
+                }
+                opening(working_day_until(date), zone)
+            }
+        }
+    }
+
     /// As it stands in a sentence: "5 working days".
     pub fn in_words(self) -> String {
         match self {

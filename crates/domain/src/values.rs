@@ -4,11 +4,13 @@
 
 use std::{borrow::Cow, fmt};
 
-use serde::{Deserialize, Serialize, de::Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{ObjectBuilder, RefOr, Schema, SchemaFormat, schema::SchemaType, schema::Type},
 };
+
+use crate::time::Period;
 
 pub(crate) fn string_schema(description: &str, format: Option<&str>) -> ObjectBuilder {
     ObjectBuilder::new()
@@ -199,6 +201,64 @@ impl Channel {
             Channel::Portal => "through the portal",
             Channel::Other => "by other means",
         }
+    }
+}
+
+/// A number of calendar days, as an ISO 8601 duration: `P60D`, `P2W`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Days(i16);
+
+impl Days {
+    /// How many.
+    pub const fn count(self) -> i16 {
+        self.0
+    }
+
+    /// The days of a play's number.
+    pub(crate) const fn of(period: Period) -> Self {
+        match period {
+            Period::AtOnce => Self(0),
+            Period::Hours(hours) => Self(hours / 24),
+            Period::Days(days) | Period::WorkingDays(days) => Self(days),
+        }
+    }
+}
+
+impl Serialize for Days {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("P{}D", self.0))
+    }
+}
+
+impl<'de> Deserialize<'de> for Days {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const TOLD: &str =
+            "must be a number of days or weeks as an ISO 8601 duration, such as `P60D` or `P8W`, up to `P1000D`";
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        let span: jiff::Span = text.parse().map_err(|_| D::Error::custom(TOLD))?;
+        let (days, weeks) = (i64::from(span.get_days()), i64::from(span.get_weeks()));
+        let only = jiff::Span::new().days(days).weeks(weeks);
+        let count = i16::try_from(days + 7 * weeks)
+            .ok()
+            .filter(|count| (1..=1000).contains(count));
+        match count {
+            Some(count) if span.fieldwise() == only.fieldwise() => Ok(Self(count)),
+            Some(_) | None => Err(D::Error::custom(TOLD)),
+        }
+    }
+}
+
+impl utoipa::PartialSchema for Days {
+    fn schema() -> RefOr<Schema> {
+        string_schema("A number of calendar days, as an ISO 8601 duration.", Some("duration"))
+            .pattern(Some("^P[0-9]+[DW]$"))
+            .examples(["P60D"])
+            .into()
+    }
+}
+impl ToSchema for Days {
+    fn name() -> Cow<'static, str> {
+        "Days".into()
     }
 }
 

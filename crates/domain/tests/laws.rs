@@ -103,7 +103,7 @@ fn beginning() -> Vec<Line> {
     (0..).zip(lines).map(line).collect()
 }
 
-const WHAT: [&str; 36] = [
+const WHAT: [&str; 60] = [
     "Scheduled",
     "Scheduled",
     "Rescheduled",
@@ -140,6 +140,30 @@ const WHAT: [&str; 36] = [
     "Closed",
     "Reopened",
     "Ended",
+    "Round",
+    "Round",
+    "Curious",
+    "Prepared",
+    "Found",
+    "Found",
+    "From",
+    "Aside",
+    "Looked",
+    "Paused",
+    "Resumed",
+    "Read",
+    "Read",
+    "GoesOn",
+    "Referee",
+    "Answers",
+    "Warned",
+    "Checked",
+    "Puzzled",
+    "Puzzled",
+    "Repair",
+    "Debrief",
+    "Friend",
+    "Favour",
 ];
 
 /// What may happen, in terms of a few applications, things and people; `days` and `odd` vary it.
@@ -226,6 +250,91 @@ fn line(what: &str, (a, k, c): (u8, u8, u8), days: i64, odd: bool, at: Timestamp
         "Door" if odd => (format!("FeedbackReceived of {rej}"), json!({"text": "Too quiet."})),
         "Door" => (format!("DoorKeptOpen of {rej}"), json!({"revisit_on": date})),
         "Closed" => (format!("RejectionClosed of {rej}"), json!({})),
+        "Round" => (
+            format!("NextRoundAnnounced nxt_{a}{k} in {app}"),
+            json!({"expected_on": if odd { Some(date) } else { None }, "said_by": con,
+                "outline": [{"item": "A case"}, {"item": "A talk", "due_on": date}]}),
+        ),
+        "Curious" => (
+            format!("NextRoundAsked nrq_{a}{k} in {app}"),
+            json!({"channel": "email", "contact": con}),
+        ),
+        "Prepared" => (
+            format!("RequirementPrepared of nxt_{a}{k}"),
+            json!({"item": if odd { "A case" } else { "A talk" }}),
+        ),
+        "Found" => (
+            format!("OpeningFound opn_{a}{k}"),
+            json!({"organisation_name": "Initech", "position": "Cook", "closes_on": if odd { Some(date) } else { None }}),
+        ),
+        "From" => (
+            format!("ApplicationOpened app_{}", 5 + k),
+            json!({"organisation": {"name": "Initech"}, "position": "Cook", "opening": format!("opn_{a}{k}")}),
+        ),
+        "Aside" => (format!("OpeningDismissed of opn_{a}{k}"), json!({})),
+        "Looked" => (format!("SearchActivityLogged act_{a}{k}"), json!({"kind": "searched"})),
+        "Paused" => (
+            "SearchPaused".to_owned(),
+            json!({"until_on": if odd { Some(date.tomorrow().expect("a day")) } else { None }}),
+        ),
+        "Resumed" => ("SearchResumed".to_owned(), json!({})),
+        "Read" => (
+            format!("ResearchNoted res_{a}{k} in {app}"),
+            json!({"about": "industry", "headline": "Prices rise", "stance": if odd { "unfavourable" } else { "neutral" }}),
+        ),
+        "GoesOn" => (
+            format!("ApplicationReconsidered of {app}"),
+            json!({"reason": "All the same."}),
+        ),
+        "Referee" => (
+            format!("ReferenceNamed ref_{c}"),
+            json!({"contact": con, "relationship": "We worked together"}),
+        ),
+        "Answers" if k == 1 && odd => (format!("ReferenceRetired of ref_{c}"), json!({})),
+        "Answers" if odd => (format!("ReferenceDeclined of ref_{c}"), json!({})),
+        "Answers" => (
+            format!("ReferenceAgreed of ref_{c}"),
+            json!({"until_on": if k == 0 { Some(date) } else { None }}),
+        ),
+        "Warned" if odd => (
+            format!("NoteDrafted note_ref{a}{c}"),
+            json!({"kind": "reference_notice", "recipients": [con], "channel": "email", "application": app,
+                "about": format!("ref_{c}")}),
+        ),
+        "Warned" => (
+            format!("ReferenceNotified of ref_{c}"),
+            json!({"interview": interview, "channel": "phone"}),
+        ),
+        "Checked" if odd => (format!("NoteSent of note_ref{a}{c}"), json!({})),
+        "Checked" if k == 1 => (format!("ReferenceThanked of ref_{c}"), json!({"application": app})),
+        "Checked" => (format!("ReferenceContacted of ref_{c}"), json!({"application": app})),
+        "Puzzled" => (
+            format!("QuestionRecorded qst_{a}{k}"),
+            json!({"interview": interview, "question": "Why?", "category": "motivation", "answer": "Because.",
+                "reception": if odd { "poorly" } else { "well" }}),
+        ),
+        "Repair" if c == 2 => (format!("RepairMade of rpr_{a}{k}"), json!({})),
+        "Repair" => (
+            format!("RepairPlanned rpr_{a}{k}"),
+            json!({"question": format!("qst_{a}{k}"), "by": if odd { "follow_up" } else { "next_interview" }, "text": "More."}),
+        ),
+        "Debrief" => (
+            format!("DebriefCompleted of {interview}"),
+            json!({"overall": 1 + c, "unsaid_strengths": ["Danish"]}),
+        ),
+        "Friend" if k == 1 => (
+            format!("IntroductionOffered itr_{a}{k}"),
+            json!({"connection": format!("cxn_{c}"), "organisation_name": if odd { "Acme" } else { "Initech" }}),
+        ),
+        "Friend" => (
+            format!("ConnectionNamed cxn_{c}"),
+            json!({"contact": con, "organisation_names": if odd { vec!["Acme"] } else { vec!["Globex", "Initech"] }}),
+        ),
+        "Favour" if k == 1 => (format!("ConnectionTouched of cxn_{c}"), json!({"channel": "phone"})),
+        "Favour" => (
+            format!("ConnectionNotified of cxn_{c}"),
+            json!({"application": app, "channel": "phone", "ask": if odd { Some("news") } else { None }}),
+        ),
         "Reopened" => (
             format!("ApplicationReopened of {app}"),
             json!({"reason": "They called."}),
@@ -248,7 +357,7 @@ fn line(what: &str, (a, k, c): (u8, u8, u8), days: i64, odd: bool, at: Timestamp
 fn story() -> impl Strategy<Value = Vec<Line>> {
     let thing = (0..2u8, 0..2u8, 0..3u8);
     let step = (1..150i64, select(WHAT.as_slice()), thing, 0..20i64, any::<bool>());
-    let steps = prop::collection::vec(step, 0..40);
+    let steps = prop::collection::vec(step, 0..60);
     (any::<bool>(), steps).prop_map(|(rejected, mut steps)| {
         if rejected {
             let first = [("Held", 0), ("Rejected", 0), ("Door", 15)];
@@ -333,7 +442,7 @@ proptest! {
     #![proptest_config(laws())]
 
     #[test]
-    fn the_order_of_recording_does_not_matter(story in story(), lots in prop::collection::vec(any::<u16>(), 50)) {
+    fn the_order_of_recording_does_not_matter(story in story(), lots in prop::collection::vec(any::<u16>(), 70)) {
         let straight = told(&story);
         let shuffled = told_in_order_of(&lots, &story);
         prop_assume!(shuffled.is_some());
@@ -463,7 +572,7 @@ proptest! {
                     *value = json!(MOMENTS[(at + usize::from(field == "ends_at")) % 8]);
                 }
             }
-            for field in ["decide_by", "expected_on", "revisit_on", "respond_by", "needed_by"] {
+            for field in ["decide_by", "expected_on", "revisit_on", "respond_by", "needed_by", "until_on", "closes_on", "due_on"] {
                 if let Some(value) = line.data.get_mut(field) {
                     *value = json!(if odd { "1900-01-01" } else { "2200-12-31" });
                 }

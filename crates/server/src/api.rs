@@ -104,6 +104,12 @@ impl Api {
         api.area("Notes", crate::notes::endpoints);
         api.area("Status", crate::status::endpoints);
         api.area("Documents", crate::documents::endpoints);
+        api.area("Next round", crate::next_round::endpoints);
+        api.area("Search", crate::search::endpoints);
+        api.area("Research", crate::research::endpoints);
+        api.area("References", crate::references::endpoints);
+        api.area("Debrief", crate::debrief::endpoints);
+        api.area("Connections", crate::connections::endpoints);
         api.area("Offers and outcomes", crate::outcome::endpoints);
         api.area("Rejections", crate::rejection::endpoints);
         api.area("Tasks", crate::tasks::endpoints);

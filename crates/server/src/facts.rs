@@ -7,7 +7,6 @@ use actix_web::{HttpRequest, HttpResponse, http::Method, http::header, web};
 use afterword_domain::{
     catalogue::AnyFact,
     decide::{Decided, Proposal},
-    fact::Place,
     ids::{ApplicationId, CandidateId, EventId, Kind, Subject},
     refusal::Refusal,
 };
@@ -192,7 +191,7 @@ pub(crate) fn read(fact: Value, candidate: CandidateId, fresh: [uuid::Uuid; 2]) 
             return Err(Problem::invalid("/subject", "must be the candidate of the address"));
         }
         None if kind.about == Kind::Candidate => Some(candidate.into()),
-        None if matches!(kind.place, Place::New | Place::NewWithin) => Some(kind.about.with(fresh[1])),
+        None if kind.place.is_new() => Some(kind.about.with(fresh[1])),
         None => None,
         Some(subject) => Some(
             subject
@@ -321,7 +320,7 @@ fn in_body(nth: usize, refusal: Refusal) -> Problem {
     const OF_THE_ENVELOPE: [&str; 3] = ["/id", "/subject", "/occurred_at"];
     let missing = refusal.code == "not_found";
     let place = |pointer: &str| {
-        let envelope = missing || OF_THE_ENVELOPE.contains(&pointer);
+        let envelope = OF_THE_ENVELOPE.contains(&pointer) || (missing && pointer == "/application");
         format!("/facts/{nth}{}{pointer}", if envelope { "" } else { "/data" })
     };
     let fields: Vec<(String, String)> = refusal

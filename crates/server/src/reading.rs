@@ -68,6 +68,8 @@ pub struct View {
     pub now: Timestamp,
     /// The application in the path.
     pub application: Option<ApplicationId>,
+    /// The other thing in the path, whose own things are listed.
+    pub within: Option<Subject>,
     /// What was asked for.
     pub asked: Asked,
 }
@@ -133,8 +135,25 @@ async fn view(caller: &Caller, request: &HttpRequest, service: &Shared, asked: A
         candidate,
         now,
         application,
+        within: None,
         asked,
     })
+}
+
+/// What of a path stands beside candidate and application must be there.
+fn within(request: &HttpRequest, view: &View) -> Result<Option<Subject>, Problem> {
+    let others = request.match_info().iter().map(|(name, _)| name);
+    let Some(name) = others
+        .filter(|name| !["candidate", "application"].contains(name))
+        .last()
+    else {
+        return Ok(None);
+    };
+    let subject: Subject = path_id(request, name)?;
+    if subject.kind().name() != name || !view.candidate.has(subject) {
+        return Err(Problem::not_found());
+    }
+    Ok(Some(subject))
 }
 
 impl Api {
@@ -186,6 +205,7 @@ impl Api {
                 move |caller: Caller, request: HttpRequest, service: Shared, asked: Query<Asked>| async move {
                     allow(&request, query)?;
                     let mut view = view(&caller, &request, &service, asked.0).await?;
+                    view.within = within(&request, &view)?;
                     let key = query::canonical(&request);
                     let mut skip = 0;
                     if let Some(cursor) = &view.asked.cursor {

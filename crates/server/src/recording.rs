@@ -24,6 +24,7 @@ use uuid::Uuid;
 
 use crate::{
     api::{Api, Operation, reference},
+    candid,
     edge::{
         body,
         codes::Code,
@@ -126,14 +127,16 @@ impl Api {
             .split_once(": ")
             .map_or((told.as_str(), ""), |(first, _)| (first, told.as_str()));
         let summary = summary.split(". ").next().unwrap_or(summary).trim_end_matches('.');
-        let creates = matches!(F::PLACE, Place::New | Place::NewWithin);
         let takes_body = method != Method::DELETE;
         let body = takes_body.then(|| {
             self.schema_of(
                 &format!("Record{}", F::NAME),
-                with_envelope(&fact, creates, F::Subject::KIND),
+                with_envelope(&fact, F::PLACE, F::Subject::KIND),
             )
         });
+        if !F::CANDID.is_empty() {
+            self.replace(F::NAME, candid::as_read(&fact, F::CANDID));
+        }
         let event = reference(&format!("{}Event", F::NAME));
         let mut properties = json!({
             "event": event,
@@ -172,7 +175,7 @@ impl Api {
 }
 
 /// The fact's schema with the fields of the envelope that a request may carry.
-fn with_envelope(fact: &Value, creates: bool, kind: Kind) -> Value {
+fn with_envelope(fact: &Value, place: Place, kind: Kind) -> Value {
     let mut schema = fact.clone();
     let Some(properties) = schema
         .as_object_mut()
@@ -182,7 +185,10 @@ fn with_envelope(fact: &Value, creates: bool, kind: Kind) -> Value {
     };
     properties["occurred_at"] = json!({"allOf": [reference("Instant")], "description": "When it happened; left out: now, or when the fact itself says."});
     properties["id"] = json!({"allOf": [reference("EventId")], "description": "The id that the fact will have: sent again, it has one effect."});
-    if creates {
+    if let (Place::NewOf(of), Some(properties)) = (place, properties.as_object_mut()) {
+        properties.shift_remove(of.name());
+    }
+    if place.is_new() {
         let name = kind.name().replace('_', " ");
         let what = format!("The id that the {name} will have; left out: a fresh one.");
         let prefix = kind.prefix();
@@ -224,7 +230,7 @@ async fn record<F: Fact + Into<AnyFact> + DeserializeOwned>(
     let mut body = body::read_json(&request, payload, body::LIMIT).await?;
     let writing = Writing::of(&service, &caller, &request, &body)?;
     let registers = matches!(F::PLACE, Place::New) && F::Subject::KIND == Kind::Candidate;
-    let creates = matches!(F::PLACE, Place::New | Place::NewWithin);
+    let creates = F::PLACE.is_new();
     let own_subject = if creates { None } else { body.shift_remove("subject") };
     let lifted = body::lift_envelope(&mut body)?;
     if let Some(subject) = own_subject {
@@ -241,8 +247,10 @@ async fn record<F: Fact + Into<AnyFact> + DeserializeOwned>(
         (false, _) => path_id(&request, "candidate")?,
     };
     let subject = match F::PLACE {
-        Place::New | Place::NewWithin if registers => Some(candidate.into()),
-        Place::New | Place::NewWithin => Some(named.unwrap_or_else(|| F::Subject::KIND.with(writing.fresh(1)))),
+        Place::New | Place::NewWithin | Place::NewOf(_) if registers => Some(candidate.into()),
+        Place::New | Place::NewWithin | Place::NewOf(_) => {
+            Some(named.unwrap_or_else(|| F::Subject::KIND.with(writing.fresh(1))))
+        }
         Place::Step if F::Subject::KIND == Kind::Candidate => Some(candidate.into()),
         Place::Step => Some(path_id::<F::Subject>(&request, F::Subject::KIND.name())?.into()),
         Place::StepWithin => None,
@@ -251,6 +259,18 @@ async fn record<F: Fact + Into<AnyFact> + DeserializeOwned>(
         Some(_) => Some(path_id::<ApplicationId>(&request, "application")?),
         None => None,
     };
+    if let Place::NewOf(of) = F::PLACE {
+        let parent = path_id::<Subject>(&request, of.name())?;
+        let parent = Value::String(parent.to_string());
+        let told = body.insert(of.name().to_owned(), parent.clone());
+        if told.is_some_and(|told| told != parent) {
+            let what = of.name().replace('_', " ");
+            return Err(Problem::invalid(
+                format!("/{}", of.name()),
+                format!("must be the {what} of the address, or be left out"),
+            ));
+        }
+    }
     let fact: F = body::into_typed(Value::Object(body))?;
     let proposal = Proposal {
         event,
@@ -303,6 +323,16 @@ pub fn location(candidate: CandidateId, application: Option<ApplicationId>, subj
         Subject::StatusEnquiry(_) => "status-enquiries",
         Subject::StatusReport(_) => "status-reports",
         Subject::DocumentRequest(_) => "document-requests",
+        Subject::NextRoundQuestion(_) => "next-round-questions",
+        Subject::NextRound(_) => "next-rounds",
+        Subject::Opening(_) => "openings",
+        Subject::SearchActivity(_) => "search-activities",
+        Subject::Research(_) => "research",
+        Subject::Question(_) => "questions",
+        Subject::Repair(_) => "repairs",
+        Subject::Reference(_) => "references",
+        Subject::Connection(_) => "connections",
+        Subject::Introduction(_) => "introductions",
         Subject::Offer(_) => "offers",
         Subject::Event(_) => "events",
         Subject::Task(_) => "tasks",

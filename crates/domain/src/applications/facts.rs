@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 use super::{Application, Organisation, Settled, Status, organisation};
 use crate::{
     candidate::Candidate,
-    fact::{At, Fact, Place},
-    ids::ApplicationId,
+    fact::{At, Fact, Place, mention_if},
+    ids::{ApplicationId, OpeningId, Subject},
     outcome::{self},
     refusal::Refusal,
     status::What,
@@ -26,6 +26,10 @@ pub struct ApplicationOpened {
     pub organisation: Organisation,
     /// The position, as the organisation names it.
     pub position: Line,
+    /// The opening that it comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub opening: Option<OpeningId>,
     /// The posting's address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -81,6 +85,10 @@ impl Fact for ApplicationOpened {
     type Subject = ApplicationId;
     const PLACE: Place = Place::New;
 
+    fn mentions(&self) -> Vec<(String, Subject)> {
+        mention_if("/opening", self.opening).into_iter().collect()
+    }
+
     fn apply(&self, candidate: &mut Candidate, at: &At) {
         let Ok(id) = ApplicationId::try_from(at.subject) else {
             return;
@@ -91,6 +99,7 @@ impl Fact for ApplicationOpened {
             opened: (at.event, at.stamp()),
             organisation: Dated::base(self.organisation.clone()),
             position: Dated::base(self.position.clone()),
+            opening: self.opening,
             posting_url: Dated::base(self.posting_url.clone()),
             source: Dated::base(self.source.clone()),
             applied_on: Dated::base(self.applied_on),
@@ -99,6 +108,13 @@ impl Fact for ApplicationOpened {
             decision_dates: OrdMap::new(),
             status_enquiries: OrdMap::new(),
             status_reports: OrdMap::new(),
+            next_round_questions: OrdMap::new(),
+            next_rounds: OrdMap::new(),
+            research: OrdMap::new(),
+            reconsidered: Vec::new(),
+            questions: OrdMap::new(),
+            repairs: OrdMap::new(),
+            helped: Vec::new(),
             offers: OrdMap::new(),
             rejections: OrdMap::new(),
             moments: Vec::new(),
@@ -106,6 +122,7 @@ impl Fact for ApplicationOpened {
             settled: Settled::default(),
         };
         candidate.applications.insert(id, Arc::new(application));
+        candidate.looked(at, false);
     }
 
     fn tell(&self, _: &Candidate, _: &At) -> String {

@@ -82,10 +82,17 @@ fn a_fact_says_which_tasks_it_moved() {
     let tasks = &story.newest().tasks;
     assert_eq!(
         plays(&tasks.raised),
-        ["ask_decision_date", "enquire_status", "write_thank_you"]
+        [
+            "ask_decision_date",
+            "ask_next_round",
+            "debrief",
+            "enquire_status",
+            "keep_looking",
+            "write_thank_you"
+        ]
     );
-    assert_eq!(plays(&tasks.closed), ["record_interview"]);
-    assert_eq!(plays(&tasks.changed), Vec::<String>::new());
+    assert_eq!(plays(&tasks.closed), ["bring_questions", "record_interview"]);
+    assert_eq!(plays(&tasks.changed), ["refresh_research"]);
 }
 
 #[test]

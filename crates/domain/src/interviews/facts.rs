@@ -169,6 +169,7 @@ impl Fact for InterviewScheduled {
             }],
             held: None,
             cancelled: None,
+            debriefed: None,
         };
         application.interviews.insert(id, Arc::new(interview));
         // One that is written down afterwards was arranged before it began, at the latest.
@@ -317,6 +318,7 @@ impl Fact for InterviewHeld {
             });
             Some(What::Held(interview.id))
         });
+        candidate.looked(at, true);
     }
 
     fn tell(&self, candidate: &Candidate, at: &At) -> String {

@@ -72,7 +72,7 @@ fn accepted() -> Story {
 #[test]
 fn once_an_offer_is_accepted_others_hear_of_it_within_two_days() {
     let story = accepted();
-    assert_eq!(story.asks(), ["withdraw_others"]);
+    assert_eq!(story.asks(), ["debrief", "withdraw_others"]);
     let task = story.task("withdraw_others");
     assert_eq!(
         (task.title.as_str(), task.closed_by[0]),

@@ -36,14 +36,22 @@ fn a_rejection_stops_everything_pending_for_that_application_alone() {
         [
             "answer_document_request",
             "ask_feedback",
+            "debrief",
             "keep_door_open",
+            "keep_looking",
             "thank_for_rejection"
         ]
     );
     let view = view(&story);
     assert_eq!(
         plays(&view.voided),
-        ["ask_decision_date", "enquire_status", "write_thank_you"]
+        [
+            "ask_decision_date",
+            "ask_next_round",
+            "enquire_status",
+            "refresh_research",
+            "write_thank_you"
+        ]
     );
     assert_eq!(
         plays(&view.owed),

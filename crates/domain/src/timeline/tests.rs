@@ -85,6 +85,8 @@ fn an_applications_timeline_tells_of_nothing_else() {
         [
             "ApplicationOpened",
             "InterviewScheduled",
+            "refresh_research",
+            "bring_questions",
             "interview",
             "record_interview"
         ]

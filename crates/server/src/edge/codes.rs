@@ -114,6 +114,10 @@ codes! {
         "An offer is accepted or declined once. If the record is wrong, retract it."
     NotRejected "not_rejected" CONFLICT "There is no rejection"
         "This step follows a rejection, and none is on record for the application."
+    ReferenceRetired "reference_retired" CONFLICT "The reference is no longer named"
+        "Nothing more is asked of a reference who was retired. Name the contact as a reference anew."
+    SearchNotPaused "search_not_paused" CONFLICT "The search is not paused"
+        "Only a search that is paused on that day can be resumed."
     NothingToReopen "nothing_to_reopen" CONFLICT "The application is open"
         "Only an application with a final outcome can be reopened."
 }

@@ -18,7 +18,8 @@ use tracing::{Instrument, Span, field};
 use super::clock::{Clock, stopwatch};
 use super::problem::{Code, PROBLEM_JSON, Problem};
 use super::rate_limit::Allowance;
-use super::scopes::Caller;
+use super::scopes::{Caller, Scope};
+use crate::candid;
 
 /// What the middleware knows of its service. Put into the app as `web::Data`.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +65,11 @@ pub async fn edge(
         .instrument(span.clone());
     match answering.await {
         Ok(Ok(response)) => {
-            let (request, response) = response.map_into_boxed_body().into_parts();
+            let (request, mut response) = response.map_into_boxed_body().into_parts();
+            let candid = |caller: &Caller| caller.scopes.allows(Scope::DebriefsRead);
+            if !request.extensions().get::<Caller>().is_none_or(candid) {
+                response = candid::without(response).await;
+            }
             let tenant = request.extensions().get::<Caller>().map(|caller| caller.tenant);
             let allowance = request.extensions().get::<Allowance>().cloned();
             let response = finished(response, &edge.base, &id, tenant.is_some(), allowance);
