@@ -23,7 +23,9 @@ use crate::{
 };
 
 mod facts;
+mod review;
 pub use facts::{NoteDiscarded, NoteDrafted, NoteRevised, NoteSent};
+pub use review::{Field, Finding, Severity, Span};
 
 /// The thank-you rule.
 pub const WRITE_THANK_YOU: Play = Play {

@@ -1,0 +1,62 @@
+//! What goes out under a candidate's name should be personal, right and well made. A letter is read as its reader
+//! would read it, against what is on record: are the people named, and right; is it short, whole and polite; is
+//! every word spelled; does it say what one would rather not have said; does it come in time?
+//!
+//! Pure: no network, no clock, no model. The same text in the same context always gets the same review. Rules are data
+//! ([`rules::RULES`]), and the phrases that they look for are lists in `data/`. What is doubtful is left alone: a
+//! reviewer who cries wolf is not heard.
+
+mod around;
+mod context;
+mod findings;
+mod language;
+mod letter;
+mod names;
+mod phrases;
+mod places;
+pub mod rules;
+mod shape;
+mod spelling;
+mod words;
+
+pub use context::{Address, Context, Organisation, Other, Person, Sender};
+pub use spelling::warm_up;
+
+use afterword_domain::notes::Finding;
+
+/// The version of the rules: recorded with each review, so that an old one can be told from a new one.
+pub const RULESET: &str = "2026.11";
+
+/// What a letter says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written<'a> {
+    /// Its subject line.
+    pub subject_line: Option<&'a str>,
+    /// Its body.
+    pub body: &'a str,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Review {
+    /// The version of the rules.
+    pub ruleset: &'static str,
+    /// What was found, in the order of the text; what concerns the whole letter comes first.
+    pub findings: Vec<Finding>,
+}
+
+/// Reviews a letter.
+pub fn review(context: &Context, written: Written<'_>) -> Review {
+    let letter = letter::Letter::read(context, written);
+    let mut findings = findings::Findings::of(written);
+    names::look(context, &letter, &mut findings);
+    places::look(context, &letter, &mut findings);
+    shape::look(context, &letter, &mut findings);
+    spelling::look(&letter, &mut findings);
+    language::look(context, &letter, &mut findings);
+    around::look(context, &letter, &mut findings);
+    Review {
+        ruleset: RULESET,
+        findings: findings.in_order(),
+    }
+}

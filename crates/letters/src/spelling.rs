@@ -1,0 +1,445 @@
+//! Spelling, by Hunspell's dictionaries of American and British English. What is on record is right; so are names,
+//! and words of other languages and scripts. A word is wrong only where no reading makes it right.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::OnceLock,
+};
+
+use spellbook::Dictionary;
+
+use crate::{
+    findings::Findings,
+    letter::{Letter, is_known},
+    rules,
+    words::{Word, distance, fold, is_latin, straight, without_possessive},
+};
+
+/// For at most so many words suggestions are looked for: that is slow.
+const SUGGEST_FOR: usize = 8;
+
+/// Suggestions to a word, at most.
+const SUGGESTIONS: usize = 3;
+
+/// Which English is at home where the reader is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Region {
+    American,
+    British,
+    Either,
+}
+
+/// How words are spelled.
+pub(crate) struct Spelling {
+    region: Region,
+    /// Whether the candidate's language is English, or not known.
+    english: bool,
+}
+
+struct Lists {
+    misspellings: HashMap<&'static str, &'static str>,
+    terms: HashSet<&'static str>,
+}
+
+/// Read when first needed, shared by all.
+fn american() -> Option<&'static Dictionary> {
+    static READ: OnceLock<Option<Dictionary>> = OnceLock::new();
+    let read = || {
+        Dictionary::new(
+            include_str!("../dictionaries/en_US.aff"),
+            include_str!("../dictionaries/en_US.dic"),
+        )
+    };
+    READ.get_or_init(|| read().ok()).as_ref()
+}
+
+fn british() -> Option<&'static Dictionary> {
+    static READ: OnceLock<Option<Dictionary>> = OnceLock::new();
+    let read = || {
+        Dictionary::new(
+            include_str!("../dictionaries/en_GB.aff"),
+            include_str!("../dictionaries/en_GB.dic"),
+        )
+    };
+    READ.get_or_init(|| read().ok()).as_ref()
+}
+
+fn lists() -> &'static Lists {
+    static READ: OnceLock<Lists> = OnceLock::new();
+    READ.get_or_init(|| Lists {
+        misspellings: crate::phrases::rows(include_str!("../data/misspellings.txt"))
+            .filter_map(|row| row.split_once(" | "))
+            .collect(),
+        terms: crate::phrases::rows(include_str!("../data/terms.txt"))
+            .flat_map(str::split_whitespace)
+            .collect(),
+    })
+}
+
+/// Whether a rare word is right: a search in a sorted list that takes no memory beside itself.
+fn is_rare(word: &str) -> bool {
+    const RARE: &str = include_str!("../dictionaries/en_rare.txt");
+    let (mut from, mut to) = (0, RARE.len());
+    while from < to {
+        let middle = from + (to - from) / 2;
+        let start = RARE.as_bytes()[..middle]
+            .iter()
+            .rposition(|b| *b == b'\n')
+            .map_or(0, |at| at + 1);
+        let end = RARE.as_bytes()[middle..]
+            .iter()
+            .position(|b| *b == b'\n')
+            .map_or(RARE.len(), |at| middle + at);
+        match RARE.get(start..end).unwrap_or_default().cmp(word) {
+            std::cmp::Ordering::Equal => return true,
+            std::cmp::Ordering::Less => from = end + 1,
+            std::cmp::Ordering::Greater => to = start,
+        }
+    }
+    false
+}
+
+/// Reads the dictionaries now, so that no letter waits for them.
+pub fn warm_up() {
+    american();
+    british();
+    lists();
+}
+
+/// What a word is.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    Right,
+    /// Right elsewhere; how it is spelled here.
+    Elsewhere(String),
+    Wrong,
+}
+
+/// How British and American spelling differ, as parts of words.
+const PAIRS: &[(&str, &str)] = &[
+    ("our", "or"),
+    ("isation", "ization"),
+    ("ise", "ize"),
+    ("ising", "izing"),
+    ("yse", "yze"),
+    ("ysing", "yzing"),
+    ("tre", "ter"),
+    ("bre", "ber"),
+    ("ll", "l"),
+    ("ogue", "og"),
+    ("ence", "ense"),
+    ("ae", "e"),
+    ("oe", "e"),
+    ("amme", "am"),
+    ("grey", "gray"),
+    ("lfil", "lfill"),
+    ("rol", "roll"),
+    ("tyre", "tire"),
+    ("kerb", "curb"),
+    ("cheque", "check"),
+    ("plough", "plow"),
+    ("sceptic", "skeptic"),
+    ("jewellery", "jewelry"),
+    ("moul", "mol"),
+    ("gement", "gment"),
+    ("ageing", "aging"),
+];
+
+impl Spelling {
+    pub(crate) fn of(locale: Option<&str>) -> Self {
+        let locale = locale.unwrap_or_default().to_lowercase();
+        let (language, country) = locale.split_once('-').unwrap_or((&locale, ""));
+        let country = country.rsplit('-').next().unwrap_or_default();
+        let region = match (language, country) {
+            ("en", "us" | "ph" | "pr") => Region::American,
+            ("en", "gb" | "uk" | "au" | "nz" | "ie" | "za" | "in" | "sg" | "hk" | "ke" | "ng" | "mt") => {
+                Region::British
+            }
+            _ => Region::Either,
+        };
+        Self {
+            region,
+            english: matches!(language, "" | "en"),
+        }
+    }
+
+    /// Whether any English dictionary has the word, as it stands or in lower case.
+    pub(crate) fn knows(&self, word: &str) -> bool {
+        let lower = word.to_lowercase();
+        !lists().misspellings.contains_key(lower.as_str()) && (known(word) || known(&lower))
+    }
+
+    /// Whether it is a common word, that is, no name.
+    pub(crate) fn is_common(&self, lower: &str) -> bool {
+        let has = |dictionary: Option<&Dictionary>| dictionary.is_some_and(|it| it.check(lower));
+        has(american()) || has(british())
+    }
+
+    fn verdict(&self, word: &str) -> Verdict {
+        if lists().misspellings.contains_key(word) {
+            return Verdict::Wrong;
+        }
+        let (us, gb) = (
+            american().is_none_or(|it| it.check(word)),
+            british().is_none_or(|it| it.check(word)),
+        );
+        let elsewhere = match self.region {
+            Region::American => gb && !us,
+            // Oxford spells British English with -ize.
+            Region::British => us && !gb && !word.contains("iz"),
+            Region::Either => false,
+        };
+        if elsewhere {
+            return self.here(word).map_or(Verdict::Right, Verdict::Elsewhere);
+        }
+        if us || gb || known(word) || is_derived(word) {
+            return Verdict::Right;
+        }
+        Verdict::Wrong
+    }
+
+    /// How a word from elsewhere is spelled here.
+    fn here(&self, word: &str) -> Option<String> {
+        let here = if self.region == Region::American {
+            american()
+        } else {
+            british()
+        }?;
+        PAIRS
+            .iter()
+            .map(|(gb, us)| {
+                if self.region == Region::American {
+                    (*gb, *us)
+                } else {
+                    (*us, *gb)
+                }
+            })
+            .flat_map(|(from, to)| word.match_indices(from).map(move |(at, _)| (at, from, to)))
+            .map(|(at, from, to)| format!("{}{to}{}", &word[..at], &word[at + from.len()..]))
+            .find(|spelled| here.check(spelled))
+    }
+
+    fn suggest(&self, word: &str) -> Vec<String> {
+        if word == "i" {
+            return vec!["I".to_owned()];
+        }
+        if let Some(right) = lists().misspellings.get(word) {
+            return vec![(*right).to_owned()];
+        }
+        let dictionary = if self.region == Region::British {
+            british()
+        } else {
+            american()
+        };
+        let mut suggestions = Vec::new();
+        if let Some(dictionary) = dictionary.filter(|_| word.chars().count() <= 24) {
+            dictionary.suggest(word, &mut suggestions);
+        }
+        suggestions.truncate(SUGGESTIONS);
+        suggestions
+    }
+}
+
+fn known(word: &str) -> bool {
+    let has = |dictionary: Option<&Dictionary>| dictionary.is_none_or(|it| it.check(word));
+    let lists = lists();
+    has(american())
+        || has(british())
+        || lists.terms.contains(word)
+        || is_rare(word)
+        || word.strip_suffix('s').is_some_and(|one| lists.terms.contains(one))
+}
+
+/// Whether it is a known word with a prefix that any word may have.
+fn is_derived(word: &str) -> bool {
+    const PREFIXES: [&str; 26] = [
+        "un", "re", "pre", "non", "over", "under", "mis", "out", "co", "multi", "inter", "micro", "sub", "super",
+        "tele", "cyber", "bio", "neuro", "hydro", "electro", "photo", "thermo", "geo", "nano", "macro", "counter",
+    ];
+    PREFIXES
+        .iter()
+        .filter_map(|prefix| word.strip_prefix(prefix))
+        .any(|rest| rest.chars().count() >= 5 && (known(rest) && !lists().misspellings.contains_key(rest)))
+}
+
+/// Whether a text is English, as far as one can tell: most of its words are.
+pub(crate) fn is_english(words: &[Word<'_>], spelling: &Spelling) -> bool {
+    let mut latin = 0;
+    let mut known = 0;
+    let mut other = 0;
+    for word in words.iter().filter(|word| !word.has_digit()) {
+        if !is_latin(word.text) {
+            other += word.text.chars().count().div_ceil(4);
+        } else if !word.is_capitalised() {
+            latin += 1;
+            known += usize::from(spelling.knows(&word.lower));
+        }
+    }
+    if latin + other < 6 {
+        return other <= latin && (spelling.english || known == latin);
+    }
+    let share = if spelling.english { 55 } else { 70 };
+    latin > other && known * 100 >= latin * share
+}
+
+/// Looks at every word of the candidate's own.
+pub(crate) fn look(letter: &Letter<'_>, findings: &mut Findings<'_>) {
+    if !letter.english {
+        findings.whole(
+            &rules::NOT_ENGLISH,
+            "This does not seem to be English: spelling and wording were not reviewed.".to_owned(),
+        );
+        return;
+    }
+    let mut suggested = 0;
+    for (i, word) in letter.words.iter().enumerate() {
+        if !is_own(letter, word) {
+            continue;
+        }
+        let next = letter.words.get(i + 1).filter(|next| next.adjoins);
+        let verdict = judge(letter, word, next, &mut suggested);
+        match verdict {
+            Verdict::Right => {}
+            Verdict::Elsewhere(here) => {
+                let told = format!("“{}” is spelled “{here}” here.", word.text);
+                findings.at(
+                    &rules::REGIONAL_SPELLING,
+                    &word.place(),
+                    told,
+                    vec![like(word.text, &here)],
+                );
+            }
+            Verdict::Wrong => {
+                suggested += 1;
+                let suggestions = if suggested <= SUGGEST_FOR {
+                    letter.spelling.suggest(without_possessive(&word.lower))
+                } else {
+                    Vec::new()
+                };
+                let told = format!("“{}” is in no dictionary.", word.text);
+                let suggestions = suggestions.iter().map(|it| like(word.text, it)).collect();
+                if !findings.marked(
+                    &[&rules::NAME_MISSPELLED, &rules::ORGANISATION_MISSPELLED],
+                    &word.place(),
+                ) {
+                    findings.at(&rules::SPELLING, &word.place(), told, suggestions);
+                }
+            }
+        }
+    }
+}
+
+/// Whether a word is one that the writer spelled: no address, no quotation, no signature, nothing on record.
+fn is_own(letter: &Letter<'_>, word: &Word<'_>) -> bool {
+    let body = word.field == afterword_domain::notes::Field::Body;
+    let aside = body
+        && (letter.head.contains(&word.bytes.start) || {
+            let closes = letter.closing.as_ref().map_or(letter.body.len(), |range| range.end);
+            word.bytes.start >= closes
+        });
+    !(aside || word.foreign || word.has_digit() || !is_latin(word.text) || is_known(&letter.known, word.text))
+}
+
+fn judge(letter: &Letter<'_>, word: &Word<'_>, next: Option<&Word<'_>>, suggested: &mut usize) -> Verdict {
+    let text = without_possessive(word.text);
+    let spelling = &letter.spelling;
+    let lower = without_possessive(&word.lower);
+    let wrong = lists().misspellings.contains_key(lower);
+    // "don't", "Monday".
+    // The pronoun is a capital.
+    if word.text == "i" && next.is_some() {
+        return Verdict::Wrong;
+    }
+    let contracted = word.lower.contains('\'') && known(&word.lower);
+    let proper = word.is_capitalised() && !known(lower) && known(&straight(text));
+    if lower.chars().count() < 2 || !wrong && (contracted || proper) {
+        return Verdict::Right;
+    }
+    if lower.contains('-') {
+        return hyphenated(letter, word);
+    }
+    let inner_capital = text.chars().skip(1).any(char::is_uppercase);
+    if inner_capital && !wrong {
+        // Acronyms and names such as GitHub.
+        return Verdict::Right;
+    }
+    if word.is_capitalised() && !wrong {
+        if !word.begins && word.field == afterword_domain::notes::Field::Body {
+            return Verdict::Right;
+        }
+        let verdict = spelling.verdict(lower);
+        if verdict != Verdict::Wrong {
+            return verdict;
+        }
+        // A name may begin a sentence.
+        let named = next.is_some_and(Word::is_capitalised) || word.owner() != word.text;
+        let elsewhere = letter
+            .words
+            .iter()
+            .any(|other| other.text == word.text && other.bytes != word.bytes);
+        if named || elsewhere || lower.chars().count() < 6 || *suggested >= SUGGEST_FOR {
+            return Verdict::Right;
+        }
+        *suggested += 1;
+        let first = lower.chars().next();
+        let near = spelling.suggest(lower).into_iter().any(|near| {
+            near.chars().next() == first && near.chars().all(char::is_lowercase) && distance(&near, lower) == 1
+        });
+        return if near { Verdict::Wrong } else { Verdict::Right };
+    }
+    // "dbt", "kg".
+    let abbreviation = lower.chars().count() <= 4 && !lower.contains(['a', 'e', 'i', 'o', 'u', 'y']);
+    if abbreviation && !wrong {
+        return Verdict::Right;
+    }
+    let folded = fold(lower);
+    if folded != lower && !wrong {
+        // A word of another language, or one that kept its accents.
+        return Verdict::Right;
+    }
+    spelling.verdict(lower)
+}
+
+/// Each part of a hyphenated word is a word, or a part that words are made with.
+fn hyphenated(letter: &Letter<'_>, word: &Word<'_>) -> Verdict {
+    const PARTS: [&str; 24] = [
+        "co", "re", "pre", "anti", "ex", "non", "multi", "post", "mid", "ultra", "inter", "intra", "micro", "de", "un",
+        "sub", "semi", "bi", "tri", "hyper", "pro", "vis", "eco", "th",
+    ];
+    let lower = without_possessive(&word.lower);
+    if known(lower) {
+        return Verdict::Right;
+    }
+    let capitals: Vec<bool> = word
+        .text
+        .split(['-', '\u{2010}', '\u{2011}'])
+        .map(|part| part.chars().next().is_some_and(char::is_uppercase))
+        .collect();
+    for (part, capital) in lower.split('-').zip(capitals) {
+        let fine = part.chars().count() < 2
+            || capital && !lists().misspellings.contains_key(part)
+            || PARTS.contains(&part)
+            || is_known(&letter.known, part)
+            || fold(part) != part;
+        if fine {
+            continue;
+        }
+        match letter.spelling.verdict(part) {
+            Verdict::Right => {}
+            Verdict::Elsewhere(here) => return Verdict::Elsewhere(lower.replacen(part, &here, 1)),
+            Verdict::Wrong => return Verdict::Wrong,
+        }
+    }
+    Verdict::Right
+}
+
+/// A suggestion with the capital of the word that it replaces.
+fn like(word: &str, suggestion: &str) -> String {
+    if !word.chars().next().is_some_and(char::is_uppercase) {
+        return suggestion.to_owned();
+    }
+    let mut letters = suggestion.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}

@@ -1,0 +1,141 @@
+//! How good the review is, measured on letters that were written for it: what it finds of the faults that were planted,
+//! and how often it finds fault with a letter that has none. Letters marked `held_out` are not tuned on.
+
+#![expect(clippy::print_stdout, reason = "what was missed is for the reader of a failure")]
+
+use afterword_domain::notes::Severity;
+use afterword_letters::{Context, Review, Written, review, rules};
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Letter {
+    id: String,
+    held_out: bool,
+    context: Context,
+    #[serde(default)]
+    subject_line: Option<String>,
+    body: String,
+    #[serde(default)]
+    faults: Vec<Fault>,
+}
+
+/// A fault that was planted: the rules of which one must find it, and where.
+#[derive(Debug, Deserialize)]
+struct Fault {
+    rules: Vec<String>,
+    #[serde(default)]
+    text: Option<String>,
+}
+
+fn letters(json: &str) -> Vec<Letter> {
+    serde_json::from_str(json).expect("a list of letters")
+}
+
+fn clean() -> Vec<Letter> {
+    letters(include_str!("../corpus/clean.json"))
+}
+
+fn planted() -> Vec<Letter> {
+    letters(include_str!("../corpus/planted.json"))
+}
+
+fn reviewed(letter: &Letter) -> Review {
+    review(
+        &letter.context,
+        Written {
+            subject_line: letter.subject_line.as_deref(),
+            body: &letter.body,
+        },
+    )
+}
+
+/// Whether a finding marks a planted fault.
+fn finds(letter: &Letter, review: &Review, fault: &Fault) -> bool {
+    review.findings.iter().any(|finding| {
+        let here = match (&fault.text, &finding.span) {
+            (Some(text), Some(span)) => {
+                let (from, to) = (span.byte_start as usize, span.byte_end as usize);
+                let whole = match span.field {
+                    afterword_domain::notes::Field::Body => letter.body.as_str(),
+                    afterword_domain::notes::Field::SubjectLine => letter.subject_line.as_deref().unwrap_or_default(),
+                };
+                let marked = &whole[from..to];
+                whole.contains(text.as_str()) && (marked.contains(text.as_str()) || text.contains(marked))
+            }
+            (Some(_), None) | (None, _) => fault.text.is_none(),
+        };
+        here && fault.rules.contains(&finding.rule)
+    })
+}
+
+fn counted(letters: &[Letter], held_out: bool) -> (usize, usize) {
+    let mut alarms = 0;
+    let some: Vec<_> = letters.iter().filter(|letter| letter.held_out == held_out).collect();
+    for letter in &some {
+        for finding in reviewed(letter).findings {
+            if finding.severity != Severity::Advice {
+                println!(
+                    "{}: {} {:?} {}",
+                    letter.id,
+                    finding.rule,
+                    finding.span.map(|it| it.byte_start),
+                    finding.message
+                );
+                alarms += 1;
+            }
+        }
+    }
+    (alarms, some.len())
+}
+
+#[test]
+fn clean_letters_raise_fewer_than_one_alarm_in_five() {
+    let letters = clean();
+    for held_out in [false, true] {
+        let (alarms, of) = counted(&letters, held_out);
+        println!("held out: {held_out}: {alarms} errors or warnings in {of} clean letters");
+        assert!(alarms * 5 < of, "{alarms} in {of}, held out: {held_out}");
+    }
+}
+
+#[test]
+fn planted_faults_are_found() {
+    let letters = planted();
+    for held_out in [false, true] {
+        let (mut found, mut of) = (0, 0);
+        for letter in letters.iter().filter(|letter| letter.held_out == held_out) {
+            let review = reviewed(letter);
+            for fault in &letter.faults {
+                of += 1;
+                if finds(letter, &review, fault) {
+                    found += 1;
+                } else {
+                    println!("{}: missed {fault:?}", letter.id);
+                }
+            }
+        }
+        println!("held out: {held_out}: {found} of {of} planted faults found");
+        assert!(found * 100 >= of * 95, "{found} of {of}, held out: {held_out}");
+    }
+}
+
+#[test]
+fn the_corpus_is_large_and_plants_every_rule() {
+    let (clean, planted) = (clean(), planted());
+    assert!(clean.len() + planted.len() >= 60);
+    let named = |id: &str| {
+        planted
+            .iter()
+            .any(|letter| letter.faults.iter().any(|fault| fault.rules.iter().any(|it| it == id)))
+    };
+    for rule in rules::RULES {
+        assert!(named(rule.id), "{} is planted nowhere", rule.id);
+    }
+    for fault in planted
+        .iter()
+        .flat_map(|letter| &letter.faults)
+        .flat_map(|fault| &fault.rules)
+    {
+        assert!(rules::named(fault).is_some(), "{fault} is no rule");
+    }
+}
