@@ -32,7 +32,7 @@ stories![
 
 impl World {
     /// Lets time pass on the test clock; gives what was announced.
-    async fn until(&self, to: &str) -> Value {
+    pub async fn until(&self, to: &str) -> Value {
         self.post("/v1/test-clock/advanced", json!({"to": to}))
             .await
             .is(200)
@@ -51,7 +51,7 @@ fn told(moved: &Value) -> Vec<(String, String, String)> {
     moved["fired"].as_array().expect("events").iter().map(line).collect()
 }
 
-async fn sure(world: &World) {
+pub async fn sure(world: &World) {
     assert_eq!(verify(&world.store, world.tenant).await, Vec::<Told>::new());
 }
 

@@ -362,6 +362,10 @@ impl Candidate {
                 .met(id)
                 .filter_map(|interview| self.place_of(interview.into()));
             touched.applications.extend(met);
+            if !(roles.references.is_empty() && roles.connections.is_empty()) {
+                // Somebody who helps is told of every application.
+                touched.applications.extend(self.applications.keys().copied());
+            }
         }
     }
 
