@@ -106,7 +106,7 @@ catalogue! {
     ApplicationOpened, ApplicationRevised, ApplicationWithdrawn,
     InterviewScheduled, InterviewRescheduled, InterviewCancelled, InterviewHeld, InterviewersNamed,
     ContactCollected, ContactRevised, ContactErased,
-    NoteDrafted, NoteRevised, NoteSent, NoteDiscarded,
+    NoteDrafted, NoteRevised, NoteReviewed, FindingWaived, NoteSent, NoteDiscarded,
     DecisionDatePromised, StatusEnquired, StatusReported,
     DocumentRequested, DocumentDelayReported, DocumentSent, DocumentRequestWithdrawn,
     NextRoundAsked, NextRoundAnnounced, RequirementPrepared,

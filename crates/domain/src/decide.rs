@@ -11,6 +11,7 @@ use crate::{
     derive,
     fact::{At, Departure, Envelope, Place, TaskRef, TaskRefs},
     ids::{ApplicationId, EventId, Kind, Subject},
+    notes::REVIEW_NOTE,
     play::{Ending, Owed},
     refusal::Refusal,
     time::{Instant, Period, in_words},
@@ -127,6 +128,8 @@ pub fn decide(
             }
         }
     }
+    // What came at the wrong time is told first.
+    departures.sort_by_key(|departure| departure.play == REVIEW_NOTE.name);
     envelope.departures = departures;
     envelope.tasks = moved.refs(candidate, recorded_at);
     let envelope = Arc::new(envelope);
@@ -252,7 +255,8 @@ fn untimely(before: &Candidate, moved: &Moved, at: &At) -> Vec<Departure> {
         .filter(|task| matches!(task.ending, Ending::Done(event, _) if event == at.event));
     let known = closed.filter_map(|task| before.tasks.get(&task.id));
     known
-        .filter(|task| task.ending == Ending::Live)
+        // A review has no hour of its own: what counts is that there was one, and its note says so.
+        .filter(|task| task.ending == Ending::Live && *task.play != REVIEW_NOTE)
         .filter_map(|task| early(task, at).or_else(|| late(task, at)))
         .collect()
 }

@@ -14,7 +14,7 @@ use crate::{
     candidate::{Candidate, Things},
     connections::Connection,
     contacts::Contact,
-    ids::{ApplicationId, ConnectionId, ContactId, EventId, InterviewId, OpeningId, ReferenceId, TaskId},
+    ids::{ApplicationId, ConnectionId, ContactId, EventId, InterviewId, NoteId, OpeningId, ReferenceId, TaskId},
     interviews::Interview,
     play::{self, Ending, Owed},
     references::Helper,
@@ -33,6 +33,7 @@ pub(crate) enum Of {
     Connection(ConnectionId),
     Opening(OpeningId),
     Person,
+    Note(NoteId),
 }
 
 /// What ties applications and contacts together. Who was met and who is there only ever grows: what is
@@ -52,6 +53,8 @@ pub(crate) struct Ties {
     opened: OrdMap<OpeningId, OrdSet<ApplicationId>>,
     /// References who have not answered yet.
     asked: OrdSet<ReferenceId>,
+    /// The notes that an application ever had.
+    written: OrdMap<ApplicationId, OrdSet<NoteId>>,
 }
 
 /// Who is at an organisation.
@@ -159,6 +162,7 @@ struct Touched {
     connections: BTreeSet<ConnectionId>,
     openings: BTreeSet<OpeningId>,
     person: bool,
+    notes: BTreeSet<NoteId>,
 }
 
 impl Touched {
@@ -170,6 +174,8 @@ impl Touched {
             .chain(self.connections.into_iter().map(Of::Connection))
             .chain(self.openings.into_iter().map(Of::Opening))
             .chain(self.person.then_some(Of::Person))
+            // A note is due when what it serves is: after what it serves.
+            .chain(self.notes.into_iter().map(Of::Note))
     }
 }
 
@@ -225,7 +231,17 @@ impl Candidate {
             touched.applications.extend(all);
             touched.person = true;
         }
+        for id in changed(&before.notes, &self.notes) {
+            touched.notes.insert(id);
+            let place = self.notes.get(&id).and_then(|note| note.application(self));
+            if let Some(place) = place {
+                self.ties.written.entry(place).or_default().insert(id);
+            }
+        }
+        let written = touched.applications.iter().filter_map(|id| self.ties.written.get(id));
+        touched.notes.extend(written.flatten().copied());
         if moved_house {
+            touched.notes.extend(self.notes.keys().copied());
             touched.references.extend(self.references.keys().copied());
             touched.connections.extend(self.connections.keys().copied());
             touched.openings.extend(self.search.openings.keys().copied());

@@ -25,7 +25,11 @@ use crate::{
 mod facts;
 mod review;
 pub use facts::{NoteDiscarded, NoteDrafted, NoteRevised, NoteSent};
-pub use review::{Field, Finding, Severity, Span};
+pub(crate) use review::review_note;
+pub use review::{
+    Field, Finding, FindingWaived, NoteReview, NoteReviewed, REVIEW_NOTE, Severity, Span, UNGRACIOUS, Waiver,
+};
+use review::{Reviewed, Writing};
 
 /// The thank-you rule.
 pub const WRITE_THANK_YOU: Play = Play {
@@ -202,6 +206,22 @@ pub struct Note {
     /// When it went out.
     #[schema(value_type = Option<crate::time::Instant>)]
     pub sent_at: Option<jiff::Timestamp>,
+    /// The newest review of its newest reviewed revision.
+    pub review: Option<NoteReview>,
+    /// Findings that may stand.
+    pub waivers: Vec<Waiver>,
+    /// Its revisions, by when they were written.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub(crate) writings: Vec<Writing>,
+    /// Its reviews, by when they were made.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub(crate) reviews: Vec<Reviewed>,
+    /// The fact by which it went out or was discarded.
+    #[serde(skip)]
+    #[schema(ignore)]
+    pub(crate) gone: Option<(EventId, Stamp)>,
 }
 
 /// Where a note stands.
@@ -221,6 +241,8 @@ pub enum NoteStatus {
 pub(crate) struct Letter {
     pub(crate) event: EventId,
     pub(crate) stamp: Stamp,
+    pub(crate) note: NoteId,
+    pub(crate) revision: u32,
     pub(crate) kind: NoteKind,
     pub(crate) recipients: Vec<ContactId>,
     pub(crate) interview: Option<InterviewId>,
@@ -291,7 +313,7 @@ fn admit_change(candidate: &Candidate, at: &At) -> Result<(), Refusal> {
 }
 
 /// What a note that went out does: it is kept with its application, and counts as the act it carries.
-fn act(candidate: &mut Candidate, at: &At, note: &Note, recipients: Vec<ContactId>) {
+fn act(candidate: &mut Candidate, at: &At, note: &Note, revision: u32, recipients: Vec<ContactId>) {
     let Some(place) = note.application(candidate) else {
         return;
     };
@@ -302,6 +324,8 @@ fn act(candidate: &mut Candidate, at: &At, note: &Note, recipients: Vec<ContactI
     let letter = Letter {
         event: at.event,
         stamp: at.stamp(),
+        note: note.id,
+        revision,
         kind: note.kind,
         recipients,
         interview: *note.interview.get(),

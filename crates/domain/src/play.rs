@@ -19,7 +19,9 @@ use crate::{
     derive::Of,
     documents,
     ids::{ApplicationId, CandidateId, ContactId, EventId, InterviewId, Subject, TaskId},
-    interviews, next_round, notes, outcome,
+    interviews, next_round,
+    notes::{self, Note},
+    outcome,
     references::{self, Reference},
     rejection, research,
     search::{self, Opening},
@@ -98,6 +100,9 @@ const OF_CONNECTIONS: &[fn(&Connection, &mut Owing<'_>)] =
 /// Plays that look at one opening.
 const OF_OPENINGS: &[fn(&Opening, &mut Owing<'_>)] = &[search::apply_to_opening];
 
+/// Plays that look at one note.
+const OF_NOTES: &[fn(&Note, &mut Owing<'_>)] = &[notes::review_note];
+
 /// Plays that look at the person.
 const OF_THE_PERSON: &[fn(&Candidate, &mut Owing<'_>)] = &[search::keep_looking];
 
@@ -109,6 +114,7 @@ pub const PLAYBOOK: &[&Play] = &[
     &contacts::COMPLETE_CARD,
     &debrief::DEBRIEF,
     &notes::WRITE_THANK_YOU,
+    &notes::REVIEW_NOTE,
     &status::ASK_DECISION_DATE,
     &next_round::ASK_NEXT_ROUND,
     &status::ENQUIRE_STATUS,
@@ -293,6 +299,7 @@ pub(crate) fn owed_for(candidate: &Candidate, of: Of) -> Vec<Owed> {
             candidate.search.openings.get(&id).map(Arc::as_ref),
             &mut owing,
         ),
+        Of::Note(id) => each(OF_NOTES, candidate.notes.get(&id).map(Arc::as_ref), &mut owing),
         Of::Person => each(OF_THE_PERSON, Some(candidate), &mut owing),
     }
     owing.owed

@@ -14,7 +14,7 @@ use crate::{
     candidate::Candidate,
     fact::{At, Departure},
     ids::{ApplicationId, ContactId, EventId, RejectionId, Subject},
-    notes::{Letter, NoteKind, draft},
+    notes::{Letter, NoteKind, NoteStatus, draft},
     play::{Action, Ending, Owing, Play, Task, of_application},
     status::What,
     time::{Date, Instant, Period, Stamp, opening},
@@ -322,6 +322,22 @@ impl Rejection {
         })
     }
 
+    /// Whether the reply was gracious: as it went out, else as it was written so far. None until it is reviewed.
+    fn gracious(&self, candidate: &Candidate, application: &Application) -> Option<bool> {
+        let letters = self.letters(application, NoteKind::RejectionThanks);
+        let sent = letters.map(|letter| (letter.note, Some(letter.revision)));
+        let drafts = candidate.notes.values().filter(|note| {
+            let about = note.about.get().and_then(|about| RejectionId::try_from(about).ok());
+            note.kind == NoteKind::RejectionThanks
+                && note.status == NoteStatus::Draft
+                && about.is_none_or(|about| about == self.id)
+                && note.application(candidate) == Some(self.application)
+        });
+        let drafts = drafts.map(|note| (note.id, None));
+        sent.chain(drafts)
+            .find_map(|(note, revision)| candidate.gracious(note, revision))
+    }
+
     fn thanked(&self, application: &Application) -> Option<(EventId, Stamp)> {
         self.letters(application, NoteKind::RejectionThanks)
             .next()
@@ -385,7 +401,7 @@ impl Rejection {
             from_contact: self.from_contact,
             voided: voided.map(|task| candidate.task(task, now)).collect(),
             owed: owed.map(|task| candidate.task(task, now)).collect(),
-            gracious: None,
+            gracious: self.gracious(candidate, application),
             feedback: self.feedback.iter().map(|(_, text)| text.clone()).collect(),
             revisit_on: self.revisit_on(),
             lesson: self.closed.as_ref().and_then(|(_, _, lesson)| lesson.clone()),

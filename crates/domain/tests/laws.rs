@@ -103,7 +103,10 @@ fn beginning() -> Vec<Line> {
     (0..).zip(lines).map(line).collect()
 }
 
-const WHAT: [&str; 60] = [
+const WHAT: [&str; 63] = [
+    "Words",
+    "Look",
+    "Stands",
     "Scheduled",
     "Scheduled",
     "Rescheduled",
@@ -209,6 +212,19 @@ fn line(what: &str, (a, k, c): (u8, u8, u8), days: i64, odd: bool, at: Timestamp
         "Thanks" => drafted("thank_you"),
         "Enquiry" if odd => (format!("NoteSent of note_status_enquiry{a}{k}"), json!({})),
         "Enquiry" => drafted("status_enquiry"),
+        "Words" => (
+            format!("NoteRevised of note_thank_you{a}{k}"),
+            json!({"body": if c == 2 { None } else { Some("Dear Anna, thank you.") }, "channel": "post"}),
+        ),
+        "Look" => (
+            format!("NoteReviewed of note_thank_you{a}{k}"),
+            json!({"revision": 1 + c, "ruleset": "1", "findings": if odd { vec![json!({"id": "fnd_1", "rule": "spelling",
+                "severity": "error", "message": "“thak” is in no dictionary.", "why": "It is seen."})] } else { vec![] }}),
+        ),
+        "Stands" => (
+            format!("FindingWaived of note_thank_you{a}{k}"),
+            json!({"finding": "fnd_1", "reason": "It is Danish."}),
+        ),
         "Progress" => (
             format!("NoteDrafted note_progress{a}{k}"),
             json!({"kind": "document_progress", "recipients": [], "channel": "email", "about": doc, "expected_on": date}),
@@ -347,7 +363,7 @@ fn line(what: &str, (a, k, c): (u8, u8, u8), days: i64, odd: bool, at: Timestamp
     };
     let mut data = data;
     if let Some(fields) = data.as_object_mut() {
-        fields.retain(|name, value| !value.is_null() || name == "preferred_channel");
+        fields.retain(|name, value| !value.is_null() || ["preferred_channel", "body"].contains(&name.as_str()));
     }
     Line { at, sentence, data }
 }

@@ -43,7 +43,13 @@ pub(super) fn without(fact: &Envelope, id: ContactId, words: &[String]) -> Optio
             ..fact.clone()
         });
     }
-    let data = serde_json::to_value(&fact.data).ok()?;
+    // What a review says of a name need not hold the whole name.
+    let kept = match &fact.data {
+        AnyFact::NoteReviewed(review) => AnyFact::NoteReviewed(review.without(words)),
+        other => other.clone(),
+    };
+    let as_it_was = serde_json::to_value(&fact.data).ok()?;
+    let data = serde_json::to_value(&kept).ok()?;
     let read = |data: &Value| AnyFact::read(fact.data.name(), fact.schema, &data.to_string()).ok();
     let mut redacted = data.clone();
     for (place, text) in texts(&data, String::new()) {
@@ -65,7 +71,7 @@ pub(super) fn without(fact: &Envelope, id: ContactId, words: &[String]) -> Optio
             }
         }
     }
-    (redacted != data)
+    (redacted != as_it_was)
         .then(|| read(&redacted))
         .flatten()
         .map(|data| Envelope { data, ..fact.clone() })

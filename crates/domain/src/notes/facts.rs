@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Note, NoteChannel, NoteKind, NoteStatus, act, admit_change, admit_ties, belongs_to, note};
+use super::{Note, NoteChannel, NoteKind, NoteStatus, act, admit_change, admit_ties, belongs_to, note, review};
 use crate::{
     candidate::Candidate,
     contacts::names_of,
@@ -151,7 +151,7 @@ impl Fact for NoteDrafted {
 
     fn apply(&self, candidate: &mut Candidate, at: &At) {
         let Ok(id) = NoteId::try_from(at.subject) else { return };
-        let note = Note {
+        let mut note = Note {
             id,
             version: at.version,
             status: NoteStatus::Draft,
@@ -166,7 +166,13 @@ impl Fact for NoteDrafted {
             about: Dated::base(self.about),
             expected_on: Dated::base(self.expected_on),
             sent_at: None,
+            review: None,
+            waivers: Vec::new(),
+            writings: Vec::new(),
+            reviews: Vec::new(),
+            gone: None,
         };
+        note.written(at.event, at.stamp(), Some(self.body.is_some()));
         candidate.notes.insert(id, Arc::new(note));
     }
 
@@ -211,6 +217,7 @@ impl Fact for NoteRevised {
         let since = at.stamp();
         note.version = at.version;
         note.revision += 1;
+        note.written(at.event, since, self.body.named().map(|body| body.is_some()));
         if let Some(recipients) = &self.recipients {
             note.recipients.offer(since, recipients.clone());
         }
@@ -274,14 +281,16 @@ impl Fact for NoteSent {
         let Some(note) = note(candidate, at) else {
             return Vec::new();
         };
-        match (note.kind, *note.about.get()) {
+        let mut departures = match (note.kind, *note.about.get()) {
             (NoteKind::StatusEnquiry, _) => status::unwise_enquiry(candidate, at),
             (NoteKind::FeedbackRequest, about) => rejection::asked_before(candidate, at, about),
             (NoteKind::DocumentProgress, Some(request)) => documents::late_word(candidate, at, request),
             (NoteKind::DocumentProgress, None) => Vec::new(),
             (NoteKind::ThankYou | NoteKind::RejectionThanks | NoteKind::Other, _) => Vec::new(),
             (NoteKind::ReferenceNotice | NoteKind::ConnectionNotice, _) => Vec::new(),
-        }
+        };
+        departures.extend(review::unwise(note, self.revision));
+        departures
     }
 
     fn apply(&self, candidate: &mut Candidate, at: &At) {
@@ -292,6 +301,7 @@ impl Fact for NoteSent {
         let note = Arc::make_mut(note);
         note.version = at.version;
         note.status = NoteStatus::Sent;
+        note.gone = Some((at.event, at.stamp()));
         note.sent_at = Some(at.occurred_at);
         if let Some(channel) = self.channel {
             note.channel.offer(at.stamp(), channel);
@@ -302,7 +312,8 @@ impl Fact for NoteSent {
         let note = note.clone();
         let recipients = self.recipients.clone().unwrap_or_else(|| note.recipients.get().clone());
         recipients.iter().for_each(|contact| candidate.touched(*contact, at));
-        act(candidate, at, &note, recipients);
+        let revision = self.revision.unwrap_or(note.revision);
+        act(candidate, at, &note, revision, recipients);
     }
 
     fn tell(&self, candidate: &Candidate, at: &At) -> String {
@@ -342,6 +353,7 @@ impl Fact for NoteDiscarded {
         let note = Arc::make_mut(note);
         note.version = at.version;
         note.status = NoteStatus::Discarded;
+        note.gone = Some((at.event, at.stamp()));
     }
 
     fn tell(&self, candidate: &Candidate, at: &At) -> String {
