@@ -25,6 +25,7 @@ mod idempotency;
 mod interviews;
 mod keys;
 mod kill;
+mod letters;
 mod lists;
 mod next_round;
 mod notes;

@@ -217,7 +217,7 @@ fn place(
 }
 
 /// Refuses what is impossible: what names things that are not there, and what the fact itself refuses.
-pub(crate) fn admit(candidate: &Candidate, fact: &AnyFact, at: &At) -> Result<(), Refusal> {
+pub fn admit(candidate: &Candidate, fact: &AnyFact, at: &At) -> Result<(), Refusal> {
     let kind = fact.kind();
     match kind.place {
         Place::NewWithin if at.application.is_none_or(|id| candidate.application(id).is_none()) => {

@@ -27,7 +27,7 @@ mod review;
 pub use facts::{NoteDiscarded, NoteDrafted, NoteRevised, NoteSent};
 pub(crate) use review::review_note;
 pub use review::{
-    Field, Finding, FindingWaived, NoteReview, NoteReviewed, REVIEW_NOTE, Severity, Span, UNGRACIOUS, Waiver,
+    Field, Finding, FindingWaived, NoteReview, NoteReviewed, Purpose, REVIEW_NOTE, Severity, Span, UNGRACIOUS, Waiver,
 };
 use review::{Reviewed, Writing};
 
@@ -250,8 +250,23 @@ pub(crate) struct Letter {
 }
 
 impl Note {
+    /// The note as it would be drafted now.
+    pub fn draft(&self) -> NoteDrafted {
+        NoteDrafted {
+            kind: self.kind,
+            recipients: self.recipients.get().clone(),
+            channel: *self.channel.get(),
+            body: self.body.get().clone(),
+            subject_line: self.subject_line.get().clone(),
+            application: *self.application.get(),
+            interview: *self.interview.get(),
+            about: *self.about.get(),
+            expected_on: *self.expected_on.get(),
+        }
+    }
+
     /// The application that the note belongs to: said so, or by its interview or the thing it serves.
-    pub(crate) fn application(&self, candidate: &Candidate) -> Option<ApplicationId> {
+    pub fn application(&self, candidate: &Candidate) -> Option<ApplicationId> {
         belongs_to(
             candidate,
             *self.application.get(),

@@ -12,6 +12,7 @@ mod findings;
 mod language;
 mod letter;
 mod names;
+mod on_record;
 mod phrases;
 mod places;
 pub mod rules;
@@ -22,10 +23,19 @@ mod words;
 pub use context::{Address, Context, Organisation, Other, Person, Sender};
 pub use spelling::warm_up;
 
-use afterword_domain::notes::Finding;
+use afterword_domain::{
+    candidate::Candidate,
+    ids::NoteId,
+    notes::{Finding, NoteDrafted},
+    values::{Line, Text},
+};
+use jiff::Timestamp;
 
 /// The version of the rules: recorded with each review, so that an old one can be told from a new one.
 pub const RULESET: &str = "2026.11";
+
+/// A letter of which everything is wrong is not told everything.
+const MOST: usize = 200;
 
 /// What a letter says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +55,16 @@ pub struct Review {
     pub findings: Vec<Finding>,
 }
 
+/// Reviews a letter as it stands in a candidate's record, at a moment.
+pub fn review_note(candidate: &Candidate, draft: &NoteDrafted, own: Option<NoteId>, now: Timestamp) -> Review {
+    let context = Context::on_record(candidate, draft, own, now);
+    let written = Written {
+        subject_line: draft.subject_line.as_ref().map(Line::as_str),
+        body: draft.body.as_ref().map(Text::as_str).unwrap_or_default(),
+    };
+    review(&context, written)
+}
+
 /// Reviews a letter.
 pub fn review(context: &Context, written: Written<'_>) -> Review {
     let letter = letter::Letter::read(context, written);
@@ -57,6 +77,6 @@ pub fn review(context: &Context, written: Written<'_>) -> Review {
     around::look(context, &letter, &mut findings);
     Review {
         ruleset: RULESET,
-        findings: findings.in_order(),
+        findings: findings.in_order().into_iter().take(MOST).collect(),
     }
 }

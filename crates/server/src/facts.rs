@@ -32,6 +32,9 @@ use crate::{
     writing::{Writing, refused},
 };
 
+/// Facts that are recorded by requests of their own alone: an erasure, and what the service itself fills in.
+const NOT_HERE: [&str; 2] = ["CandidateErased", "NoteReviewed"];
+
 /// The most facts that one request may carry.
 const MOST: usize = 1000;
 
@@ -76,7 +79,7 @@ impl FactResult {
 pub(crate) fn endpoints(api: &mut Api) {
     let names: Vec<&str> = AnyFact::KINDS
         .iter()
-        .filter(|kind| !kind.by_the_clock && kind.name != "CandidateErased")
+        .filter(|kind| !kind.by_the_clock && !NOT_HERE.contains(&kind.name))
         .map(|kind| kind.name)
         .collect();
     let fact = api.schema_of("FactToRecord", json!({
@@ -170,7 +173,7 @@ pub(crate) fn read(fact: Value, candidate: CandidateId, fresh: [uuid::Uuid; 2]) 
         ));
     }
     let unknown = || Problem::invalid("/type", "is not the name of a fact that can be recorded here");
-    if name == "CandidateErased" {
+    if NOT_HERE.contains(&name.as_str()) {
         return Err(unknown());
     }
     let fact = AnyFact::parse(&name, data, &mut FromBody)

@@ -9,6 +9,7 @@ use actix_web::{
     web,
 };
 use afterword_domain::{
+    candidate::Candidate,
     catalogue::{AnyFact, Reader},
     decide::{Proposal, moved},
     fact::{Envelope, Fact, Place},
@@ -17,7 +18,7 @@ use afterword_domain::{
 };
 use afterword_store::{Recorded, Step};
 use jiff::Timestamp;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -33,7 +34,7 @@ use crate::{
         query,
         scopes::{Caller, Scope},
     },
-    service::Shared,
+    service::{Shared, reaches, tenant, unavailable},
     writing::Writing,
 };
 
@@ -92,6 +93,9 @@ impl<'a> Answer<'a> {
     }
 }
 
+/// Fills in a fact about a thing of a candidate's, at a moment; `None`: there is no such thing.
+pub type Fill<F> = fn(&Candidate, Subject, Timestamp) -> Option<F>;
+
 /// Reads the data of a request as a fact.
 pub struct FromBody;
 
@@ -105,20 +109,25 @@ impl Reader for FromBody {
 impl Api {
     /// `POST` records this fact.
     pub fn records<F: Fact + Into<AnyFact> + 'static>(&mut self, path: &str) {
-        self.recording::<F>(Method::POST, path);
+        self.recording::<F>(Method::POST, path, None);
+    }
+
+    /// `POST` records this fact, which the service fills in from the candidate's record: the request says nothing.
+    pub fn records_filled<F: Fact + Into<AnyFact> + 'static>(&mut self, path: &str, fill: Fill<F>) {
+        self.recording(Method::POST, path, Some(fill));
     }
 
     /// `PATCH` records this fact.
     pub fn patches<F: Fact + Into<AnyFact> + 'static>(&mut self, path: &str) {
-        self.recording::<F>(Method::PATCH, path);
+        self.recording::<F>(Method::PATCH, path, None);
     }
 
     /// `DELETE` records this fact.
     pub fn deletes<F: Fact + Into<AnyFact> + 'static>(&mut self, path: &str) {
-        self.recording::<F>(Method::DELETE, path);
+        self.recording::<F>(Method::DELETE, path, None);
     }
 
-    fn recording<F: Fact + Into<AnyFact> + 'static>(&mut self, method: Method, path: &str) {
+    fn recording<F: Fact + Into<AnyFact> + 'static>(&mut self, method: Method, path: &str, fill: Option<Fill<F>>) {
         self.schema::<F>();
         self.schema::<TasksMoved>();
         let fact = self.known(F::NAME);
@@ -128,10 +137,13 @@ impl Api {
             .map_or((told.as_str(), ""), |(first, _)| (first, told.as_str()));
         let summary = summary.split(". ").next().unwrap_or(summary).trim_end_matches('.');
         let takes_body = method != Method::DELETE;
+        // What the service fills in is not asked for.
+        let nothing = json!({"type": "object", "description": fact["description"], "additionalProperties": false});
+        let said = if fill.is_some() { &nothing } else { &fact };
         let body = takes_body.then(|| {
             self.schema_of(
                 &format!("Record{}", F::NAME),
-                with_envelope(&fact, F::PLACE, F::Subject::KIND),
+                with_envelope(said, F::PLACE, F::Subject::KIND),
             )
         });
         if !F::CANDID.is_empty() {
@@ -169,7 +181,17 @@ impl Api {
             Code::UnknownReference,
             Code::IdempotencyReused,
         ];
-        operation.route = Arc::new(move || web::method(method.clone()).to(record::<F>));
+        operation.route = Arc::new(move || {
+            web::method(method.clone()).to(
+                move |caller: Caller,
+                      request: HttpRequest,
+                      service: Shared,
+                      payload: web::Payload,
+                      _: query::Query<query::NoParameters>| {
+                    record(caller, request, service, payload, fill)
+                },
+            )
+        });
         self.add(operation);
     }
 }
@@ -219,12 +241,12 @@ pub fn path_id<I: std::str::FromStr>(request: &HttpRequest, name: &str) -> Resul
         .ok_or_else(Problem::not_found)
 }
 
-async fn record<F: Fact + Into<AnyFact> + DeserializeOwned>(
+async fn record<F: Fact + Into<AnyFact> + DeserializeOwned + 'static>(
     caller: Caller,
     request: HttpRequest,
     service: Shared,
     payload: web::Payload,
-    _: query::Query<query::NoParameters>,
+    fill: Option<Fill<F>>,
 ) -> Result<HttpResponse, Problem> {
     caller.require(Scope::CandidatesWrite)?;
     let mut body = body::read_json(&request, payload, body::LIMIT).await?;
@@ -271,13 +293,19 @@ async fn record<F: Fact + Into<AnyFact> + DeserializeOwned>(
             ));
         }
     }
-    let fact: F = body::into_typed(Value::Object(body))?;
+    let fact: AnyFact = match fill {
+        None => body::into_typed::<F>(Value::Object(body))?.into(),
+        Some(fill) => {
+            let Nothing {} = body::into_typed(Value::Object(body))?;
+            filled(fill, &caller, &service, candidate, subject).await?
+        }
+    };
     let proposal = Proposal {
         event,
         application,
         subject,
         occurred_at: lifted.occurred_at,
-        fact: fact.into(),
+        fact,
     };
     let recorded = writing
         .record(&service, &caller, candidate, fresh, vec![proposal], true)
@@ -286,6 +314,41 @@ async fn record<F: Fact + Into<AnyFact> + DeserializeOwned>(
         return Err(Problem::internal("a recorded command without a result"));
     };
     Ok(answer(&request, &recorded, step))
+}
+
+/// A request that says nothing beside the envelope.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
+
+/// Has the service fill in a fact. Whether it may be recorded is decided as for any other.
+async fn filled<F: Into<AnyFact> + 'static>(
+    fill: Fill<F>,
+    caller: &Caller,
+    service: &Shared,
+    candidate: CandidateId,
+    subject: Option<Subject>,
+) -> Result<AnyFact, Problem> {
+    let state = service
+        .recorder
+        .candidate(tenant(caller), candidate)
+        .await
+        .map_err(unavailable)?;
+    if state.version == 0 || !reaches(caller, &state) {
+        return Err(Problem::not_found());
+    }
+    if state.erased_at.is_some() {
+        return Err(Problem::refused(
+            "candidate_erased",
+            "The candidate was erased: nothing more can be recorded.",
+        ));
+    }
+    let now = service.now(caller).await?;
+    let subject = subject.ok_or_else(Problem::not_found)?;
+    let filled = web::block(move || fill(&state, subject, now).map(Into::into))
+        .await
+        .map_err(Problem::internal)?;
+    filled.ok_or_else(Problem::not_found)
 }
 
 fn answer(request: &HttpRequest, recorded: &Recorded, step: &Step) -> HttpResponse {

@@ -14,8 +14,8 @@ use crate::{
     candidate::Candidate,
     documents::ANSWER_DOCUMENT_REQUEST,
     fact::Departure,
-    ids::{EventId, NoteId},
-    play::{Action, Ending, Owing, Play},
+    ids::{ApplicationId, ContactId, EventId, InterviewId, NoteId, Subject},
+    play::{Action, Ending, Owed, Owing, Play},
     rejection::{ASK_FEEDBACK, THANK_FOR_REJECTION},
     status::ENQUIRE_STATUS,
     time::{Instant, Period, Stamp},
@@ -108,36 +108,57 @@ const fn in_words(kind: NoteKind) -> &'static str {
 
 /// When the task that the note will close is due.
 fn due_of_what_it_serves(candidate: &Candidate, note: &Note, since: Stamp) -> Option<jiff::Timestamp> {
-    let play = match note.kind {
-        NoteKind::ThankYou => &super::WRITE_THANK_YOU,
-        NoteKind::StatusEnquiry => &ENQUIRE_STATUS,
-        NoteKind::DocumentProgress => &ANSWER_DOCUMENT_REQUEST,
-        NoteKind::RejectionThanks => &THANK_FOR_REJECTION,
-        NoteKind::FeedbackRequest => &ASK_FEEDBACK,
-        NoteKind::ReferenceNotice | NoteKind::ConnectionNotice | NoteKind::Other => return None,
+    let purpose = Purpose {
+        kind: note.kind,
+        application: note.application(candidate)?,
+        interview: *note.interview.get(),
+        about: *note.about.get(),
+        recipients: note.recipients.get(),
     };
-    let about = *note.about.get();
-    let interview = *note.interview.get();
-    let thanks = note.kind == NoteKind::ThankYou;
-    let tasks = candidate
-        .tasks_of(note.application(candidate)?)
-        .filter(|task| task.play == play);
-    tasks
-        .filter(|task| match task.ending {
-            Ending::Live => true,
-            Ending::Done(_, at) => at >= since.at,
-            Ending::Void(_) => false,
-        })
-        .filter(|task| {
-            !thanks
-                || task
-                    .contact
-                    .is_some_and(|contact| note.recipients.get().contains(&contact))
-        })
-        .filter(|task| !thanks || interview.is_none() || task.interview == interview)
-        .filter(|task| thanks || about.is_none() || task.about.is_none() || task.about == about)
-        .filter_map(|task| task.due_at)
-        .min()
+    purpose.serves(candidate, since.at)?.due_at
+}
+
+/// What a note is for, and to whom.
+#[derive(Debug, Clone, Copy)]
+pub struct Purpose<'a> {
+    /// Its kind.
+    pub kind: NoteKind,
+    /// The application that it belongs to.
+    pub application: ApplicationId,
+    /// The interview that it follows.
+    pub interview: Option<InterviewId>,
+    /// The thing that it serves.
+    pub about: Option<Subject>,
+    /// Who it goes to.
+    pub recipients: &'a [ContactId],
+}
+
+impl Purpose<'_> {
+    /// The task that such a note closes, and that was still to be done at a moment: the first that is due.
+    pub fn serves<'c>(&self, candidate: &'c Candidate, since: jiff::Timestamp) -> Option<&'c Owed> {
+        let play = match self.kind {
+            NoteKind::ThankYou => &super::WRITE_THANK_YOU,
+            NoteKind::StatusEnquiry => &ENQUIRE_STATUS,
+            NoteKind::DocumentProgress => &ANSWER_DOCUMENT_REQUEST,
+            NoteKind::RejectionThanks => &THANK_FOR_REJECTION,
+            NoteKind::FeedbackRequest => &ASK_FEEDBACK,
+            NoteKind::ReferenceNotice | NoteKind::ConnectionNotice | NoteKind::Other => return None,
+        };
+        let thanks = self.kind == NoteKind::ThankYou;
+        let reaches = |task: &Owed| task.contact.is_some_and(|contact| self.recipients.contains(&contact));
+        let tasks = candidate.tasks_of(self.application).map(Arc::as_ref);
+        tasks
+            .filter(|task| task.play == play && task.due_at.is_some())
+            .filter(|task| match task.ending {
+                Ending::Live => true,
+                Ending::Done(_, at) => at >= since,
+                Ending::Void(_) => false,
+            })
+            .filter(|task| !thanks || reaches(task))
+            .filter(|task| !thanks || self.interview.is_none() || task.interview == self.interview)
+            .filter(|task| thanks || self.about.is_none() || task.about.is_none() || task.about == self.about)
+            .min_by_key(|task| (task.due_at, task.id))
+    }
 }
 
 /// A note that goes out unreviewed, or with errors that are neither mended nor waived.
