@@ -66,8 +66,8 @@ async fn one_hour(stand: &Stand, candidates: usize) -> Result<(u64, f64), Failur
         round = worker.round().await?.announced;
     }
     let seconds = began.elapsed().as_secs_f64();
-    if facts != candidates as u64 {
-        return Err(format!("{facts} facts were announced for {candidates} candidates").into());
+    if facts < candidates as u64 {
+        return Err(format!("only {facts} facts were announced for {candidates} candidates").into());
     }
     store.close().await;
     Ok((facts, seconds))
