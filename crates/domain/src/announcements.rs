@@ -276,7 +276,8 @@ impl Moves {
             Subject::Application(id) => candidate.application(id).is_none_or(|application| {
                 let mut then = application.clone();
                 then.moments.retain(|moment| moment.stamp.at <= occurred_at);
-                let silence = silence(&then, &application.zone(candidate)).map(|it| it.at(occurred_at));
+                let silence =
+                    silence(&then, &application.zone(candidate), &candidate.playbook).map(|it| it.at(occurred_at));
                 let stage = [SilenceStage::Quiet, SilenceStage::Silent, SilenceStage::PresumedClosed]
                     .into_iter()
                     .find(|stage| said.at.event == Due::silence(id, *stage, occurred_at).event());

@@ -337,7 +337,7 @@ impl Application {
     pub(crate) fn settled(&self, candidate: &Candidate) -> Settled {
         Settled {
             outcome: outcome::of(self),
-            silence: status::silence(self, &self.zone(candidate)),
+            silence: status::silence(self, &self.zone(candidate), &candidate.playbook),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     next_round::*,
     notes::*,
     outcome::*,
+    playbook::PlaybookAdopted,
     profile::*,
     references::*,
     refusal::Refusal,
@@ -55,6 +56,7 @@ macro_rules! catalogue {
                 about: <$fact as Fact>::Subject::KIND,
                 place: $fact::PLACE,
                 by_the_clock: $fact::BY_THE_CLOCK,
+                by_the_service: $fact::BY_THE_SERVICE,
                 candid: $fact::CANDID,
             },)+];
 
@@ -102,6 +104,7 @@ pub trait Reader {
 
 catalogue! {
     CandidateRegistered, ProfileRevised, CandidateErased,
+    PlaybookAdopted,
     FactRetracted,
     ApplicationOpened, ApplicationRevised, ApplicationWithdrawn,
     InterviewScheduled, InterviewRescheduled, InterviewCancelled, InterviewHeld, InterviewersNamed,

@@ -15,6 +15,7 @@ use crate::{
     fact::{At, Departure},
     ids::{ApplicationId, ConnectionId, ContactId, EventId, IntroductionId, ReferenceId, Subject},
     play::{Action, Owed, Owing, Play},
+    playbook::Numbered,
     references::{Heard, Helper},
     time::{Instant, Period, Stamp, in_words},
     values::{Days, Line, Text, organisation_key},
@@ -31,6 +32,7 @@ pub const NOTIFY_CONNECTION: Play = Play {
     source: None,
     opens: Period::AtOnce,
     due: Period::Days(2),
+    numbers: &[],
     closed_by: &["ConnectionNotified", "NoteSent"],
     by_hand: false,
     outlives_outcome: false,
@@ -53,6 +55,7 @@ pub const FOLLOW_INTRODUCTION: Play = Play {
     source: None,
     opens: Period::AtOnce,
     due: Period::Days(3),
+    numbers: &[],
     closed_by: &["ConnectionTouched", "NoteSent", "ApplicationOpened"],
     by_hand: false,
     outlives_outcome: true,
@@ -67,6 +70,7 @@ pub const KEEP_IN_TOUCH: Play = Play {
     source: None,
     opens: Period::Days(60),
     due: Period::Days(7),
+    numbers: &[REST],
     closed_by: &["ConnectionTouched", "ConnectionNotified", "NoteSent"],
     by_hand: false,
     outlives_outcome: true,
@@ -81,6 +85,7 @@ pub const THANK_HELPERS: Play = Play {
     source: None,
     opens: Period::AtOnce,
     due: Period::Days(7),
+    numbers: &[],
     closed_by: &["ReferenceThanked", "ConnectionTouched", "NoteSent"],
     by_hand: false,
     outlives_outcome: true,
@@ -96,7 +101,11 @@ pub const THANK_HELPERS: Play = Play {
 };
 
 /// How long a connection rests before it is asked for something again.
-const REST: Period = Period::Days(14);
+const REST: Numbered = Numbered::period(
+    "rest",
+    Period::Days(14),
+    "how long a connection rests before it is asked for something again",
+);
 
 fn touch(candidate: &Candidate, owed: &Owed) -> Action {
     let connection = owed.about.map(|about| match about {
@@ -177,8 +186,10 @@ pub(crate) fn keep_in_touch(connection: &Connection, owing: &mut Owing<'_>) {
     owed.about = Some(connection.id.into());
     owed.contact = Some(connection.contact);
     owed.since = Some(stamp.at);
-    owed.opens_at = connection.cadence().opens_after(stamp.at, &owed.zone);
-    owed.due_at = Some(KEEP_IN_TOUCH.due.due_after(owed.opens_at, &owed.zone));
+    let cadence = connection.cadence.map(|days| Period::Days(days.count()));
+    let cadence = cadence.unwrap_or_else(|| owing.opens(&KEEP_IN_TOUCH));
+    owed.opens_at = owing.opens_after(cadence, stamp.at, &owed.zone);
+    owed.due_at = Some(owing.due_after(owing.due(&KEEP_IN_TOUCH), owed.opens_at, &owed.zone));
     let erased = card.is_none_or(|card| card.status == ContactStatus::Erased);
     owing.owe(owed.void_if(erased, None));
 }
@@ -313,11 +324,6 @@ pub enum IntroductionStatus {
 }
 
 impl Connection {
-    fn cadence(&self) -> Period {
-        self.cadence
-            .map_or(KEEP_IN_TOUCH.opens, |days| Period::Days(days.count()))
-    }
-
     /// Whether they know the organisation of this key.
     fn knows(&self, card: &Contact, there: &str) -> bool {
         let mut names = self.organisation_names.iter();
@@ -359,7 +365,9 @@ impl Candidate {
             status: card.status,
             contact: connection.contact,
             organisation_names: connection.organisation_names.clone(),
-            cadence: connection.cadence.unwrap_or(Days::of(KEEP_IN_TOUCH.opens)),
+            cadence: connection
+                .cadence
+                .unwrap_or(Days::of(self.playbook.opens(&KEEP_IN_TOUCH))),
             origin: connection.origin.clone(),
             last_touched_at: card.touches.last().map(|(stamp, _)| Instant::in_zone(stamp.at, &zone)),
             introductions: connection.introductions.clone(),
@@ -401,7 +409,8 @@ fn asked_again(candidate: &Candidate, at: &At) -> Option<Departure> {
     let connection = candidate.connections.get(&id)?;
     let before = connection.asks.iter().rev().find(|stamp| **stamp < at.stamp())?;
     let zone = candidate.zone();
-    let rested = REST.opens_after(before.at, &zone);
+    let rest = candidate.playbook.period(&KEEP_IN_TOUCH, &REST);
+    let rested = rest.opens_after(before.at, &zone, &candidate.playbook.holidays);
     (at.occurred_at < rested).then(|| Departure {
         play: KEEP_IN_TOUCH.name.into(),
         reason: format!(

@@ -29,6 +29,7 @@ pub const COMPLETE_CARD: Play = Play {
     source: None,
     opens: Period::AtOnce,
     due: Period::Hours(12),
+    numbers: &[],
     closed_by: &["ContactRevised"],
     by_hand: false,
     outlives_outcome: false,

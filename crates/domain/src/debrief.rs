@@ -32,6 +32,7 @@ pub const DEBRIEF: Play = Play {
     source: None,
     opens: Period::AtOnce,
     due: Period::Hours(4),
+    numbers: &[],
     closed_by: &["DebriefCompleted"],
     by_hand: false,
     outlives_outcome: true,
@@ -54,6 +55,7 @@ pub const PLAN_REPAIR: Play = Play {
     source: None,
     opens: Period::AtOnce,
     due: Period::Hours(24),
+    numbers: &[],
     closed_by: &["RepairPlanned"],
     by_hand: false,
     outlives_outcome: true,
@@ -76,6 +78,7 @@ pub const MAKE_REPAIR: Play = Play {
     source: None,
     opens: Period::AtOnce,
     due: Period::Hours(24),
+    numbers: &[],
     closed_by: &["NoteSent", "RepairMade"],
     by_hand: false,
     outlives_outcome: false,
@@ -112,7 +115,7 @@ pub(crate) fn plan_repair(application: &Application, owing: &mut Owing<'_>) {
         let (event, recorded) = question.recorded;
         let mut owed = owing.raise(&PLAN_REPAIR, question.id, event, recorded.at);
         owed.about = Some(question.id.into());
-        with_the_thank_you(&mut owed, interview);
+        with_the_thank_you(&mut owed, interview, owing);
         let plans = application.repairs.values().filter(|it| it.question == question.id);
         let first = plans.map(|it| it.planned).min_by_key(|(_, stamp)| *stamp);
         owing.owe(owed.done(first));
@@ -128,7 +131,7 @@ pub(crate) fn make_repair(application: &Application, owing: &mut Owing<'_>) {
         let (event, planned) = repair.planned;
         let mut owed = owing.raise(&MAKE_REPAIR, repair.id, event, planned.at);
         owed.about = Some(repair.id.into());
-        with_the_thank_you(&mut owed, interview);
+        with_the_thank_you(&mut owed, interview, owing);
         let mut done = repair.made;
         match repair.by {
             RepairBy::FollowUp => {
@@ -152,11 +155,11 @@ pub(crate) fn make_repair(application: &Application, owing: &mut Owing<'_>) {
 }
 
 /// What belongs into the follow-up is due with it.
-fn with_the_thank_you(owed: &mut Owed, interview: &Interview) {
+fn with_the_thank_you(owed: &mut Owed, interview: &Interview, owing: &Owing<'_>) {
     let ended_at = interview.ended_at().unwrap_or_else(|| interview.ends_at.timestamp());
     owed.interview = Some(interview.id);
     owed.zone = interview.time_zone.get().clone();
-    owed.due_at = Some(owed.play.due.due_after(ended_at, &owed.zone));
+    owed.due_at = Some(owing.due_after(owing.due(owed.play), ended_at, &owed.zone));
 }
 
 /// Whether a letter belongs to an interview: it says so, or thanks for that round.

@@ -224,7 +224,8 @@ impl Candidate {
                 .extend(changed(&before.search.openings, &self.search.openings));
         }
         // The zone dates everything anew, and an accepted offer asks for a word to all others.
-        let moved_house = self.zone() != before.zone();
+        let adopted = !Arc::ptr_eq(&before.playbook, &self.playbook);
+        let moved_house = adopted || self.zone() != before.zone();
         if moved_house || self.ties.accepted() != accepted {
             let all: Vec<_> = self.applications.keys().copied().collect();
             all.iter().for_each(|id| self.settle(*id));
@@ -240,6 +241,9 @@ impl Candidate {
         }
         let written = touched.applications.iter().filter_map(|id| self.ties.written.get(id));
         touched.notes.extend(written.flatten().copied());
+        if adopted {
+            touched.contacts.extend(self.contacts.keys().copied());
+        }
         if moved_house {
             touched.notes.extend(self.notes.keys().copied());
             touched.references.extend(self.references.keys().copied());
@@ -247,7 +251,14 @@ impl Candidate {
             touched.openings.extend(self.search.openings.keys().copied());
         }
         for of in touched.each() {
-            let owed = play::owed_for(self, of);
+            let mut owed = play::owed_for(self, of);
+            if adopted {
+                let played = |task: &Owed| before.playbook.plays(task.play) && self.tasks.contains_key(&task.id);
+                let new = owed.iter().filter(|task| !played(task));
+                let new: Vec<_> = new.map(|task| task.id).collect();
+                new.into_iter().for_each(|task| self.spare(task));
+            }
+            owed.retain(|task| self.playbook.plays(task.play) && !self.is_spared(task.id));
             self.owe(of, owed);
         }
     }
@@ -388,7 +399,11 @@ impl Candidate {
     /// Replaces what an application or a contact owes; what is no longer owed is void.
     fn owe(&mut self, of: Of, owed: Vec<Owed>) {
         let ids: Arc<[TaskId]> = owed.iter().map(|task| task.id).collect();
-        for task in owed {
+        for task in owed
+            .into_iter()
+            .filter(|task| !self.is_settled(task.id))
+            .collect::<Vec<_>>()
+        {
             if self.tasks.get(&task.id).is_none_or(|known| **known != task) {
                 self.tasks.insert(task.id, Arc::new(task));
             }
@@ -399,6 +414,9 @@ impl Candidate {
         }
         let still: BTreeSet<TaskId> = ids.iter().copied().collect();
         for id in was.iter().filter(|id| !still.contains(id)) {
+            if self.is_settled(*id) {
+                continue;
+            }
             if let Some(task) = self
                 .tasks
                 .get_mut(id)

@@ -30,6 +30,7 @@ pub const ANSWER_DOCUMENT_REQUEST: Play = Play {
     source: None,
     opens: Period::AtOnce,
     due: Period::Hours(24),
+    numbers: &[],
     closed_by: &["DocumentSent", "DocumentRequestWithdrawn"],
     by_hand: false,
     outlives_outcome: false,
@@ -59,7 +60,7 @@ pub(crate) fn answer_document_request(application: &Application, owing: &mut Owi
                 expected_on: Some(date),
                 ..
             }) => Some(closing(date.civil(), &zone)),
-            Some(Delay { stamp, .. }) => Some(ANSWER_DOCUMENT_REQUEST.due.due_after(stamp.at, &zone)),
+            Some(Delay { stamp, .. }) => Some(owing.due_after(owing.due(&ANSWER_DOCUMENT_REQUEST), stamp.at, &zone)),
             None => owed.due_at.map(|due| needed.map_or(due, |needed| due.min(needed))),
         };
         let done = request.sent.into_iter().chain(request.withdrawn);

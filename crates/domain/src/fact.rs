@@ -33,6 +33,8 @@ pub trait Fact: Clone + PartialEq + std::fmt::Debug + Serialize + DeserializeOwn
     const THEIRS: bool = false;
     /// Whether only the clock brings it about: no client records it.
     const BY_THE_CLOCK: bool = false;
+    /// Whether the service itself records it: no client does.
+    const BY_THE_SERVICE: bool = false;
     /// Its fields that only readers of debriefs see.
     const CANDID: &'static [&'static str] = &[];
 
@@ -302,6 +304,8 @@ pub struct FactKind {
     pub place: Place,
     /// Whether only the clock brings it about: no client records it.
     pub by_the_clock: bool,
+    /// Whether the service itself records it: no client does.
+    pub by_the_service: bool,
     /// Its fields that only readers of debriefs see.
     pub candid: &'static [&'static str],
 }

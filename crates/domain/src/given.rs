@@ -15,6 +15,7 @@ use afterword_domain::{
     fact::{Departure, Envelope, Fact},
     ids::{ApplicationId, CandidateId, EventId, Kind, Subject},
     play::{State, Task},
+    playbook::{PlaybookRules, adopt},
     refusal::Refusal,
     rejection::Stage,
 };
@@ -227,6 +228,17 @@ impl Story {
         let announced = story.commands(None);
         story.events.extend(announced.into_iter().flatten());
         story
+    }
+
+    /// The next version of the playbook is adopted, with these rules.
+    pub(crate) fn adopts(mut self, rules: Value) -> Self {
+        let mut candidate = self.candidate();
+        let rules: PlaybookRules = serde_json::from_value(rules).expect("rules");
+        let version = candidate.playbook.version + 1;
+        let playbook = rules.read(version, "a hash").expect("a playbook");
+        let adopted = adopt(&mut candidate, &Arc::new(playbook), self.now).expect("a newer playbook");
+        self.events.push((*adopted).clone());
+        self
     }
 
     /// The fact is refused, with this code.

@@ -15,6 +15,7 @@ use crate::{
     fact::At,
     ids::{ApplicationId, ContactId, EventId, InterviewId},
     play::{Action, Owing, Play},
+    playbook::Numbered,
     refusal::Refusal,
     status::What,
     time::{Dated, Instant, Period, Stamp, Zone},
@@ -32,6 +33,7 @@ pub const BRING_QUESTIONS: Play = Play {
     source: None,
     opens: Period::AtOnce,
     due: Period::AtOnce,
+    numbers: &[BEFORE],
     closed_by: &[],
     by_hand: true,
     outlives_outcome: false,
@@ -46,7 +48,11 @@ pub const BRING_QUESTIONS: Play = Play {
 };
 
 /// How long before the interview its questions are packed.
-const BEFORE: Period = Period::Days(1);
+const BEFORE: Numbered = Numbered::period(
+    "before",
+    Period::Days(1),
+    "how long before the interview its questions are packed",
+);
 
 /// Record the interview as soon as it is over.
 pub const RECORD_INTERVIEW: Play = Play {
@@ -56,6 +62,7 @@ pub const RECORD_INTERVIEW: Play = Play {
     source: None,
     opens: Period::AtOnce,
     due: Period::Hours(4),
+    numbers: &[],
     closed_by: &["InterviewHeld", "InterviewCancelled"],
     by_hand: false,
     outlives_outcome: false,
@@ -79,6 +86,7 @@ pub const NAME_INTERVIEWERS: Play = Play {
     source: None,
     opens: Period::AtOnce,
     due: Period::Hours(12),
+    numbers: &[],
     closed_by: &["InterviewersNamed"],
     by_hand: false,
     outlives_outcome: false,
@@ -116,7 +124,8 @@ pub(crate) fn bring_questions(application: &Application, owing: &mut Owing<'_>) 
         let mut owed = owing.raise(&BRING_QUESTIONS, interview.id, scheduled, starts_at);
         owed.interview = Some(interview.id);
         owed.zone = interview.time_zone.get().clone();
-        owed.opens_at = BEFORE.before(starts_at, &owed.zone);
+        let before = owing.period(&BRING_QUESTIONS, &BEFORE);
+        owed.opens_at = before.before(starts_at, &owed.zone, &owing.candidate.playbook.holidays);
         owed.due_at = Some(starts_at);
         let held = interview.held.as_ref().map(|held| held.event);
         let over = held.or(interview.cancelled.as_ref().map(|it| it.event));

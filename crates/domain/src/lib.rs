@@ -26,6 +26,7 @@ pub mod next_round;
 pub mod notes;
 pub mod outcome;
 pub mod play;
+pub mod playbook;
 pub mod profile;
 pub mod references;
 pub mod refusal;

@@ -41,6 +41,7 @@ pub const WRITE_THANK_YOU: Play = Play {
     ),
     opens: Period::AtOnce,
     due: Period::Hours(24),
+    numbers: &[],
     closed_by: &["NoteSent"],
     by_hand: false,
     outlives_outcome: false,
@@ -92,10 +93,11 @@ pub(crate) fn write_thank_you(application: &Application, owing: &mut Owing<'_>) 
             owed.interview = Some(interview.id);
             owed.contact = Some(*contact);
             owed.zone = interview.time_zone.get().clone();
-            owed.due_at = Some(WRITE_THANK_YOU.due.due_after(ended_at, &owed.zone));
+            owed.due_at = Some(owing.due_after(owing.due(&WRITE_THANK_YOU), ended_at, &owed.zone));
+            let holidays = &owing.candidate.playbook.holidays;
             owed.post_by = owed
                 .due_at
-                .map(|due| closing(working_day_until(day(due, &owed.zone)), &owed.zone).min(due));
+                .map(|due| closing(working_day_until(day(due, &owed.zone), holidays), &owed.zone).min(due));
             let thanked = |letter: &&Letter| {
                 letter.kind == NoteKind::ThankYou
                     && letter.recipients.contains(contact)

@@ -27,6 +27,7 @@ pub const ANSWER_OFFER: Play = Play {
     source: None,
     opens: Period::AtOnce,
     due: Period::Days(3),
+    numbers: &[],
     closed_by: &["OfferAccepted", "OfferDeclined"],
     by_hand: false,
     outlives_outcome: false,
@@ -49,6 +50,7 @@ pub const WITHDRAW_OTHERS: Play = Play {
     source: None,
     opens: Period::AtOnce,
     due: Period::Days(2),
+    numbers: &[],
     closed_by: &[
         "ApplicationWithdrawn",
         "RejectionReceived",

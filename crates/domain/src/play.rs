@@ -22,6 +22,7 @@ use crate::{
     interviews, next_round,
     notes::{self, Note},
     outcome,
+    playbook::Numbered,
     references::{self, Reference},
     rejection, research,
     search::{self, Opening},
@@ -44,6 +45,8 @@ pub struct Play {
     pub opens: Period,
     /// How long its tasks have.
     pub due: Period,
+    /// Its further numbers.
+    pub numbers: &'static [Numbered],
     /// The types of facts that close its tasks.
     pub closed_by: &'static [&'static str],
     /// Whether its tasks may be completed by hand.
@@ -225,7 +228,7 @@ impl Owing<'_> {
         let zone = self
             .application
             .map_or_else(|| self.candidate.zone(), |application| application.zone(self.candidate));
-        let opens_at = play.opens.opens_after(from, &zone);
+        let opens_at = self.opens_after(self.opens(play), from, &zone);
         Owed {
             id: task_id(self.candidate.id, play, key),
             play,
@@ -236,12 +239,37 @@ impl Owing<'_> {
             words: "".into(),
             raised_by: vec![raised_by],
             since: None,
-            due_at: Some(play.due.due_after(opens_at, &zone)),
+            due_at: Some(self.due_after(self.due(play), opens_at, &zone)),
             opens_at,
             post_by: None,
             zone,
             ending: Ending::Live,
         }
+    }
+
+    /// How long tasks of a play wait, by the candidate's playbook.
+    pub(crate) fn opens(&self, play: &Play) -> Period {
+        self.candidate.playbook.opens(play)
+    }
+
+    /// How long tasks of a play have, by the candidate's playbook.
+    pub(crate) fn due(&self, play: &Play) -> Period {
+        self.candidate.playbook.due(play)
+    }
+
+    /// A further number of a play, by the candidate's playbook.
+    pub(crate) fn period(&self, play: &Play, number: &Numbered) -> Period {
+        self.candidate.playbook.period(play, number)
+    }
+
+    /// When something opens that waits this long, by the candidate's working days.
+    pub(crate) fn opens_after(&self, period: Period, from: Timestamp, zone: &Zone) -> Timestamp {
+        period.opens_after(from, zone, &self.candidate.playbook.holidays)
+    }
+
+    /// When something is due that has this long, by the candidate's working days.
+    pub(crate) fn due_after(&self, period: Period, from: Timestamp, zone: &Zone) -> Timestamp {
+        period.due_after(from, zone, &self.candidate.playbook.holidays)
     }
 
     /// Owes a task. A final outcome voids what is still live, except what outlives it.

@@ -32,6 +32,7 @@ pub const THANK_FOR_REJECTION: Play = Play {
     source: None,
     opens: Period::AtOnce,
     due: Period::Hours(48),
+    numbers: &[],
     closed_by: &["NoteSent"],
     by_hand: false,
     outlives_outcome: true,
@@ -54,6 +55,7 @@ pub const ASK_FEEDBACK: Play = Play {
     source: None,
     opens: Period::Hours(48),
     due: Period::Days(5),
+    numbers: &[],
     closed_by: &["FeedbackRequested", "NoteSent"],
     by_hand: false,
     outlives_outcome: true,
@@ -75,6 +77,7 @@ pub const KEEP_DOOR_OPEN: Play = Play {
     source: None,
     opens: Period::Hours(48),
     due: Period::Days(7),
+    numbers: &[],
     closed_by: &["DoorKeptOpen", "RejectionClosed"],
     by_hand: false,
     outlives_outcome: true,
@@ -96,6 +99,7 @@ pub const REVISIT: Play = Play {
     source: None,
     opens: Period::AtOnce,
     due: Period::Days(7),
+    numbers: &[],
     closed_by: &["ApplicationOpened", "RejectionClosed", "NoteSent"],
     by_hand: false,
     outlives_outcome: true,
@@ -135,30 +139,31 @@ pub(crate) fn handle_rejection(application: &Application, owing: &mut Owing<'_>)
             .and_then(|marks| marks.dismissed(None));
         owing.owe(thank.done(thanked).void_if(reopened.is_some(), reopened));
 
-        let latest = ASK_FEEDBACK
-            .opens
-            .opens_after(received.at, &application.zone(owing.candidate));
+        let zone = application.zone(owing.candidate);
+        let latest = |play| owing.opens_after(owing.opens(play), received.at, &zone);
+        let latest = [&ASK_FEEDBACK, &KEEP_DOOR_OPEN].map(latest);
         let sooner = [thanked, spared]
             .into_iter()
             .flatten()
             .map(|(_, stamp)| stamp.at.max(received.at))
             .min();
-        let opens_at = sooner.map_or(latest, |sooner| sooner.min(latest));
-        let mut follow_up = |play: &'static Play, done: Option<(EventId, Stamp)>| {
+        let mut follow_up = |play: &'static Play, latest: Timestamp, done: Option<(EventId, Stamp)>| {
+            let opens_at = sooner.map_or(latest, |sooner| sooner.min(latest));
             let mut owed = owing.raise(play, rejection.id, event, received.at);
             owed.opens_at = opens_at;
-            owed.due_at = Some(play.due.due_after(opens_at, &owed.zone));
+            owed.due_at = Some(owing.due_after(owing.due(play), opens_at, &owed.zone));
             owed.about = Some(rejection.id.into());
             owed.contact = rejection.from_contact;
             owing.owe(owed.done(done).void_if(reopened.is_some(), reopened));
         };
         if interviewed {
-            follow_up(&ASK_FEEDBACK, rejection.asked(application).first().copied());
+            follow_up(&ASK_FEEDBACK, latest[0], rejection.asked(application).first().copied());
         }
         let door = rejection.doors.first().map(|door| (door.event, door.stamp));
         let closed = rejection.closed.as_ref().map(|(event, stamp, _)| (*event, *stamp));
         follow_up(
             &KEEP_DOOR_OPEN,
+            latest[1],
             [door, closed].into_iter().flatten().min_by_key(|(_, stamp)| *stamp),
         );
     }
@@ -172,7 +177,7 @@ pub(crate) fn revisit(application: &Application, owing: &mut Owing<'_>) {
         let mut owed = owing.raise(&REVISIT, rejection.id, door.event, door.stamp.at);
         owed.about = Some(rejection.id.into());
         owed.opens_at = opening(door.revisit_on.civil(), &zone);
-        owed.due_at = Some(REVISIT.due.due_after(owed.opens_at, &zone));
+        owed.due_at = Some(owing.due_after(owing.due(&REVISIT), owed.opens_at, &zone));
         let closed = rejection.closed.as_ref().map(|(event, stamp, _)| (*event, *stamp));
         let back = back_there(owing.candidate, application, door.stamp);
         let done = closed.filter(|(_, stamp)| *stamp > door.stamp).into_iter().chain(back);

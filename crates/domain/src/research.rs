@@ -13,6 +13,7 @@ use crate::{
     fact::{At, Fact, Place},
     ids::{ApplicationId, EventId, ResearchId},
     play::{Action, Owing, Play, of_application},
+    playbook::Numbered,
     status::What,
     time::{Date, Period, Stamp},
     values::{Line, Text, WebAddress},
@@ -26,6 +27,7 @@ pub const REFRESH_RESEARCH: Play = Play {
     source: None,
     opens: Period::Days(7),
     due: Period::Days(2),
+    numbers: &[BEFORE_INTERVIEW],
     closed_by: &["ResearchNoted"],
     by_hand: false,
     outlives_outcome: false,
@@ -47,6 +49,7 @@ pub const RECONSIDER: Play = Play {
     source: None,
     opens: Period::AtOnce,
     due: Period::Days(3),
+    numbers: &[],
     closed_by: &["ApplicationReconsidered", "ApplicationWithdrawn"],
     by_hand: false,
     outlives_outcome: false,
@@ -61,7 +64,11 @@ pub const RECONSIDER: Play = Play {
 };
 
 /// How long before an interview research is fresh.
-const BEFORE_INTERVIEW: Period = Period::Days(2);
+const BEFORE_INTERVIEW: Numbered = Numbered::period(
+    "before_interview",
+    Period::Days(2),
+    "how long before an interview research is fresh",
+);
 
 /// A standing play: one task, a week after the last research, sooner where an interview comes up.
 pub(crate) fn refresh_research(application: &Application, owing: &mut Owing<'_>) {
@@ -82,6 +89,7 @@ pub(crate) fn refresh_research(application: &Application, owing: &mut Owing<'_>)
     let Some((event, base)) = last.or(first) else { return };
     let mut owed = owing.raise(&REFRESH_RESEARCH, application.id, event, base.at);
     owed.since = Some(base.at);
+    let fresh = owing.period(&REFRESH_RESEARCH, &BEFORE_INTERVIEW);
     // Research of before the last two days is not fresh.
     let coming = application
         .interviews
@@ -89,7 +97,7 @@ pub(crate) fn refresh_research(application: &Application, owing: &mut Owing<'_>)
         .filter(|it| it.is_ahead())
         .filter_map(|it| {
             let starts_at = it.starts_at.timestamp();
-            let opens_at = BEFORE_INTERVIEW.before(starts_at, &it.time_zone);
+            let opens_at = fresh.before(starts_at, &it.time_zone, &owing.candidate.playbook.holidays);
             (starts_at > base.at && last.is_none_or(|(_, last)| last.at < opens_at))
                 .then(|| (opens_at.max(base.at), starts_at, it))
         });

@@ -14,6 +14,7 @@ use crate::{
     fact::At,
     ids::{ApplicationId, EventId, OpeningId, SearchActivityId},
     play::{Action, Owing, Play},
+    playbook::Numbered,
     time::{Date, Instant, Period, Stamp, Zone, closing, day, opening},
     values::{Line, Text, WebAddress},
 };
@@ -29,6 +30,7 @@ pub const KEEP_LOOKING: Play = Play {
     source: None,
     opens: Period::Days(3),
     due: Period::Days(1),
+    numbers: &[],
     closed_by: &["SearchActivityLogged", "OpeningFound", "ApplicationOpened"],
     by_hand: false,
     outlives_outcome: true,
@@ -50,6 +52,7 @@ pub const APPLY_TO_OPENING: Play = Play {
     source: None,
     opens: Period::AtOnce,
     due: Period::Days(5),
+    numbers: &[BEFORE_IT_CLOSES],
     closed_by: &["ApplicationOpened", "OpeningDismissed"],
     by_hand: false,
     outlives_outcome: true,
@@ -73,7 +76,11 @@ pub const APPLY_TO_OPENING: Play = Play {
 };
 
 /// How long before an opening closes the application is to be in.
-const BEFORE_IT_CLOSES: i64 = 1;
+const BEFORE_IT_CLOSES: Numbered = Numbered::period(
+    "before_it_closes",
+    Period::Days(1),
+    "how long before an opening closes the application is to be in",
+);
 
 /// A standing play: one task, from the first interview held or the first thing found, dated from the latest of them.
 pub(crate) fn keep_looking(candidate: &Candidate, owing: &mut Owing<'_>) {
@@ -86,7 +93,7 @@ pub(crate) fn keep_looking(candidate: &Candidate, owing: &mut Owing<'_>) {
     let pause = search.pause();
     if let Some(until_on) = pause.and_then(|pause| pause.until_on) {
         owed.opens_at = owed.opens_at.max(opening(until_on.civil(), &owed.zone));
-        owed.due_at = Some(KEEP_LOOKING.due.due_after(owed.opens_at, &owed.zone));
+        owed.due_at = Some(owing.due_after(owing.due(&KEEP_LOOKING), owed.opens_at, &owed.zone));
     }
     let paused = pause.filter(|pause| pause.until_on.is_none()).map(|pause| pause.event);
     let over = paused.or(candidate.ties.accepted().map(|(_, event, _)| event));
@@ -100,11 +107,9 @@ pub(crate) fn apply_to_opening(opening: &Opening, owing: &mut Owing<'_>) {
     owed.about = Some(opening.id.into());
     owed.words = format!("{} as {}", opening.organisation_name, opening.position).into();
     if let Some(closes_on) = opening.closes_on {
-        let date = closes_on.civil();
-        let before = date
-            .checked_sub(jiff::Span::new().days(BEFORE_IT_CLOSES))
-            .unwrap_or(date);
-        let due = [before, date].map(|date| closing(date, &owed.zone));
+        let last = closing(closes_on.civil(), &owed.zone);
+        let ahead = owing.period(&APPLY_TO_OPENING, &BEFORE_IT_CLOSES);
+        let due = [ahead.before(last, &owed.zone, &owing.candidate.playbook.holidays), last];
         // What closes tomorrow, or is found on its last day, has until it closes.
         owed.due_at = due.into_iter().find(|due| *due > owed.opens_at).or(Some(due[1]));
     }

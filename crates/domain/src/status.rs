@@ -21,7 +21,8 @@ use crate::{
     },
     outcome,
     play::{Action, Ending, Owed, Owing, Play, of_application},
-    time::{Date, Period, Stamp, opening, working_days_after},
+    playbook::Numbered,
+    time::{Date, Period, Stamp, Zone, opening, working_days_after},
     values::{Channel, Text},
 };
 
@@ -42,6 +43,7 @@ pub const ASK_DECISION_DATE: Play = Play {
     source: None,
     opens: Period::AtOnce,
     due: Period::Hours(24),
+    numbers: &[],
     closed_by: &["DecisionDatePromised", "InterviewScheduled", "StatusReported"],
     by_hand: false,
     outlives_outcome: false,
@@ -65,6 +67,15 @@ pub const ENQUIRE_STATUS: Play = Play {
     ),
     opens: Period::WorkingDays(5),
     due: Period::WorkingDays(2),
+    numbers: &[
+        LARGE,
+        AFTER_PROMISE,
+        AGAIN,
+        MOST,
+        silence::QUIET,
+        silence::SILENT,
+        silence::PRESUMED_CLOSED,
+    ],
     closed_by: &["StatusReported", "StatusEnquired", "NoteSent"],
     by_hand: false,
     outlives_outcome: false,
@@ -87,11 +98,25 @@ pub const ENQUIRE_STATUS: Play = Play {
 };
 
 /// How long a large organisation is given where no date was promised.
-const LARGE: Period = Period::WorkingDays(10);
+const LARGE: Numbered = Numbered::period(
+    "large_organisation",
+    Period::WorkingDays(10),
+    "how long a large organisation is given where no date was promised",
+);
+/// How long after a promised date it may be asked.
+const AFTER_PROMISE: Numbered = Numbered::period(
+    "after_promise",
+    Period::WorkingDays(1),
+    "how long after a promised date they may be asked",
+);
 /// How long an unanswered enquiry waits for the next.
-const AGAIN: Period = Period::WorkingDays(5);
+const AGAIN: Numbered = Numbered::period(
+    "again",
+    Period::WorkingDays(5),
+    "how long an unanswered enquiry waits for the next",
+);
 /// How many enquiries go out until they speak.
-const MOST: usize = 2;
+const MOST: Numbered = Numbered::count("most", 2, "how many enquiries go out until they speak");
 
 /// What happened between the two sides of an application, as far as waiting for word depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -231,10 +256,22 @@ pub(crate) fn enquire_status(application: &Application, owing: &mut Owing<'_>) {
     }
 }
 
+/// When they may be asked after a date that they promised.
+fn promised_opening(owing: &Owing<'_>, date: Date, zone: &Zone) -> Timestamp {
+    match owing.period(&ENQUIRE_STATUS, &AFTER_PROMISE) {
+        Period::WorkingDays(days) => {
+            let holidays = &owing.candidate.playbook.holidays;
+            opening(working_days_after(date.civil(), days, holidays), zone)
+        }
+        other => owing.opens_after(other, opening(date.civil(), zone), zone),
+    }
+}
+
 fn enquiries(application: &Application, owing: &Owing<'_>) -> Vec<Owed> {
     let zone = application.zone(owing.candidate);
     let contact = right_person(application);
     let large = application.organisation.size == Some(Size::Large);
+    let most = owing.candidate.playbook.count(&ENQUIRE_STATUS, &MOST);
     let mut promise = None;
     let mut unanswered = 0;
     let mut past: Vec<Owed> = Vec::new();
@@ -247,7 +284,9 @@ fn enquiries(application: &Application, owing: &Owing<'_>) -> Vec<Owed> {
         let at = moment.stamp.at;
         let closes = match moment.what {
             What::Reported(_) => true,
-            What::Enquired => current.as_ref().is_some_and(|task| at >= task.opens_at),
+            What::Enquired => current
+                .as_ref()
+                .is_some_and(|task| at >= task.opens_at || owing.candidate.was_closed(task.id, moment.event)),
             _ => false,
         };
         if closes && let Some(task) = current.take() {
@@ -255,15 +294,19 @@ fn enquiries(application: &Application, owing: &Owing<'_>) -> Vec<Owed> {
         }
         let opens_at = match moment.what {
             What::Held(_) | What::Promised(_) | What::Reported(_) => {
-                let promised = promise.map(|it| opening(working_days_after(it.date.civil(), 1), &zone));
-                let unpromised = if large { LARGE } else { ENQUIRE_STATUS.opens };
+                let promised = promise.map(|it| promised_opening(owing, it.date, &zone));
+                let unpromised = if large {
+                    owing.period(&ENQUIRE_STATUS, &LARGE)
+                } else {
+                    owing.opens(&ENQUIRE_STATUS)
+                };
                 // A promise whose day has passed is spent.
                 let ahead = promised.filter(|opens_at| *opens_at > at);
-                Some(ahead.unwrap_or_else(|| unpromised.opens_after(at, &zone)))
+                Some(ahead.unwrap_or_else(|| owing.opens_after(unpromised, at, &zone)))
             }
             What::Enquired if closes => {
                 unanswered += 1;
-                (unanswered < MOST).then(|| AGAIN.opens_after(at, &zone))
+                (unanswered < most).then(|| owing.opens_after(owing.period(&ENQUIRE_STATUS, &AGAIN), at, &zone))
             }
             _ => None,
         };
@@ -275,7 +318,7 @@ fn enquiries(application: &Application, owing: &Owing<'_>) -> Vec<Owed> {
                 at,
             );
             task.opens_at = opens_at;
-            task.due_at = Some(ENQUIRE_STATUS.due.due_after(opens_at, &zone));
+            task.due_at = Some(owing.due_after(owing.due(&ENQUIRE_STATUS), opens_at, &zone));
             task.contact = contact;
             current = Some(task);
         }
@@ -306,7 +349,7 @@ pub(crate) fn unwise_enquiry(candidate: &Candidate, at: &At) -> Vec<Departure> {
     };
     let once_more = || Departure {
         play: ENQUIRE_STATUS.name.into(),
-        reason: "Two enquiries stand unanswered: the playbook has no third.".into(),
+        reason: "Enquiries stand unanswered, and the playbook has no further one.".into(),
         opens_at: None,
         due_at: None,
     };
@@ -315,7 +358,7 @@ pub(crate) fn unwise_enquiry(candidate: &Candidate, at: &At) -> Vec<Departure> {
     }
     let departure = match live_enquiry(candidate, application.id) {
         Some(task) => decide::early(task, at),
-        None => (unanswered(application).count() >= MOST).then(once_more),
+        None => (unanswered(application).count() >= candidate.playbook.count(&ENQUIRE_STATUS, &MOST)).then(once_more),
     };
     departure.into_iter().collect()
 }

@@ -29,6 +29,7 @@ const fn is_final(fact: &AnyFact) -> bool {
         AnyFact::CandidateRegistered(_)
             | AnyFact::CandidateErased(_)
             | AnyFact::ContactErased(_)
+            | AnyFact::PlaybookAdopted(_)
             | AnyFact::FactRetracted(_)
             | AnyFact::TaskOpened(_)
             | AnyFact::TaskOverdue(_)

@@ -186,7 +186,7 @@ pub(crate) fn read(fact: Value, candidate: CandidateId, fresh: [uuid::Uuid; 2]) 
             .map_err(|error: afterword_domain::ids::NotAnId| Problem::invalid("/id", error.to_string()))?,
     };
     let kind = fact.kind();
-    if kind.by_the_clock {
+    if kind.by_the_clock || kind.by_the_service {
         return Err(unknown());
     }
     let subject = match lifted.subject {

@@ -33,6 +33,7 @@ pub const REVIEW_NOTE: Play = Play {
     source: None,
     opens: Period::AtOnce,
     due: Period::AtOnce,
+    numbers: &[],
     closed_by: &[
         "NoteReviewed",
         "FindingWaived",

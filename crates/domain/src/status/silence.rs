@@ -2,18 +2,31 @@
 
 use jiff::Timestamp;
 
-use super::{MOST, Moment, What, promised_date, unanswered};
+use super::{ENQUIRE_STATUS, MOST, Moment, What, promised_date, unanswered};
 use crate::{
     applications::{Application, Status},
+    playbook::{Numbered, Playbook},
     time::{Period, Zone, closing},
 };
 
 /// When they are called quiet: working days without a word.
-const QUIET: i16 = 10;
+pub(super) const QUIET: Numbered = Numbered::period(
+    "quiet",
+    Period::WorkingDays(10),
+    "how long they say nothing until they are called quiet",
+);
 /// When they are called silent: working days without a word, or after [`MOST`] unanswered enquiries.
-const SILENT: i16 = 20;
+pub(super) const SILENT: Numbered = Numbered::period(
+    "silent",
+    Period::WorkingDays(20),
+    "how long they say nothing until they are called silent",
+);
 /// When the application is presumed closed.
-const PRESUMED_CLOSED: Period = Period::Days(45);
+pub(super) const PRESUMED_CLOSED: Numbered = Numbered::period(
+    "presumed_closed",
+    Period::Days(45),
+    "how long they say nothing until the application is presumed closed",
+);
 
 /// Since when they are silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,18 +56,22 @@ impl Silence {
 
 /// Counts silence from the later of their last word (the interview itself is one) and the promised date.
 /// None before there was an interview to wait for word on.
-pub(crate) fn silence(application: &Application, zone: &Zone) -> Option<Silence> {
+pub(crate) fn silence(application: &Application, zone: &Zone, playbook: &Playbook) -> Option<Silence> {
     let waits = |moment: &&Moment| matches!(moment.what, What::Held(_) | What::CancelledByThem(_));
     application.moments.iter().find(waits)?;
     let last = application.moments.iter().rfind(|moment| moment.what.is_their_word())?;
     let promised = promised_date(application).map(|date| closing(date.civil(), zone));
     let from = promised.map_or(last.stamp.at, |promised| promised.max(last.stamp.at));
-    let days = |days| Period::WorkingDays(days).opens_after(from, zone);
-    let silent_at = unanswered(application).nth(MOST - 1).map(|moment| moment.stamp.at);
-    let silent_at = silent_at.map_or(days(SILENT), |second| second.min(days(SILENT)));
+    let after = |number| {
+        let period = playbook.period(&ENQUIRE_STATUS, number);
+        period.opens_after(from, zone, &playbook.holidays)
+    };
+    let most = playbook.count(&ENQUIRE_STATUS, &MOST);
+    let last = unanswered(application).nth(most.saturating_sub(1));
+    let silent_at = last.map_or(after(&SILENT), |last| last.stamp.at.min(after(&SILENT)));
     Some(Silence {
-        quiet_at: days(QUIET).min(silent_at),
+        quiet_at: after(&QUIET).min(silent_at),
         silent_at,
-        presumed_closed_at: PRESUMED_CLOSED.due_after(from, zone),
+        presumed_closed_at: after(&PRESUMED_CLOSED),
     })
 }

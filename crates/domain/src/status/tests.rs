@@ -214,7 +214,7 @@ fn two_enquiries_at_most_until_they_speak() {
         .records("StatusEnquired enq_three in app_acme", by_phone());
     assert_eq!(
         third.departures()[0].reason,
-        "Two enquiries stand unanswered: the playbook has no third."
+        "Enquiries stand unanswered, and the playbook has no further one."
     );
     let reply = twice
         .at("2026-03-17 10:00")

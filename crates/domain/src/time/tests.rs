@@ -28,11 +28,11 @@ fn twenty_four_hours_are_not_a_day_when_the_clocks_change() {
     let berlin: Zone = "Europe/Berlin".parse().unwrap();
     let before = at("2026-03-28T15:00:00+01:00");
     assert_eq!(
-        Period::Hours(24).due_after(before, &berlin),
+        Period::Hours(24).due_after(before, &berlin, &Holidays::default()),
         at("2026-03-29T16:00:00+02:00")
     );
     assert_eq!(
-        Period::Days(1).due_after(before, &berlin),
+        Period::Days(1).due_after(before, &berlin, &Holidays::default()),
         at("2026-03-29T15:00:00+02:00")
     );
 }
@@ -42,11 +42,11 @@ fn working_days_leave_the_weekend_out() {
     let utc = Zone::UTC;
     let thursday = at("2026-03-05T11:30:00Z");
     assert_eq!(
-        Period::WorkingDays(5).opens_after(thursday, &utc),
+        Period::WorkingDays(5).opens_after(thursday, &utc, &Holidays::default()),
         at("2026-03-12T09:00:00Z")
     );
     assert_eq!(
-        Period::WorkingDays(2).due_after(thursday, &utc),
+        Period::WorkingDays(2).due_after(thursday, &utc, &Holidays::default()),
         at("2026-03-09T17:00:00Z")
     );
 }
