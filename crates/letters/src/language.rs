@@ -94,13 +94,15 @@ fn said(rule: &'static Rule, phrases: &Phrases, words: &[&Word<'_>], letter: &Le
         }
         if let Some(place) = across(here) {
             let text = here.iter().map(|word| word.text).collect::<Vec<_>>().join(" ");
-            let suggestions: Vec<String> = hit
+            // What stands for more than itself can be told, and not put in.
+            let (told, exact): (Vec<&str>, Vec<&str>) = hit
                 .instead
                 .into_iter()
                 .flat_map(|instead| instead.split(", "))
-                .map(str::to_owned)
-                .collect();
-            findings.at(rule, &place, format!("{}: “{text}”.", rule.title), suggestions);
+                .partition(|it| it.contains('…'));
+            let advice = told.first().map_or_else(String::new, |it| format!(" Better: “{it}”."));
+            let suggestions = exact.into_iter().map(str::to_owned).collect();
+            findings.at(rule, &place, format!("{}: “{text}”.{advice}", rule.title), suggestions);
         }
     }
 }
@@ -154,7 +156,9 @@ fn articles(words: &[&Word<'_>], letter: &Letter<'_>, findings: &mut Findings<'_
             && !word.has_digit()
             && lower.chars().count() > 2
             && lower.is_ascii();
-        let acronym = word.text.chars().skip(1).any(char::is_uppercase);
+        // "an X-ray", "a U-turn": a letter is said by its name.
+        let letter_alone = word.text.chars().nth(1).is_none_or(|c| !c.is_alphabetic());
+        let acronym = letter_alone || word.text.chars().skip(1).any(char::is_uppercase);
         if !plain || acronym || word.foreign || letter.known.contains(lower) && word.is_capitalised() {
             continue;
         }

@@ -211,7 +211,7 @@ fn misspelled(context: &Context, letter: &Letter<'_>, findings: &mut Findings<'_
                 let near = core.iter().any(|(part, _)| {
                     let letters = part.chars().count();
                     letters >= 5
-                        && distance(&folded, part) == 1
+                        && (1..=1 + usize::from(letters >= 8)).contains(&distance(&folded, part))
                         && folded != format!("{part}s")
                         && *part != format!("{folded}s")
                 });
@@ -396,8 +396,13 @@ fn position(context: &Context, letter: &Letter<'_>, findings: &mut Findings<'_>)
                 break;
             }
         }
-        // "the position of …", "the role of …".
-        let of = text.get(i + 1).filter(|next| next.lower == "of" && next.adjoins);
+        // "the position of …", "the role as …".
+        let definite = i
+            .checked_sub(1)
+            .is_some_and(|at| ["the", "this", "your"].contains(&text[at].lower.as_str()));
+        let of = text
+            .get(i + 1)
+            .filter(|next| next.adjoins && (next.lower == "of" || next.lower == "as" && definite));
         let mine = i
             .checked_sub(1)
             .is_some_and(|before| ["my", "previous", "current", "last"].contains(&text[before].lower.as_str()));

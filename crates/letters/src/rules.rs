@@ -101,6 +101,9 @@ rules! {
     SPELLING "spelling" Error "A word is misspelled"
         "A misspelled word in the one letter that you had time for makes the reader wonder about the rest."
         "I look foward to it." => "I look forward to it.";
+    UNKNOWN_WORD "unknown_word" Advice "A word that is in no ordinary dictionary"
+        "It may be a term that your reader uses every day. Look whether it is spelled as they spell it."
+        "the mashrabiya facade" => "the same, once you have looked it up";
     REGIONAL_SPELLING "regional_spelling" Warning "British or American spelling, the other than usual"
         "Either spelling is right; the one that your reader uses is not noticed."
         "colour (in American English)" => "color";

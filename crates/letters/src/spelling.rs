@@ -76,21 +76,24 @@ fn lists() -> &'static Lists {
     })
 }
 
-/// Whether a rare word is right: a search in a sorted list that takes no memory beside itself.
-fn is_rare(word: &str) -> bool {
-    const RARE: &str = include_str!("../dictionaries/en_rare.txt");
-    let (mut from, mut to) = (0, RARE.len());
+/// Words that are right and hardly ever meant.
+const RARE: &str = include_str!("../dictionaries/en_rare.txt");
+
+/// Words of a trade, of a dialect, of long ago: somebody may mean them.
+const RAREST: &str = include_str!("../dictionaries/en_rarest.txt");
+
+/// Whether a sorted list has a word: a search that takes no memory beside the list.
+fn lists_word(list: &str, word: &str) -> bool {
+    let bytes = list.as_bytes();
+    let (mut from, mut to) = (0, list.len());
     while from < to {
         let middle = from + (to - from) / 2;
-        let start = RARE.as_bytes()[..middle]
-            .iter()
-            .rposition(|b| *b == b'\n')
-            .map_or(0, |at| at + 1);
-        let end = RARE.as_bytes()[middle..]
+        let start = bytes[..middle].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+        let end = bytes[middle..]
             .iter()
             .position(|b| *b == b'\n')
-            .map_or(RARE.len(), |at| middle + at);
-        match RARE.get(start..end).unwrap_or_default().cmp(word) {
+            .map_or(list.len(), |at| middle + at);
+        match list.get(start..end).unwrap_or_default().cmp(word) {
             std::cmp::Ordering::Equal => return true,
             std::cmp::Ordering::Less => from = end + 1,
             std::cmp::Ordering::Greater => to = start,
@@ -246,7 +249,7 @@ fn known(word: &str) -> bool {
     has(american())
         || has(british())
         || lists.terms.contains(word)
-        || is_rare(word)
+        || lists_word(RARE, word)
         || word.strip_suffix('s').is_some_and(|one| lists.terms.contains(one))
 }
 
@@ -311,22 +314,48 @@ pub(crate) fn look(letter: &Letter<'_>, findings: &mut Findings<'_>) {
             }
             Verdict::Wrong => {
                 suggested += 1;
+                let word_alone = without_possessive(&word.lower);
                 let suggestions = if suggested <= SUGGEST_FOR {
-                    letter.spelling.suggest(without_possessive(&word.lower))
+                    letter.spelling.suggest(word_alone)
                 } else {
                     Vec::new()
                 };
-                let told = format!("“{}” is in no dictionary.", word.text);
+                let slip = suggested > SUGGEST_FOR || is_slip(word_alone, &suggestions);
                 let suggestions = suggestions.iter().map(|it| like(word.text, it)).collect();
-                if !findings.marked(
-                    &[&rules::NAME_MISSPELLED, &rules::ORGANISATION_MISSPELLED],
-                    &word.place(),
-                ) {
+                let marked = [&rules::NAME_MISSPELLED, &rules::ORGANISATION_MISSPELLED];
+                if findings.marked(&marked, &word.place()) {
+                    continue;
+                }
+                if slip {
+                    let told = format!("“{}” is in no dictionary.", word.text);
                     findings.at(&rules::SPELLING, &word.place(), told, suggestions);
+                } else {
+                    let told = format!("“{}” is in no ordinary dictionary.", word.text);
+                    findings.at(&rules::UNKNOWN_WORD, &word.place(), told, suggestions);
                 }
             }
         }
     }
+}
+
+/// Whether a word that no dictionary has is another one with a slip in it, rather than a word of a trade: it is listed as
+/// one, or near enough to a word. Two words written as one are a term more often than a slip.
+fn is_slip(word: &str, suggestions: &[String]) -> bool {
+    if lists().misspellings.contains_key(word) || word == "i" {
+        return true;
+    }
+    let most = if word.chars().count() >= 8 { 2 } else { 1 };
+    let near = suggestions
+        .iter()
+        .any(|it| !it.contains([' ', '-']) && distance(&it.to_lowercase(), word) <= most);
+    let compound = (4..word.len().saturating_sub(3))
+        .filter(|at| word.is_char_boundary(*at))
+        .any(|at| {
+            [&word[..at], &word[at..]]
+                .iter()
+                .all(|part| american().is_some_and(|it| it.check(part)))
+        });
+    near && !compound && !lists_word(RAREST, word)
 }
 
 /// Whether a word is one that the writer spelled: no address, no quotation, no signature, nothing on record.

@@ -119,6 +119,65 @@ fn planted_faults_are_found() {
     }
 }
 
+/// A sentence in a letter that has no fault beside.
+fn told(sentence: &str, kind: &str) -> Review {
+    let context = serde_json::json!({"kind": kind, "channel": "email", "locale": "en-GB", "sender": {"name": "Sam Okafor"},
+        "recipients": [{"name": "Dave Hollis"}], "people": [{"name": "Priya Raman"}, {"name": "Tomas Ortega"}],
+        "organisation": {"name": "Northgate Electrical"}, "position": "Electrician", "other_organisations": ["Voltaic Ltd"]});
+    let body = format!(
+        "Dear Dave,\n\nThank you for showing me the site. My experience would help you.\n\n{sentence}\n\nKind regards,\nSam Okafor"
+    );
+    let context: Context = serde_json::from_value(context).expect("a context");
+    let written = Written {
+        subject_line: Some("Thank you"),
+        body: &body,
+    };
+    review(&context, written)
+}
+
+#[test]
+fn a_fault_in_a_sentence_is_found() {
+    let (mut found, mut of, mut kind) = (0, 0, "thank_you");
+    for line in include_str!("../corpus/faults.txt").lines() {
+        let Some((rule, sentence)) = line.split_once('|') else {
+            kind = if line.contains("rejection") {
+                "rejection_thanks"
+            } else {
+                kind
+            };
+            continue;
+        };
+        of += 1;
+        if told(sentence, kind).findings.iter().any(|finding| finding.rule == rule) {
+            found += 1;
+        } else {
+            println!("missed {line}");
+        }
+    }
+    println!("{found} of {of} faults in sentences found");
+    assert!(of >= 140 && found * 100 >= of * 95, "{found} of {of}");
+}
+
+#[test]
+fn a_sentence_without_fault_is_left_alone() {
+    let sentences = include_str!("../corpus/sentences.txt")
+        .lines()
+        .filter(|line| !line.starts_with('#'));
+    let mut alarms = 0;
+    let mut of = 0;
+    for sentence in sentences {
+        of += 1;
+        for finding in told(sentence, "thank_you").findings {
+            if finding.severity != Severity::Advice {
+                println!("{sentence}: {} {}", finding.rule, finding.message);
+                alarms += 1;
+            }
+        }
+    }
+    println!("{alarms} errors or warnings in {of} sentences without fault");
+    assert!(of >= 100 && alarms * 50 <= of, "{alarms} in {of}");
+}
+
 #[test]
 fn the_corpus_is_large_and_plants_every_rule() {
     let (clean, planted) = (clean(), planted());
