@@ -18,6 +18,9 @@ pub(crate) struct Place {
     pub(crate) bytes: Range<usize>,
 }
 
+/// Of a letter of which everything is wrong, not everything is told.
+const MOST: usize = 200;
+
 pub(crate) struct Findings<'a> {
     written: Written<'a>,
     found: Vec<Finding>,
@@ -61,6 +64,9 @@ impl<'a> Findings<'a> {
     }
 
     fn add(&mut self, rule: &'static Rule, place: Option<&Place>, message: String, suggestions: Vec<String>) {
+        if self.found.len() >= MOST {
+            return;
+        }
         let span = place.map(|place| self.span(place));
         let words = place.map_or_else(
             || message.clone(),

@@ -180,7 +180,7 @@ fn articles(words: &[&Word<'_>], letter: &Letter<'_>, findings: &mut Findings<'_
 
 /// "The questions was", "this skills".
 fn numbers(words: &[&Word<'_>], letter: &Letter<'_>, findings: &mut Findings<'_>) {
-    const PLURALS: [&str; 48] = [
+    const PLURALS: &[&str] = &[
         "questions",
         "skills",
         "projects",
@@ -229,6 +229,30 @@ fn numbers(words: &[&Word<'_>], letter: &Letter<'_>, findings: &mut Findings<'_>
         "decisions",
         "qualifications",
         "families",
+        "engineers",
+        "nurses",
+        "teachers",
+        "managers",
+        "doctors",
+        "rooms",
+        "machines",
+        "products",
+        "services",
+        "meetings",
+        "notes",
+        "changes",
+        "problems",
+        "issues",
+        "offices",
+        "interviews",
+        "visits",
+        "schools",
+        "wards",
+        "departments",
+        "instructions",
+        "standards",
+        "benefits",
+        "designs",
     ];
     const DETERMINERS: [&str; 9] = ["the", "your", "my", "our", "these", "those", "his", "her", "their"];
     const BEFORE: [&str; 24] = [
@@ -241,12 +265,17 @@ fn numbers(words: &[&Word<'_>], letter: &Letter<'_>, findings: &mut Findings<'_>
         if !plural || noun.foreign {
             continue;
         }
+        // "the other engineers".
+        let between = [
+            "other", "new", "two", "three", "four", "first", "last", "next", "same", "main", "many", "few",
+        ];
+        let step = usize::from(i > 0 && noun.adjoins && between.contains(&words[i - 1].lower.as_str()));
         let determiner = i
-            .checked_sub(1)
+            .checked_sub(1 + step)
             .map(|at| words[at])
             .filter(|_| noun.adjoins && !noun.begins);
         let before = i
-            .checked_sub(2)
+            .checked_sub(2 + step)
             .map(|at| words[at])
             .filter(|_| determiner.is_some_and(|it| !it.begins));
         let singular =

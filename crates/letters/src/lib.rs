@@ -34,9 +34,6 @@ use jiff::Timestamp;
 /// The version of the rules: recorded with each review, so that an old one can be told from a new one.
 pub const RULESET: &str = "2026.11";
 
-/// A letter of which everything is wrong is not told everything.
-const MOST: usize = 200;
-
 /// What a letter says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written<'a> {
@@ -77,6 +74,6 @@ pub fn review(context: &Context, written: Written<'_>) -> Review {
     around::look(context, &letter, &mut findings);
     Review {
         ruleset: RULESET,
-        findings: findings.in_order().into_iter().take(MOST).collect(),
+        findings: findings.in_order(),
     }
 }

@@ -1,5 +1,6 @@
 //! Phrases to look for, as data. One a line: the words, and after a bar what to say instead. `a/b` is either word,
-//! `word?` may be missing, `_` is any one word; a line that begins with `!` is a reading that is right, and takes back
+//! `word?` may be missing, `_` is any one word, `~` any words of degree (very,
+//! really, a bit); a line that begins with `!` is a reading that is right, and takes back
 //! what lies inside it.
 
 use std::{collections::HashMap, ops::Range};
@@ -66,36 +67,16 @@ impl Phrases {
         Self { phrases, begins }
     }
 
-    /// Every phrase in a row of words, the longest at each place; none reaches over the end of a sentence.
+    /// Every phrase in a row of words, the longest at each place; none reaches over the end of a sentence. "I'm" is
+    /// looked at as it stands and as "I am".
     pub(crate) fn find(&self, words: &[&Word<'_>]) -> Vec<Hit> {
-        let mut hits: Vec<Hit> = Vec::new();
-        let mut right: Vec<Range<usize>> = Vec::new();
-        for start in 0..words.len() {
-            if words[start].foreign {
-                continue;
-            }
-            let begin = |word: &str| self.begins.get(word).into_iter().flatten();
-            let mut longest: Option<Hit> = None;
-            for phrase in begin(&words[start].lower).chain(begin("_")).map(|i| &self.phrases[*i]) {
-                let Some(length) = phrase.length_at(&words[start..]) else {
-                    continue;
-                };
-                if phrase.right {
-                    right.push(start..start + length);
-                } else if longest.as_ref().is_none_or(|hit| hit.words.len() < length) {
-                    longest = Some(Hit {
-                        words: start..start + length,
-                        instead: phrase.instead,
-                    });
-                }
-            }
-            hits.extend(longest);
+        let as_they_stand: Vec<Token<'_>> = words.iter().enumerate().map(|(at, word)| Token::of(word, at)).collect();
+        let mut hits = self.look(&as_they_stand);
+        let written_out: Vec<Token<'_>> = as_they_stand.iter().flat_map(Token::written_out).collect();
+        if written_out.len() > as_they_stand.len() {
+            hits.extend(self.look(&written_out));
         }
-        hits.retain(|hit| {
-            !right
-                .iter()
-                .any(|right| right.start <= hit.words.start && hit.words.end <= right.end)
-        });
+        hits.sort_by_key(|hit| (hit.words.start, std::cmp::Reverse(hit.words.end)));
         let mut end = 0;
         hits.retain(|hit| {
             let fresh = hit.words.start >= end;
@@ -104,22 +85,185 @@ impl Phrases {
         });
         hits
     }
-}
 
-impl Phrase {
-    fn length_at(&self, words: &[&Word<'_>]) -> Option<usize> {
-        steps(&self.words, words, 0).filter(|length| *length > 0)
+    fn look(&self, tokens: &[Token<'_>]) -> Vec<Hit> {
+        let mut hits: Vec<Hit> = Vec::new();
+        let mut right: Vec<Range<usize>> = Vec::new();
+        for start in 0..tokens.len() {
+            if tokens[start].word.foreign {
+                continue;
+            }
+            let begin = |word: &str| self.begins.get(word).into_iter().flatten();
+            let mut longest: Option<Hit> = None;
+            for phrase in begin(tokens[start].text).chain(begin("_")).map(|i| &self.phrases[*i]) {
+                let length = steps(&phrase.words, &tokens[start..], 0).filter(|length| *length > 0);
+                let Some(length) = length else { continue };
+                let words = tokens[start].at..tokens[start + length - 1].at + 1;
+                if phrase.right {
+                    right.push(words);
+                } else if longest.as_ref().is_none_or(|hit| hit.words.len() < words.len()) {
+                    longest = Some(Hit {
+                        words,
+                        instead: phrase.instead,
+                    });
+                }
+            }
+            hits.extend(longest);
+        }
+        let is_right = |hit: &Hit| {
+            right
+                .iter()
+                .any(|right| right.start <= hit.words.start && hit.words.end <= right.end)
+        };
+        hits.retain(|hit| !is_right(hit));
+        hits
     }
 }
 
-fn steps(steps_left: &[Step], words: &[&Word<'_>], taken: usize) -> Option<usize> {
+/// A word, or half of a contraction.
+#[derive(Clone, Copy)]
+struct Token<'a> {
+    text: &'a str,
+    word: &'a Word<'a>,
+    at: usize,
+    begins: bool,
+}
+
+impl<'a> Token<'a> {
+    fn of(word: &'a Word<'a>, at: usize) -> Self {
+        Self {
+            text: &word.lower,
+            word,
+            at,
+            begins: word.begins,
+        }
+    }
+
+    /// "I am" for "I'm".
+    fn written_out(&self) -> Vec<Self> {
+        const ENDINGS: [(&str, &str); 5] = [
+            ("n't", "not"),
+            ("'re", "are"),
+            ("'ve", "have"),
+            ("'ll", "will"),
+            ("'m", "am"),
+        ];
+        const WHOLE: [(&str, &str, &str); 4] = [
+            ("can't", "can", "not"),
+            ("cannot", "can", "not"),
+            ("won't", "will", "not"),
+            ("i'd", "i", "would"),
+        ];
+        let halves = WHOLE
+            .iter()
+            .find(|(whole, ..)| *whole == self.text)
+            .map(|(_, first, second)| (*first, *second))
+            .or_else(|| {
+                let ending = ENDINGS
+                    .iter()
+                    .find_map(|(ending, out)| Some((self.text.strip_suffix(ending)?, *out)))?;
+                (!ending.0.is_empty()).then_some(ending)
+            });
+        halves.map_or_else(
+            || vec![*self],
+            |(first, second)| {
+                vec![
+                    Token { text: first, ..*self },
+                    Token {
+                        text: second,
+                        begins: false,
+                        ..*self
+                    },
+                ]
+            },
+        )
+    }
+}
+
+/// Words that make another one stronger or weaker: any number of them may stand where a phrase has `~`.
+const DEGREES: &[&str] = &[
+    "very",
+    "really",
+    "so",
+    "quite",
+    "rather",
+    "too",
+    "a",
+    "an",
+    "bit",
+    "little",
+    "terribly",
+    "awfully",
+    "just",
+    "only",
+    "probably",
+    "perhaps",
+    "maybe",
+    "complete",
+    "completely",
+    "total",
+    "totally",
+    "absolute",
+    "absolutely",
+    "big",
+    "huge",
+    "such",
+    "extremely",
+    "pretty",
+    "truly",
+    "clearly",
+    "simply",
+    "obviously",
+    "always",
+    "often",
+    "still",
+    "also",
+    "all",
+    "the",
+    "somewhat",
+    "fairly",
+    "particularly",
+    "especially",
+    "quite",
+    "even",
+    "much",
+    "more",
+    "most",
+    "real",
+    "utterly",
+    "deeply",
+    "honestly",
+    "certainly",
+    "definitely",
+    "sadly",
+    "frankly",
+    "urgently",
+    "desperately",
+    "badly",
+    "that",
+    "great",
+    "grave",
+    "serious",
+    "terrible",
+    "urgent",
+    "dire",
+];
+
+fn steps(steps_left: &[Step], tokens: &[Token<'_>], taken: usize) -> Option<usize> {
     let Some((step, rest)) = steps_left.split_first() else {
         return Some(taken);
     };
-    let word = words.get(taken).filter(|word| taken == 0 || !word.begins);
-    let matches = word.is_some_and(|word| step.either.iter().any(|either| *either == "_" || *either == word.lower));
+    let token = tokens.get(taken).filter(|token| taken == 0 || !token.begins);
+    if step.either == ["~"] {
+        let more = token.is_some_and(|token| DEGREES.contains(&token.text));
+        return more
+            .then(|| steps(steps_left, tokens, taken + 1))
+            .flatten()
+            .or_else(|| steps(rest, tokens, taken));
+    }
+    let matches = token.is_some_and(|token| step.either.iter().any(|either| *either == "_" || *either == token.text));
     matches
-        .then(|| steps(rest, words, taken + 1))
+        .then(|| steps(rest, tokens, taken + 1))
         .flatten()
-        .or_else(|| step.maybe.then(|| steps(rest, words, taken)).flatten())
+        .or_else(|| step.maybe.then(|| steps(rest, tokens, taken)).flatten())
 }

@@ -8,7 +8,7 @@ use crate::{
     letter::{Letter, printed_lines},
     phrases::Phrases,
     rules,
-    words::{Word, fold, folded_words},
+    words::{Word, beginning, fold, folded_words},
 };
 use std::sync::OnceLock;
 
@@ -134,7 +134,10 @@ fn placeholders(letter: &Letter<'_>, findings: &mut Findings<'_>) {
             let mut from = 0;
             while let Some(start) = text[from..].find(open).map(|at| from + at) {
                 from = start + open.len();
-                let Some(length) = text[from..].find(close) else { break };
+                // What waits to be filled in is short.
+                let Some(length) = beginning(&text[from..], 120).find(close) else {
+                    continue;
+                };
                 let inside = &text[from..from + length];
                 if is_gap(open, inside) {
                     let end = from + length + close.len();
@@ -144,17 +147,13 @@ fn placeholders(letter: &Letter<'_>, findings: &mut Findings<'_>) {
             }
         }
         for run in ["___", "…………", ".....", "XXX", "xxx", "XX/XX", "???"] {
-            for (at, _) in text.match_indices(run) {
-                let before = text[..at].chars().next_back();
-                let after = text[at + run.len()..]
-                    .trim_start_matches(['X', 'x', '_', '.', '?'])
-                    .chars()
-                    .next();
+            let mut from = 0;
+            while let Some(at) = text[from..].find(run).map(|at| from + at) {
+                let rest = text[at..].trim_start_matches(['X', 'x', '_', '.', '?', '…', '/']);
+                from = text.len() - rest.len();
                 let alone = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
-                if alone(before) && alone(after) {
-                    let rest = &text[at + run.len()..];
-                    let more = rest.len() - rest.trim_start_matches(['X', 'x', '_', '.', '?']).len();
-                    found.push(at..at + run.len() + more);
+                if alone(text[..at].chars().next_back()) && alone(rest.chars().next()) {
+                    found.push(at..from);
                 }
             }
         }

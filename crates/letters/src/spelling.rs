@@ -15,8 +15,11 @@ use crate::{
     words::{Word, distance, fold, is_latin, straight, without_possessive},
 };
 
-/// For at most so many words suggestions are looked for: that is slow.
-const SUGGEST_FOR: usize = 8;
+/// For at most so many words of a letter suggestions are looked for far and wide: that is slow.
+const FAR_AND_WIDE: usize = 1;
+
+/// Of so many words of a letter it is asked at all what was meant.
+const ASKED: usize = 40;
 
 /// Suggestions to a word, at most.
 const SUGGESTIONS: usize = 3;
@@ -222,25 +225,87 @@ impl Spelling {
             .find(|spelled| here.check(spelled))
     }
 
-    fn suggest(&self, word: &str) -> Vec<String> {
+    /// Words that one slip turns into this one: letters swapped, doubled, left out, mistaken.
+    fn near(&self, word: &str) -> Vec<String> {
+        let dictionary = if self.region == Region::British {
+            british()
+        } else {
+            american()
+        };
+        let Some(dictionary) = dictionary else {
+            return Vec::new();
+        };
+        let letters: Vec<char> = word.chars().collect();
+        let mut near: Vec<String> = Vec::new();
+        let mut offer = |candidate: String| {
+            if !near.contains(&candidate) && dictionary.check(&candidate) {
+                near.push(candidate);
+            }
+        };
+        let with = |at: usize, cut: usize, put: &[char]| -> String {
+            letters[..at].iter().chain(put).chain(&letters[at + cut..]).collect()
+        };
+        let n = letters.len();
+        (0..n.saturating_sub(1)).for_each(|at| offer(with(at, 2, &[letters[at + 1], letters[at]])));
+        (0..n).for_each(|at| offer(with(at, 0, &[letters[at]])));
+        (0..n).for_each(|at| offer(with(at, 1, &[])));
+        for c in 'a'..='z' {
+            (1..n).for_each(|at| offer(with(at, 1, &[c])));
+            (1..=n).for_each(|at| offer(with(at, 0, &[c])));
+        }
+        for c in 'a'..='z' {
+            offer(with(0, 1, &[c]));
+            offer(with(0, 0, &[c]));
+        }
+        near
+    }
+
+    /// What may have been meant; `wide` tells whether to look far and wide.
+    fn suggest(&self, word: &str, wide: &mut usize) -> Vec<String> {
         if word == "i" {
             return vec!["I".to_owned()];
         }
         if let Some(right) = lists().misspellings.get(word) {
             return vec![(*right).to_owned()];
         }
-        let dictionary = if self.region == Region::British {
-            british()
-        } else {
-            american()
-        };
-        let mut suggestions = Vec::new();
-        if let Some(dictionary) = dictionary.filter(|_| word.chars().count() <= 24) {
-            dictionary.suggest(word, &mut suggestions);
+        if word.chars().count() > 24 {
+            return Vec::new();
+        }
+        let mut suggestions = self.near(word);
+        if suggestions.is_empty() && word.chars().count() >= 8 {
+            suggestions = often_missed(word);
+        }
+        if suggestions.is_empty() && *wide < FAR_AND_WIDE {
+            *wide += 1;
+            let dictionary = if self.region == Region::British {
+                british()
+            } else {
+                american()
+            };
+            if let Some(dictionary) = dictionary {
+                dictionary.suggest(word, &mut suggestions);
+            }
         }
         suggestions.truncate(SUGGESTIONS);
         suggestions
     }
+}
+
+/// Words that are often misspelled, two slips away.
+fn often_missed(word: &str) -> Vec<String> {
+    let first = word.chars().next();
+    let alike = |right: &&&str| {
+        right.chars().next() == first && right.len().abs_diff(word.len()) <= 2 && distance(right, word) <= 2
+    };
+    let mut found: Vec<String> = lists()
+        .misspellings
+        .values()
+        .filter(alike)
+        .map(|it| (*it).to_owned())
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
 fn known(word: &str) -> bool {
@@ -294,13 +359,13 @@ pub(crate) fn look(letter: &Letter<'_>, findings: &mut Findings<'_>) {
         );
         return;
     }
-    let mut suggested = 0;
+    let (mut wide, mut asked) = (0, 0);
     for (i, word) in letter.words.iter().enumerate() {
         if !is_own(letter, word) {
             continue;
         }
         let next = letter.words.get(i + 1).filter(|next| next.adjoins);
-        let verdict = judge(letter, word, next, &mut suggested);
+        let verdict = judge(letter, word, next, &mut asked);
         match verdict {
             Verdict::Right => {}
             Verdict::Elsewhere(here) => {
@@ -313,14 +378,14 @@ pub(crate) fn look(letter: &Letter<'_>, findings: &mut Findings<'_>) {
                 );
             }
             Verdict::Wrong => {
-                suggested += 1;
                 let word_alone = without_possessive(&word.lower);
-                let suggestions = if suggested <= SUGGEST_FOR {
-                    letter.spelling.suggest(word_alone)
+                asked += 1;
+                let suggestions = if asked <= ASKED {
+                    letter.spelling.suggest(word_alone, &mut wide)
                 } else {
                     Vec::new()
                 };
-                let slip = suggested > SUGGEST_FOR || is_slip(word_alone, &suggestions);
+                let slip = is_slip(word_alone, &suggestions);
                 let suggestions = suggestions.iter().map(|it| like(word.text, it)).collect();
                 let marked = [&rules::NAME_MISSPELLED, &rules::ORGANISATION_MISSPELLED];
                 if findings.marked(&marked, &word.place()) {
@@ -369,7 +434,7 @@ fn is_own(letter: &Letter<'_>, word: &Word<'_>) -> bool {
     !(aside || word.foreign || word.has_digit() || !is_latin(word.text) || is_known(&letter.known, word.text))
 }
 
-fn judge(letter: &Letter<'_>, word: &Word<'_>, next: Option<&Word<'_>>, suggested: &mut usize) -> Verdict {
+fn judge(letter: &Letter<'_>, word: &Word<'_>, next: Option<&Word<'_>>, asked: &mut usize) -> Verdict {
     let text = without_possessive(word.text);
     let spelling = &letter.spelling;
     let lower = without_possessive(&word.lower);
@@ -381,7 +446,7 @@ fn judge(letter: &Letter<'_>, word: &Word<'_>, next: Option<&Word<'_>>, suggeste
     }
     let contracted = word.lower.contains('\'') && known(&word.lower);
     let proper = word.is_capitalised() && !known(lower) && known(&straight(text));
-    if lower.chars().count() < 2 || !wrong && (contracted || proper) {
+    if !(2..=40).contains(&lower.chars().count()) || !wrong && (contracted || proper) {
         return Verdict::Right;
     }
     if lower.contains('-') {
@@ -406,14 +471,12 @@ fn judge(letter: &Letter<'_>, word: &Word<'_>, next: Option<&Word<'_>>, suggeste
             .words
             .iter()
             .any(|other| other.text == word.text && other.bytes != word.bytes);
-        if named || elsewhere || lower.chars().count() < 6 || *suggested >= SUGGEST_FOR {
+        if named || elsewhere || lower.chars().count() < 6 {
             return Verdict::Right;
         }
-        *suggested += 1;
         let first = lower.chars().next();
-        let near = spelling.suggest(lower).into_iter().any(|near| {
-            near.chars().next() == first && near.chars().all(char::is_lowercase) && distance(&near, lower) == 1
-        });
+        *asked += 1;
+        let near = *asked <= ASKED && spelling.near(lower).iter().any(|near| near.chars().next() == first);
         return if near { Verdict::Wrong } else { Verdict::Right };
     }
     // "dbt", "kg".

@@ -108,7 +108,7 @@ pub(crate) fn words(text: &str, field: Field) -> Vec<Word<'_>> {
             field,
             bytes: start..end,
             begins,
-            foreign: foreign.iter().any(|range| range.contains(&start)),
+            foreign: is_within(&foreign, start),
             adjoins,
         });
         // "Dr. Berg": the point ends no sentence.
@@ -120,6 +120,21 @@ pub(crate) fn words(text: &str, field: Field) -> Vec<Word<'_>> {
         adjoins = true;
     }
     words
+}
+
+/// Whether a place lies in one of these ranges, which are in order and apart.
+fn is_within(ranges: &[Range<usize>], at: usize) -> bool {
+    let next = ranges.partition_point(|range| range.end <= at);
+    ranges.get(next).is_some_and(|range| range.start <= at)
+}
+
+/// The beginning of a text, up to so many bytes.
+pub(crate) fn beginning(text: &str, bytes: usize) -> &str {
+    let mut end = bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 fn is_abbreviation(word: &str) -> bool {
@@ -158,7 +173,8 @@ fn foreign(text: &str) -> Vec<Range<usize>> {
             if !after_blank || text[inside..].starts_with(char::is_whitespace) {
                 continue;
             }
-            let closes = text[inside..].match_indices(close).find(|(at, _)| {
+            let within = beginning(&text[inside..], 121);
+            let closes = within.match_indices(close).find(|(at, _)| {
                 let next = text[inside + at + close.len_utf8()..].chars().next();
                 next.is_none_or(|c| !c.is_alphanumeric())
             });
@@ -185,6 +201,14 @@ fn foreign(text: &str) -> Vec<Range<usize>> {
         }
         at += piece.len();
     }
+    ranges.sort_by_key(|range| range.start);
+    ranges.dedup_by(|next, before| {
+        let meets = next.start <= before.end;
+        if meets {
+            before.end = before.end.max(next.end);
+        }
+        meets
+    });
     ranges
 }
 

@@ -198,3 +198,92 @@ fn the_corpus_is_large_and_plants_every_rule() {
         assert!(rules::named(fault).is_some(), "{fault} is no rule");
     }
 }
+
+#[test]
+fn anything_at_all_is_reviewed_and_its_spans_are_places_in_it() {
+    let pieces = [
+        "asdfgh ",
+        "Qwertzx. ",
+        "[",
+        "[[name ",
+        "((",
+        "'a ",
+        "“x ",
+        "!!!",
+        "a-b-",
+        "O'NeillDear",
+        "x",
+        "🎉",
+        "👩‍👩‍👧 ",
+        "Ж",
+        "山田 ",
+        "é",
+        "e\u{301} ",
+        "\n\n",
+        "Dear ",
+        "Dear [Name],\n",
+        "the the ",
+        "I'm ",
+        "i ",
+        ":-) ",
+        "\u{202e}",
+        "{{",
+        "<b>",
+        "%",
+        "Dave Holis ",
+        "Northgat ",
+        "VERY ",
+        "\t",
+        "…",
+        "___",
+    ];
+    for piece in pieces {
+        for other in ["", " Dear Dave, ", "x", "\n"] {
+            let body = format!("{piece}{other}").repeat(4_000 / (piece.len() + other.len()));
+            let found = told(&body, "thank_you").findings;
+            assert!(
+                found.len() <= 200,
+                "of a letter of which everything is wrong, not everything is told"
+            );
+            for finding in found {
+                let Some(span) = finding.span else { continue };
+                assert!(
+                    span.start <= span.end && span.byte_start < span.byte_end,
+                    "{piece:?}: {}",
+                    finding.rule
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn spans_are_right_in_any_script() {
+    let body = "Dear Dave,\n\nThank you 👩‍👩‍👧 Олена 山田 – “né” – for the recieved slides. My experience fits.\n\nKind regards,\nSam Okafor";
+    let context = serde_json::json!({"kind": "thank_you", "channel": "email", "sender": {"name": "Sam Okafor"}, "recipients": [{"name": "Dave Hollis"}]});
+    let context: Context = serde_json::from_value(context).expect("a context");
+    let found = review(
+        &context,
+        Written {
+            subject_line: Some("Thank you"),
+            body,
+        },
+    )
+    .findings;
+    let span = |rule: &str| {
+        found
+            .iter()
+            .find(|it| it.rule == rule)
+            .and_then(|it| it.span.clone())
+            .expect(rule)
+    };
+    let units: Vec<u16> = body.encode_utf16().collect();
+    for (rule, text) in [("spelling", "recieved"), ("emoji", "👩‍👩‍👧")] {
+        let span = span(rule);
+        assert_eq!(&body[span.byte_start as usize..span.byte_end as usize], text);
+        assert_eq!(
+            String::from_utf16_lossy(&units[span.start as usize..span.end as usize]),
+            text
+        );
+    }
+}
