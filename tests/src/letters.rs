@@ -90,7 +90,7 @@ async fn a_note_is_reviewed_mended_and_sent(world: World) {
 
 async fn an_error_that_may_stand_is_waived(world: World) {
     let scene = Scene::interviewed(world).await;
-    let note = drafted(&scene, &RIGHT.replace("migrations", "grommtwister")).await;
+    let note = drafted(&scene, &RIGHT.replace("migrations", "migratons")).await;
     let answer = scene.records(&format!("{note}/reviewed"), json!({})).await;
     let finding = &answer["event"]["data"]["findings"][0];
     assert_eq!(
