@@ -31,6 +31,7 @@ mod next_round;
 mod notes;
 mod openapi;
 mod outcome;
+mod playbook;
 mod profile;
 mod rates;
 mod reach;

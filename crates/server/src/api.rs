@@ -113,6 +113,7 @@ impl Api {
         api.area("Offers and outcomes", crate::outcome::endpoints);
         api.area("Rejections", crate::rejection::endpoints);
         api.area("Tasks", crate::tasks::endpoints);
+        api.area("Playbook", crate::playbook::endpoints);
         api.area("Undo", crate::undo::endpoints);
         api.area("Facts", crate::facts::endpoints);
         api.area("Imports", crate::imports::endpoints);

@@ -389,12 +389,10 @@ impl<'a> Hand<'a> {
                     RecordError::Fenced => Problem::overloaded(1),
                     other => Problem::internal(other),
                 })?;
-                fired_in_all += recorded.announced.len();
+                let by_the_clock = recorded.announced.iter().filter(|fact| fact.data.kind().by_the_clock);
+                fired_in_all += by_the_clock.clone().count();
                 let room = SHOWN.saturating_sub(fired.len());
-                let places = recorded
-                    .announced
-                    .iter()
-                    .map(|fact| (fact.at.candidate, fact.at.version));
+                let places = by_the_clock.map(|fact| (fact.at.candidate, fact.at.version));
                 fired.extend(places.take(room));
                 if let Some(next) = recorded.candidate.next_moment().map(Timestamp::as_microsecond)
                     && next > at

@@ -50,6 +50,8 @@ pub struct TimeWorker {
     clock: Clock,
     holder: Uuid,
     tenants: HashMap<TenantId, Known>,
+    /// The playbook that every candidate of a tenant had adopted when that was last looked at.
+    adopted: HashMap<TenantId, (u32, Instant)>,
     /// Candidates to be left alone, since when and for how long.
     set_aside: HashMap<(TenantId, Uuid), (Instant, Duration)>,
 }
@@ -84,6 +86,7 @@ impl TimeWorker {
             },
             service: service.clone(),
             tenants: HashMap::new(),
+            adopted: HashMap::new(),
             set_aside: HashMap::new(),
         }
     }
@@ -120,6 +123,7 @@ impl TimeWorker {
             if self.service.is_stopping() {
                 break;
             }
+            self.adopt(&tenant).await?;
             if self.may_be_due(&tenant).await? {
                 let (done, late) = self.work_off(tenant.id).await?;
                 round.announced += done.announced;
@@ -137,6 +141,38 @@ impl TimeWorker {
 
     const fn recorder(&self) -> &Recorder {
         &self.service.recorder
+    }
+
+    /// Has the candidates of a tenant adopt its playbook. Whichever instance comes first writes it; a candidate that a
+    /// client has written to meanwhile has adopted it then.
+    async fn adopt(&mut self, tenant: &TenantRow) -> Result<(), StoreError> {
+        let recorder = self.recorder().clone();
+        let version = recorder.playbooks(tenant.id).await?.current().version;
+        let known = self.adopted.get(&tenant.id);
+        if version == 0 || known.is_some_and(|(done, since)| *done == version && since.elapsed() < SURELY) {
+            return Ok(());
+        }
+        let shown = recorder.store().test_clock(tenant.id).await?;
+        let shown = shown.and_then(|at| Timestamp::from_microsecond(at).ok());
+        loop {
+            let page = recorder.store().unadopted(tenant.id, version.into(), PAGE).await?;
+            let now = shown.unwrap_or_else(|| self.clock.now());
+            let last = page.is_empty();
+            let tenant = tenant.id;
+            let adopting = page.into_iter().map(|id| {
+                let recorder = recorder.clone();
+                async move { recorder.announce(tenant, CandidateId::new(id), now, None).await }
+            });
+            let written: Vec<_> = iter(adopting).buffer_unordered(AT_ONCE).collect().await;
+            let failed = written.iter().filter_map(|it| it.as_ref().err()).count();
+            if last {
+                self.adopted.insert(tenant, (version, stopwatch()));
+            }
+            if last || failed > 0 || self.service.is_stopping() {
+                // What failed is tried again in the next round.
+                return Ok(());
+            }
+        }
     }
 
     /// Whether something may have come due since the tenant was last looked at.

@@ -82,6 +82,11 @@ impl Writing {
         }
     }
 
+    /// Whether the request's condition holds for what is there.
+    pub fn meets(&self, newest: &ETag) -> Result<(), Problem> {
+        self.if_match.check(newest)
+    }
+
     /// Records facts for the caller.
     pub async fn record(
         self,

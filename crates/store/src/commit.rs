@@ -23,6 +23,8 @@ pub struct Commit {
     pub stream: Option<StreamRow>,
     /// When something will next happen to the candidate by itself.
     pub next_at: Option<i64>,
+    /// The version of the playbook that the candidate has adopted.
+    pub playbook_version: i64,
     /// Tasks that are not there yet.
     pub new_tasks: Vec<TaskRow>,
     /// Tasks to insert or overwrite.
@@ -53,6 +55,7 @@ impl Commit {
             events: Vec::new(),
             stream: None,
             next_at: None,
+            playbook_version: 0,
             new_tasks: Vec::new(),
             tasks: Vec::new(),
             applications: Vec::new(),

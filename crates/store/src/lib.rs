@@ -14,6 +14,7 @@ mod keys;
 mod lanes;
 mod master;
 mod migrate;
+mod playbooks;
 mod projection;
 mod queues;
 mod reads;
@@ -35,12 +36,14 @@ mod wake;
 pub use commit::{Appended, Commit, Erasure};
 pub use error::{OpenError, StoreError};
 pub use keys::{Keys, WrappedKey};
+pub use playbooks::{Playbooks, written};
 pub use queues::{ApplicationQuery, CandidateQuery, RejectionQuery, TaskFilter, TaskQuery};
 pub use reads::FeedQuery;
 pub use rebuild::Rebuilt;
 pub use recorder::{Command, Idempotency, RecordError, Recorded, Recorder, Step};
 pub use rows::{
-    ApiKeyRow, ApplicationRow, EventRow, IdempotencyRow, StreamHead, StreamRow, TaskRow, TaskState, TenantId, TenantRow,
+    ApiKeyRow, ApplicationRow, EventRow, IdempotencyRow, PlaybookRow, StreamHead, StreamRow, TaskRow, TaskState,
+    TenantId, TenantRow,
 };
 pub use sealing::{Aad, DataKey, Unreadable};
 pub use store::{Place, Store, StoreOptions};

@@ -29,6 +29,8 @@ pub(crate) struct Rows {
     pub(crate) applications: Vec<ApplicationRow>,
     /// When something will next happen by itself.
     pub(crate) next_at: Option<i64>,
+    /// The version of the playbook that was adopted.
+    pub(crate) playbook_version: i64,
 }
 
 impl Rows {
@@ -39,6 +41,7 @@ impl Rows {
         commit.tasks = self.tasks;
         commit.applications = self.applications;
         commit.next_at = self.next_at;
+        commit.playbook_version = self.playbook_version;
     }
 }
 
@@ -67,6 +70,7 @@ impl Projection<'_> {
                 .map(|it| self.application(candidate, it))
                 .collect(),
             next_at: next_at(candidate),
+            playbook_version: i64::from(candidate.playbook.version),
         }
     }
 
@@ -96,6 +100,7 @@ impl Projection<'_> {
                 .map(|application| self.application(after, application))
                 .collect(),
             next_at: next_at(after),
+            playbook_version: i64::from(after.playbook.version),
         }
     }
 

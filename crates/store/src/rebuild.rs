@@ -94,7 +94,8 @@ impl Recorder {
             }
             let key = key.ok_or(StoreError::Unreadable)?;
             // After a conflict only what is new is folded, so that the next attempt comes sooner.
-            candidate = replay(tenant, candidate, &key, &events)?;
+            let playbooks = self.playbooks_of(tenant, &events).await?;
+            candidate = replay(tenant, candidate, &key, &events, &playbooks)?;
             let secret = self.secret();
             let mut commit = Commit::new(tenant, id, signed(candidate.version));
             commit.replace_rows = true;

@@ -15,6 +15,7 @@ use afterword_domain::{
     decide::{Decided, Proposal, decide},
     fact::Envelope,
     ids::CandidateId,
+    playbook::{Playbook, adopt},
     refusal::Refusal,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -24,9 +25,11 @@ use uuid::Uuid;
 
 use crate::{
     Appended, Commit, Erasure, EventRow, Fence, IdempotencyRow, Store, StoreError, TenantId,
-    envelopes::{moment, open, seal, seal_payload, signed},
+    envelopes::{moment, seal, seal_payload, signed},
+    playbooks::Playbooks,
     projection::Projection,
     rendered,
+    verify::replay,
 };
 
 mod replay;
@@ -42,6 +45,8 @@ const CACHED_FOR: std::time::Duration = std::time::Duration::from_secs(300);
 const LANES: usize = 1024;
 /// How often a conflicting command is decided again before it is given up.
 const ATTEMPTS: usize = 64;
+/// So long another instance's new playbook may be unknown here.
+const PLAYBOOKS_FOR: std::time::Duration = std::time::Duration::from_secs(1);
 /// Backups of keys are kept no longer than this.
 const KEY_BACKUPS: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -134,6 +139,7 @@ pub struct Recorder {
     store: Store,
     cache: Cache<(TenantId, Uuid), Arc<Candidate>>,
     texts: Cache<rendered::Place, Arc<[u8]>>,
+    playbooks: Cache<TenantId, Arc<Playbooks>>,
     lanes: Arc<[Mutex<()>]>,
     hasher: RandomState,
     secret: [u8; 32],
@@ -158,6 +164,7 @@ impl Recorder {
                 .max_capacity(CACHED_TEXTS)
                 .time_to_live(CACHED_FOR)
                 .build(),
+            playbooks: Cache::builder().time_to_live(PLAYBOOKS_FOR).build(),
             lanes: (0..LANES).map(|_| Mutex::new(())).collect(),
             hasher: RandomState::new(),
             secret: store.secret("external_id"),
@@ -168,6 +175,11 @@ impl Recorder {
     /// The store underneath.
     pub const fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The playbooks of tenants, as they were read last.
+    pub(crate) const fn known_playbooks(&self) -> &Cache<TenantId, Arc<Playbooks>> {
+        &self.playbooks
     }
 
     /// The texts of the tasks that were read last.
@@ -226,13 +238,10 @@ impl Recorder {
     async fn read(&self, tenant: TenantId, from: Candidate, rows: Vec<EventRow>) -> Result<Candidate, StoreError> {
         let id = from.id;
         let key = self.store.keys().get(tenant, id.uuid()).await?;
-        let envelopes = key.map(|key| {
-            rows.iter()
-                .map(|row| open(tenant, &key, row))
-                .collect::<Result<Vec<_>, _>>()
-        });
-        match envelopes {
-            Some(Ok(envelopes)) => Ok(from.fold(envelopes.into_iter().map(Arc::new))),
+        let playbooks = self.playbooks_of(tenant, &rows).await?;
+        let folded = key.map(|key| replay(tenant, from, &key, &rows, &playbooks));
+        match folded {
+            Some(Ok(candidate)) => Ok(candidate),
             unreadable => {
                 let head = self.store.stream_head(tenant, id.uuid()).await?;
                 match head.and_then(|head| head.erased_at.map(|at| (head.version, at))) {
@@ -326,7 +335,13 @@ impl Recorder {
                 (before, newest) = (self.candidate(tenant, id).await?, true);
                 continue;
             }
-            let (announced, results, after) = decide_all(&before, command, &taken);
+            let playbook = self.playbooks(tenant).await?.current();
+            let Outcome {
+                announced,
+                results,
+                adopted,
+                after,
+            } = decide_all(&before, command, &playbook, &taken);
             // A state that is not known to be the newest refuses nothing, and repeats nothing.
             let sure = |result: &Result<Step, Refusal>| {
                 matches!(
@@ -354,7 +369,9 @@ impl Recorder {
                     replayed: false,
                 });
             }
-            let commit = self.commit(command, &before, &after, &announced, &results).await?;
+            let commit = self
+                .commit(command, &before, &after, [&announced, &adopted], &results)
+                .await?;
             match self.store.append(commit).await? {
                 Appended::Done { .. } => {
                     let after = Arc::new(after);
@@ -418,7 +435,7 @@ impl Recorder {
         command: &Command<'_>,
         before: &Candidate,
         after: &Candidate,
-        announced: &[Arc<Envelope>],
+        [announced, adopted]: [&[Arc<Envelope>]; 2],
         results: &[Result<Step, Refusal>],
     ) -> Result<Commit, StoreError> {
         let (tenant, id) = (command.tenant, command.candidate.uuid());
@@ -443,7 +460,7 @@ impl Recorder {
             Decided::Already(_) => None,
         });
         commit.fence = command.fence;
-        let facts = announced.iter().chain(recorded);
+        let facts = announced.iter().chain(recorded).chain(adopted);
         commit.events = facts.map(|envelope| seal(tenant, &key, envelope)).collect();
         let mut kept = None;
         if let Some(erased_at) = after.erased_at {
@@ -477,7 +494,8 @@ impl Recorder {
                     .map(|(_, now)| (signed(now.at.version), seal_payload(tenant, &key, now)))
                     .collect();
             }
-            if command.idempotency.is_some() && (commit.events.len() != announced.len() + results.len()) {
+            if command.idempotency.is_some() && (commit.events.len() != announced.len() + results.len() + adopted.len())
+            {
                 kept = Some(keep(tenant, &key, id, results));
             }
         }
@@ -494,15 +512,30 @@ impl Recorder {
     }
 }
 
-/// Announces what has come due, and decides on the facts of a command one after another. Where none of them is recorded,
-/// nothing is.
+/// What comes of a command.
+struct Outcome {
+    /// What came due, and the playbook that was adopted, before its facts.
+    announced: Vec<Arc<Envelope>>,
+    results: Vec<Result<Step, Refusal>>,
+    /// The playbook that a new candidate adopts, after them.
+    adopted: Vec<Arc<Envelope>>,
+    after: Candidate,
+}
+
+/// Announces what has come due, adopts the tenant's playbook, and decides on the facts of a command one after another.
+/// Where none of them is recorded, nothing is.
 fn decide_all(
     before: &Candidate,
     command: &Command<'_>,
+    playbook: &Arc<Playbook>,
     taken: &BTreeMap<usize, Refusal>,
-) -> (Vec<Arc<Envelope>>, Vec<Result<Step, Refusal>>, Candidate) {
+) -> Outcome {
     let mut state = before.clone();
-    let announced = announce(&mut state, command.now);
+    let mut announced = announce(&mut state, command.now);
+    if let Some(adopted) = adopt(&mut state, playbook, command.now) {
+        announced.push(adopted);
+        announced.extend(announce(&mut state, command.now));
+    }
     let version = state.version;
     let mut past = Past::of(before);
     let mut results = Vec::with_capacity(command.proposals.len());
@@ -529,9 +562,20 @@ fn decide_all(
         });
     }
     if state.version == version && !command.proposals.is_empty() {
-        return (Vec::new(), results, before.clone());
+        return Outcome {
+            announced: Vec::new(),
+            results,
+            adopted: Vec::new(),
+            after: before.clone(),
+        };
     }
-    (announced, results, state)
+    let adopted = adopt(&mut state, playbook, command.now).into_iter().collect();
+    Outcome {
+        announced,
+        results,
+        adopted,
+        after: state,
+    }
 }
 
 fn refused(results: &[Result<Step, Refusal>]) -> Option<(usize, Refusal)> {

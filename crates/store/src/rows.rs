@@ -47,6 +47,21 @@ pub struct EventRow {
     pub sealed: Option<Vec<u8>>,
 }
 
+/// A version of a tenant's playbook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaybookRow {
+    /// Its version, from 1.
+    pub version: i64,
+    /// The SHA-256 of its rules, in hexadecimal.
+    pub hash: String,
+    /// Its rules, as JSON.
+    pub rules: String,
+    /// When it was put.
+    pub recorded_at: i64,
+    /// The API key that put it.
+    pub recorded_by: String,
+}
+
 /// What is kept of a candidate beside the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamRow {

@@ -19,6 +19,7 @@ use uuid::Uuid;
 use self::compare::Comparison;
 use self::stored::Stored;
 use crate::envelopes::open;
+use crate::playbooks::{Playbooks, put_together};
 use crate::projection::Projection;
 use crate::{DataKey, EventRow, Recorder, StoreError, TenantId};
 
@@ -196,7 +197,14 @@ impl Recorder {
             differences.push("it has no key".to_owned());
             return Ok(Err(differences));
         };
-        match replay(tenant, Candidate::unknown(CandidateId::new(id)), &key, &stored.events) {
+        let playbooks = self.playbooks_of(tenant, &stored.events).await?;
+        match replay(
+            tenant,
+            Candidate::unknown(CandidateId::new(id)),
+            &key,
+            &stored.events,
+            &playbooks,
+        ) {
             Ok(candidate) => {
                 let rows = Projection {
                     tenant,
@@ -218,10 +226,15 @@ pub(crate) fn replay(
     from: Candidate,
     key: &DataKey,
     rows: &[EventRow],
+    playbooks: &Playbooks,
 ) -> Result<Candidate, StoreError> {
     let facts = rows
         .iter()
-        .map(|row| open(tenant, key, row).map(Arc::new))
-        .collect::<Result<Vec<_>, _>>()?;
+        .map(|row| {
+            let mut envelope = open(tenant, key, row)?;
+            put_together(&mut envelope, playbooks)?;
+            Ok(Arc::new(envelope))
+        })
+        .collect::<Result<Vec<_>, StoreError>>()?;
     Ok(from.fold(facts))
 }

@@ -35,6 +35,7 @@ pub(super) struct StreamChange<'a> {
     pub(super) version: i64,
     pub(super) recorded_at: i64,
     pub(super) next_at: Option<i64>,
+    pub(super) playbook_version: i64,
     pub(super) row: Option<&'a StreamRow>,
 }
 
@@ -195,6 +196,7 @@ fn admit<'a>(commit: &'a Commit, plan: &mut Plan<'a>, known: &mut Known) {
         .unwrap_or(0);
     change.recorded_at = change.recorded_at.max(recorded_at);
     change.next_at = commit.next_at;
+    change.playbook_version = commit.playbook_version;
     if let Some(row) = &commit.stream {
         change.row = Some(row);
         if let Some(hash) = &row.external_hash {

@@ -155,51 +155,54 @@ WITH new_events AS (
   SELECT $1, n.* FROM UNNEST($3::bigint[], $4::uuid[], $5::bigint[], $6::uuid[], $7::text[], $8::bigint[], $9::uuid[],
                              $10::text[], $11::bigint[], $12::bigint[], $13::text[], $14::bytea[]) AS n
 ), full_streams AS (
-  INSERT INTO streams (tenant_id, candidate_id, version, recorded_at, next_at, derivation, sealed, external_hash)
-  SELECT $1, n.* FROM UNNEST($15::uuid[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bytea[],
-                             $21::bytea[]) AS n
+  INSERT INTO streams (tenant_id, candidate_id, version, recorded_at, next_at, playbook_version, derivation, sealed,
+                       external_hash)
+  SELECT $1, n.* FROM UNNEST($15::uuid[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[],
+                             $21::bytea[], $22::bytea[]) AS n
   ON CONFLICT (tenant_id, candidate_id) DO UPDATE SET version = EXCLUDED.version,
     recorded_at = GREATEST(streams.recorded_at, EXCLUDED.recorded_at), next_at = EXCLUDED.next_at,
-    derivation = EXCLUDED.derivation, sealed = EXCLUDED.sealed, external_hash = EXCLUDED.external_hash
+    playbook_version = EXCLUDED.playbook_version, derivation = EXCLUDED.derivation, sealed = EXCLUDED.sealed,
+    external_hash = EXCLUDED.external_hash
 ), bare_streams AS (
-  INSERT INTO streams (tenant_id, candidate_id, version, recorded_at, next_at, derivation)
-  SELECT $1, n.*, 0 FROM UNNEST($22::uuid[], $23::bigint[], $24::bigint[], $25::bigint[]) AS n
+  INSERT INTO streams (tenant_id, candidate_id, version, recorded_at, next_at, playbook_version, derivation)
+  SELECT $1, n.*, 0 FROM UNNEST($23::uuid[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[]) AS n
   ON CONFLICT (tenant_id, candidate_id) DO UPDATE SET version = EXCLUDED.version,
-    recorded_at = GREATEST(streams.recorded_at, EXCLUDED.recorded_at), next_at = EXCLUDED.next_at
+    recorded_at = GREATEST(streams.recorded_at, EXCLUDED.recorded_at), next_at = EXCLUDED.next_at,
+    playbook_version = EXCLUDED.playbook_version
 ), left_groups AS (
   DELETE FROM stream_groups g WHERE g.tenant_id = $1 AND g.candidate_id = ANY ($15) AND NOT EXISTS
-    (SELECT 1 FROM UNNEST($26::text[], $27::uuid[]) AS n (label, candidate)
+    (SELECT 1 FROM UNNEST($28::text[], $29::uuid[]) AS n (label, candidate)
       WHERE n.candidate = g.candidate_id AND n.label = g.group_label)
 ), new_groups AS (
   INSERT INTO stream_groups (tenant_id, group_label, candidate_id)
-  SELECT $1, n.* FROM UNNEST($26::text[], $27::uuid[]) AS n
+  SELECT $1, n.* FROM UNNEST($28::text[], $29::uuid[]) AS n
   ON CONFLICT (tenant_id, group_label, candidate_id) DO NOTHING
 ), new_tasks AS (
   INSERT INTO tasks (tenant_id, candidate_id, task_id, application_id, play, state, opens_at, due_at, snoozed_until,
                      version, sealed)
-  SELECT $1, n.* FROM UNNEST($28::uuid[], $29::uuid[], $30::uuid[], $31::text[], $32::text[], $33::bigint[],
-                             $34::bigint[], $35::bigint[], $36::bigint[], $37::bytea[]) AS n
+  SELECT $1, n.* FROM UNNEST($30::uuid[], $31::uuid[], $32::uuid[], $33::text[], $34::text[], $35::bigint[],
+                             $36::bigint[], $37::bigint[], $38::bigint[], $39::bytea[]) AS n
 ), moved_tasks AS (
   INSERT INTO tasks (tenant_id, candidate_id, task_id, application_id, play, state, opens_at, due_at, snoozed_until,
                      version, sealed)
-  SELECT $1, n.* FROM UNNEST($38::uuid[], $39::uuid[], $40::uuid[], $41::text[], $42::text[], $43::bigint[],
-                             $44::bigint[], $45::bigint[], $46::bigint[], $47::bytea[]) AS n
+  SELECT $1, n.* FROM UNNEST($40::uuid[], $41::uuid[], $42::uuid[], $43::text[], $44::text[], $45::bigint[],
+                             $46::bigint[], $47::bigint[], $48::bigint[], $49::bytea[]) AS n
   ON CONFLICT (tenant_id, candidate_id, task_id) DO UPDATE SET application_id = EXCLUDED.application_id,
     play = EXCLUDED.play, state = EXCLUDED.state, opens_at = EXCLUDED.opens_at, due_at = EXCLUDED.due_at,
     snoozed_until = EXCLUDED.snoozed_until, version = EXCLUDED.version, sealed = EXCLUDED.sealed
 ), moved_applications AS (
   INSERT INTO applications (tenant_id, candidate_id, application_id, status, quiet_at, silent_at, presumed_closed_at,
                             rejection_stage, rejection_received_at, version, sealed, rejection_sealed)
-  SELECT $1, n.* FROM UNNEST($48::uuid[], $49::uuid[], $50::text[], $51::bigint[], $52::bigint[], $53::bigint[],
-                             $54::text[], $55::bigint[], $56::bigint[], $57::bytea[], $58::bytea[]) AS n
+  SELECT $1, n.* FROM UNNEST($50::uuid[], $51::uuid[], $52::text[], $53::bigint[], $54::bigint[], $55::bigint[],
+                             $56::text[], $57::bigint[], $58::bigint[], $59::bytea[], $60::bytea[]) AS n
   ON CONFLICT (tenant_id, candidate_id, application_id) DO UPDATE SET status = EXCLUDED.status,
     quiet_at = EXCLUDED.quiet_at, silent_at = EXCLUDED.silent_at, presumed_closed_at = EXCLUDED.presumed_closed_at,
     rejection_stage = EXCLUDED.rejection_stage, rejection_received_at = EXCLUDED.rejection_received_at,
     version = EXCLUDED.version, sealed = EXCLUDED.sealed, rejection_sealed = EXCLUDED.rejection_sealed
 ), new_requests AS (
   INSERT INTO idempotency (tenant_id, key_hash, request_hash, candidate_id, first_version, facts, sealed, recorded_at)
-  SELECT $1, n.* FROM UNNEST($59::bytea[], $60::bytea[], $61::uuid[], $62::bigint[], $63::bigint[], $64::bytea[],
-                             $65::bigint[]) AS n
+  SELECT $1, n.* FROM UNNEST($61::bytea[], $62::bytea[], $63::uuid[], $64::bigint[], $65::bigint[], $66::bytea[],
+                             $67::bigint[]) AS n
 )
 UPDATE heads SET position = $2 WHERE tenant_id = $1";
 
@@ -244,6 +247,7 @@ async fn write(connection: &mut PgConnection, tenant: TenantId, plan: &Plan<'_>)
         .bind(column!(full, s => s.1.version))
         .bind(column!(full, s => s.1.recorded_at))
         .bind(column!(full, s => s.1.next_at))
+        .bind(column!(full, s => s.1.playbook_version))
         .bind(column!(full, s => s.2.derivation))
         .bind(column!(full, s => s.2.sealed.as_slice()))
         .bind(column!(full, s => s.2.external_hash.as_deref()))
@@ -251,6 +255,7 @@ async fn write(connection: &mut PgConnection, tenant: TenantId, plan: &Plan<'_>)
         .bind(column!(bare, s => s.1.version))
         .bind(column!(bare, s => s.1.recorded_at))
         .bind(column!(bare, s => s.1.next_at))
+        .bind(column!(bare, s => s.1.playbook_version))
         .bind(column!(groups, g => g.0))
         .bind(column!(groups, g => g.1));
     for tasks in [&plan.new_tasks, &plan.tasks] {

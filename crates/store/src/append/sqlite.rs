@@ -255,7 +255,7 @@ async fn streams(connection: &mut SqliteConnection, tenant: TenantId, plan: &Pla
     insert(
         connection,
         "INSERT INTO streams (tenant_id, candidate_id, version, recorded_at, derivation, sealed, external_hash, \
-         next_at) VALUES ",
+         next_at, playbook_version) VALUES ",
         plan.streams.iter().filter_map(|(candidate, change)| {
             let row = change.row?;
             Some([
@@ -267,16 +267,18 @@ async fn streams(connection: &mut SqliteConnection, tenant: TenantId, plan: &Pla
                 row.sealed.as_slice().into(),
                 row.external_hash.clone().into(),
                 change.next_at.into(),
+                change.playbook_version.into(),
             ])
         }),
         " ON CONFLICT (tenant_id, candidate_id) DO UPDATE SET version = excluded.version, \
          recorded_at = MAX(streams.recorded_at, excluded.recorded_at), derivation = excluded.derivation, \
-         sealed = excluded.sealed, external_hash = excluded.external_hash, next_at = excluded.next_at",
+         sealed = excluded.sealed, external_hash = excluded.external_hash, next_at = excluded.next_at, \
+         playbook_version = excluded.playbook_version",
     )
     .await?;
     insert(
         connection,
-        "INSERT INTO streams (tenant_id, candidate_id, version, recorded_at, derivation, next_at) VALUES ",
+        "INSERT INTO streams (tenant_id, candidate_id, version, recorded_at, derivation, next_at, playbook_version) VALUES ",
         plan.streams
             .iter()
             .filter(|(_, change)| change.row.is_none())
@@ -288,10 +290,12 @@ async fn streams(connection: &mut SqliteConnection, tenant: TenantId, plan: &Pla
                     change.recorded_at.into(),
                     0_i64.into(),
                     change.next_at.into(),
+                    change.playbook_version.into(),
                 ]
             }),
         " ON CONFLICT (tenant_id, candidate_id) DO UPDATE SET version = excluded.version, \
-         recorded_at = MAX(streams.recorded_at, excluded.recorded_at), next_at = excluded.next_at",
+         recorded_at = MAX(streams.recorded_at, excluded.recorded_at), next_at = excluded.next_at, \
+         playbook_version = excluded.playbook_version",
     )
     .await?;
     let rows: Vec<_> = plan

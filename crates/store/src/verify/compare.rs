@@ -24,7 +24,13 @@ impl Comparison<'_> {
         if let Some(derived) = &derived.stream {
             differ(&mut differences, "its stream", self.stream(&stored.stream, derived));
         }
-        let next = unequal([("next_at", stored.stream.next_at == derived.next_at)]);
+        let next = unequal([
+            ("next_at", stored.stream.next_at == derived.next_at),
+            (
+                "playbook_version",
+                stored.stream.playbook_version == derived.playbook_version,
+            ),
+        ]);
         differ(&mut differences, "its stream", next);
         let tasks = |rows: &[TaskRow]| rows.iter().map(|row| (row.task_id, row.clone())).collect();
         for (id, stored, derived) in pairs(tasks(&stored.tasks), tasks(&derived.tasks)) {

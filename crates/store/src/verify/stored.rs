@@ -16,6 +16,7 @@ pub(super) struct StoredStream {
     pub(super) keys_gone_by: Option<i64>,
     pub(super) derivation: i64,
     pub(super) next_at: Option<i64>,
+    pub(super) playbook_version: i64,
     pub(super) sealed: Option<Vec<u8>>,
     pub(super) groups: Vec<String>,
 }
@@ -101,7 +102,8 @@ impl Store {
         let mut groups = self.db().fetch(tenant, statement, |row| row.text(0)).await?;
         groups.sort_unstable();
         let statement = Statement::of(
-            "SELECT version, recorded_at, external_hash, erased_at, keys_gone_by, derivation, sealed, next_at FROM streams \
+            "SELECT version, recorded_at, external_hash, erased_at, keys_gone_by, derivation, sealed, next_at, \
+             playbook_version FROM streams \
              WHERE tenant_id = $1 AND candidate_id = $2",
             [tenant.into(), id.into()],
         );
@@ -115,6 +117,7 @@ impl Store {
                 derivation: row.int(5)?,
                 sealed: row.maybe_bytes(6)?,
                 next_at: row.maybe_int(7)?,
+                playbook_version: row.int(8)?,
                 groups: Vec::new(),
             })
         });

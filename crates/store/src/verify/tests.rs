@@ -235,6 +235,7 @@ async fn a_row_that_says_otherwise_is_found_and_a_rebuild_makes_it_good() {
         ("UPDATE streams SET external_hash = NULL", "external_hash"),
         ("UPDATE streams SET derivation = 0", "derivation"),
         ("UPDATE streams SET next_at = 1", "next_at"),
+        ("UPDATE streams SET playbook_version = 1", "playbook_version"),
         ("DELETE FROM stream_groups WHERE group_label = 'a'", "groups"),
     ] {
         stand.tamper(sql).await;

@@ -1,0 +1,470 @@
+//! A tenant's playbook: the numbers of all plays, and the days on which nobody works. Replaced whole, kept for ever, and
+//! adopted candidate by candidate: by the next write, or by the worker.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, http::Method, web};
+use afterword_domain::{
+    candidate::Candidate,
+    ids::CandidateId,
+    play::{PLAYBOOK, Play, State, Task},
+    playbook::{Holiday, Number, Playbook, PlaybookAdopted, PlaybookRules, RuleNumber, adopt},
+    time::{Instant, Period},
+};
+use afterword_store::{Appended, Commit, IdempotencyRow, PlaybookRow, written};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::{
+    api::{Api, Operation},
+    edge::{
+        body,
+        codes::Code,
+        etag::{self, ETag},
+        problem::Problem,
+        query::{NoParameters, Query},
+        scopes::{Bound, Caller, Scope},
+    },
+    reading::Answered,
+    recording::path_id,
+    service::{Service, Shared, reaches, recorded_by, reused, tenant, unavailable},
+    writing::Writing,
+};
+
+/// A playbook as it is: every play with its numbers, whatever the rules say of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Playbook)]
+pub struct PlaybookView {
+    /// Its version; 0 is the default playbook.
+    pub version: u32,
+    /// The SHA-256 of its rules, in hexadecimal.
+    pub hash: String,
+    /// When it was put; `null` for the default playbook.
+    pub recorded_at: Option<Instant>,
+    /// What it changes of the default playbook: what `PUT` takes.
+    pub rules: PlaybookRules,
+    /// The days on which nobody works, beside weekends.
+    pub holidays: Vec<Holiday>,
+    /// Every play.
+    pub plays: Vec<PlayView>,
+}
+
+/// A play with its numbers.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Play)]
+pub struct PlayView {
+    /// Its name.
+    #[schema(example = "write_thank_you")]
+    pub play: &'static str,
+    /// Whether it is played.
+    pub on: bool,
+    /// How long its tasks wait before they open; `PT0S`: not at all, or until a moment that its facts give.
+    pub opens: Period,
+    /// How long its tasks have; `PT0S`: until a moment that its facts give.
+    pub due: Period,
+    /// Its further numbers.
+    pub numbers: Vec<NumberView>,
+    /// The play's reason, in a sentence.
+    pub why: &'static str,
+    /// Where there is evidence: its source and year.
+    pub source: Option<&'static str>,
+    /// The types of facts that close its tasks.
+    pub closed_by: &'static [&'static str],
+    /// Whether its tasks may be completed by hand.
+    pub by_hand: bool,
+}
+
+/// A further number of a play.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlayNumber)]
+pub struct NumberView {
+    /// Its name.
+    #[schema(example = "again")]
+    pub name: &'static str,
+    /// What it is.
+    pub value: RuleNumber,
+    /// What it says.
+    pub told: &'static str,
+}
+
+/// How far a playbook is adopted.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlaybookAdoption)]
+pub struct Adoption {
+    /// The playbook's version.
+    pub version: i64,
+    /// How many candidates have adopted it.
+    pub adopted: i64,
+    /// How many candidates there are.
+    pub candidates: i64,
+}
+
+/// A playbook on trial.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlaybookTrial {
+    /// Whose queues are to be shown, up to a hundred.
+    #[schema(min_items = 1, max_items = 100)]
+    pub candidates: Vec<CandidateId>,
+    /// The playbook, as `PUT` takes it.
+    pub playbook: PlaybookRules,
+}
+
+/// What came of a trial.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PlaybookTried {
+    /// Each candidate's queue, in the order asked for.
+    pub data: Vec<QueueTried>,
+}
+
+/// What a candidate's queue would be.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct QueueTried {
+    /// Whose.
+    pub candidate: CandidateId,
+    /// The tasks that would wait, be open or overdue, by due time.
+    pub tasks: Vec<Task>,
+}
+
+pub(crate) fn endpoints(api: &mut Api) {
+    let view = api.schema::<PlaybookView>();
+    let rules = api.schema::<PlaybookRules>();
+    let adoption = api.schema::<Adoption>();
+    let (trial, tried) = (api.schema::<PlaybookTrial>(), api.schema::<PlaybookTried>());
+    api.schema::<PlaybookAdopted>();
+    let page = api.page_of("Playbook");
+    api.add(Operation {
+        answer: (200, view.clone()),
+        route: Arc::new(|| web::get().to(current)),
+        ..Operation::get(
+            "/v1/playbook",
+            "get_playbook",
+            "The playbook that candidates follow or are about to",
+        )
+    });
+    api.add(Operation {
+        scope: Some(Scope::Admin),
+        description: "What is left out is as in the default playbook. The same rules again make no new version."
+            .to_owned(),
+        body: Some(("application/json", rules)),
+        answer: (200, view.clone()),
+        problems: vec![Code::Stale, Code::IdempotencyReused],
+        route: Arc::new(|| web::put().to(put)),
+        ..Operation::write(Method::PUT, "/v1/playbook", "put_playbook", "Replace the playbook")
+    });
+    api.add(Operation {
+        answer: (200, adoption),
+        route: Arc::new(|| web::get().to(progress)),
+        ..Operation::get(
+            "/v1/playbook/adoption",
+            "get_playbook_adoption",
+            "How many candidates have adopted the playbook",
+        )
+    });
+    api.add(Operation {
+        answer: (200, page),
+        route: Arc::new(|| web::get().to(versions)),
+        ..Operation::get(
+            "/v1/playbook/versions",
+            "list_playbooks",
+            "Every version of the playbook, the newest first",
+        )
+    });
+    api.add(Operation {
+        answer: (200, view),
+        route: Arc::new(|| web::get().to(version)),
+        ..Operation::get(
+            "/v1/playbook/versions/{version}",
+            "get_playbook_version",
+            "A version of the playbook",
+        )
+    });
+    api.add(Operation {
+        scope: Some(Scope::CandidatesRead),
+        body: Some(("application/json", trial)),
+        answer: (200, tried),
+        problems: vec![Code::UnknownReference],
+        route: Arc::new(|| web::post().to(try_out)),
+        ..Operation::write(
+            Method::POST,
+            "/v1/playbook/trial",
+            "try_playbook",
+            "What queues would be under another playbook; nothing is recorded",
+        )
+    });
+}
+
+impl PlaybookView {
+    fn of(row: Option<&PlaybookRow>) -> Result<Self, Problem> {
+        let rules: PlaybookRules = match row {
+            Some(row) => serde_json::from_str(&row.rules).map_err(Problem::internal)?,
+            None => PlaybookRules::default(),
+        };
+        let hash = row.map_or_else(|| written(&rules).0, |row| row.hash.clone());
+        let version = row.map_or(0, |row| u32::try_from(row.version).unwrap_or(u32::MAX));
+        let playbook = rules
+            .read(version, &hash)
+            .map_err(|_| Problem::internal("a playbook that was kept is wrong"))?;
+        let recorded_at = row.and_then(|row| jiff::Timestamp::from_microsecond(row.recorded_at).ok());
+        Ok(Self {
+            version,
+            hash,
+            recorded_at: recorded_at.map(Instant::from),
+            holidays: rules.holidays.clone(),
+            plays: PLAYBOOK.iter().map(|play| PlayView::of(play, &playbook)).collect(),
+            rules,
+        })
+    }
+
+    fn tag(&self) -> ETag {
+        ETag::of_bytes(format!("playbook {} {}", self.version, self.hash).as_bytes())
+    }
+}
+
+impl PlayView {
+    /// A play with the numbers of a playbook.
+    pub fn of(play: &'static Play, playbook: &Playbook) -> Self {
+        let number = |it: &afterword_domain::playbook::Numbered| NumberView {
+            name: it.name,
+            told: it.told,
+            value: match it.default {
+                Number::Period(_) => RuleNumber::Period(playbook.period(play, it)),
+                Number::Count(_) => RuleNumber::Count(u8::try_from(playbook.count(play, it)).unwrap_or(u8::MAX)),
+            },
+        };
+        Self {
+            play: play.name,
+            on: playbook.plays(play),
+            opens: playbook.opens(play),
+            due: playbook.due(play),
+            numbers: play.numbers.iter().map(number).collect(),
+            why: play.why,
+            source: play.source,
+            closed_by: play.closed_by,
+            by_hand: play.by_hand,
+        }
+    }
+}
+
+async fn rows(service: &Service, caller: &Caller) -> Result<Vec<PlaybookRow>, Problem> {
+    service
+        .recorder
+        .store()
+        .playbooks(tenant(caller))
+        .await
+        .map_err(unavailable)
+}
+
+async fn current(caller: Caller, request: HttpRequest, service: Shared, _: Query<NoParameters>) -> Answered {
+    caller.require(Scope::CandidatesRead)?;
+    let view = PlaybookView::of(rows(&service, &caller).await?.last())?;
+    etag::answer(&request, Some(view.tag()), None, &view)
+}
+
+async fn versions(caller: Caller, request: HttpRequest, service: Shared, _: Query<NoParameters>) -> Answered {
+    caller.require(Scope::CandidatesRead)?;
+    let rows = rows(&service, &caller).await?;
+    let all = rows.iter().rev().map(Some).chain([None]);
+    let data = all.map(PlaybookView::of).collect::<Result<Vec<_>, _>>()?;
+    let page = crate::reading::Page {
+        data,
+        next_cursor: None,
+    };
+    etag::answer(&request, None, None, &page)
+}
+
+async fn version(caller: Caller, request: HttpRequest, service: Shared, _: Query<NoParameters>) -> Answered {
+    caller.require(Scope::CandidatesRead)?;
+    let wanted: i64 = path_id(&request, "version")?;
+    let rows = rows(&service, &caller).await?;
+    let row = rows.iter().find(|row| row.version == wanted);
+    if row.is_none() && wanted != 0 {
+        return Err(Problem::not_found());
+    }
+    let view = PlaybookView::of(row)?;
+    etag::answer(&request, Some(view.tag()), None, &view)
+}
+
+async fn progress(caller: Caller, request: HttpRequest, service: Shared, _: Query<NoParameters>) -> Answered {
+    caller.require(Scope::CandidatesRead)?;
+    let version = rows(&service, &caller).await?.last().map_or(0, |row| row.version);
+    let counted = service.recorder.store().adoption(tenant(&caller), version);
+    let (adopted, candidates) = counted.await.map_err(unavailable)?;
+    let told = Adoption {
+        version,
+        adopted,
+        candidates,
+    };
+    etag::answer(&request, None, None, &told)
+}
+
+/// The rules of a body, or what is wrong with them.
+fn read(rules: &PlaybookRules, version: u32, under: &str) -> Result<(Playbook, String, String), Problem> {
+    let (hash, text) = written(rules);
+    match rules.read(version, &hash) {
+        Ok(playbook) => Ok((playbook, hash, text)),
+        Err(wrong) => {
+            let mut wrong = wrong
+                .into_iter()
+                .map(|(pointer, told)| (format!("{under}{pointer}"), told));
+            let (pointer, told) = wrong.next().unwrap_or_default();
+            let first = Problem::invalid(pointer, told);
+            Err(wrong.fold(first, |problem, (pointer, told)| problem.at(pointer, told)))
+        }
+    }
+}
+
+async fn put(
+    caller: Caller,
+    request: HttpRequest,
+    service: Shared,
+    payload: web::Payload,
+    _: Query<NoParameters>,
+) -> Answered {
+    caller.require(Scope::Admin)?;
+    if !matches!(caller.bound, Bound::Everything) {
+        return Err(Problem::new(
+            Code::InsufficientScope,
+            "A key that is bound to a candidate or a group cannot change the playbook.",
+        ));
+    }
+    let body = body::read_json(&request, payload, body::LIMIT).await?;
+    let writing = Writing::of(&service, &caller, &request, &body)?;
+    let rules: PlaybookRules = body::into_typed(Value::Object(body))?;
+    let (_, hash, text) = read(&rules, 0, "")?;
+    let store = service.recorder.store();
+    loop {
+        let rows = rows(&service, &caller).await?;
+        let before = rows.last();
+        if let Some(row) = earlier(&service, &caller, &writing, &rows).await? {
+            return answered(row, true);
+        }
+        writing.meets(&PlaybookView::of(before)?.tag())?;
+        let same = before.map_or_else(|| written(&PlaybookRules::default()).0 == hash, |row| row.hash == hash);
+        let version = before.map_or(0, |row| row.version) + i64::from(!same);
+        claim(&service, &caller, &writing, version).await?;
+        if same {
+            return answered(before, false);
+        }
+        let row = PlaybookRow {
+            version,
+            hash: hash.clone(),
+            rules: text.clone(),
+            recorded_at: service.clock.now().as_microsecond(),
+            recorded_by: recorded_by(&caller).to_string(),
+        };
+        // Of two at once the slower one looks again.
+        if store.playbook_put(tenant(&caller), &row).await.map_err(unavailable)? {
+            service
+                .recorder
+                .newest_playbooks(tenant(&caller))
+                .await
+                .map_err(unavailable)?;
+            return answered(Some(&row), false);
+        }
+    }
+}
+
+fn answered(row: Option<&PlaybookRow>, replayed: bool) -> Answered {
+    let view = PlaybookView::of(row)?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header(("ETag", view.tag().to_header()));
+    response.insert_header(("Location", "/v1/playbook"));
+    if replayed {
+        response.insert_header(("Idempotency-Replayed", "true"));
+    }
+    Ok(response.json(view))
+}
+
+/// The version that an earlier request of the same name made.
+async fn earlier<'r>(
+    service: &Shared,
+    caller: &Caller,
+    writing: &Writing,
+    rows: &'r [PlaybookRow],
+) -> Result<Option<Option<&'r PlaybookRow>>, Problem> {
+    let Some(named) = &writing.idempotency else {
+        return Ok(None);
+    };
+    let known = service.recorder.store().idempotent(tenant(caller), &named.key);
+    match known.await.map_err(unavailable)? {
+        Some(before) if before.request_hash != named.request => Err(reused()),
+        Some(before) if before.first_version == 0 => Ok(Some(None)),
+        Some(before) => Ok(rows.iter().find(|row| row.version == before.first_version).map(Some)),
+        None => Ok(None),
+    }
+}
+
+/// Keeps the name of a request, where it has one, with the version that it is about to make.
+async fn claim(service: &Shared, caller: &Caller, writing: &Writing, version: i64) -> Result<(), Problem> {
+    let Some(named) = &writing.idempotency else {
+        return Ok(());
+    };
+    let mut commit = Commit::new(tenant(caller), writing.fresh(0), 0);
+    commit.idempotency = Some(IdempotencyRow {
+        key_hash: named.key.clone(),
+        request_hash: named.request.clone(),
+        candidate: None,
+        first_version: version,
+        facts: 0,
+        sealed: None,
+        recorded_at: named.at.as_microsecond(),
+    });
+    match service.recorder.store().append(commit).await.map_err(unavailable)? {
+        Appended::KeyUsed(before) if before.request_hash != named.request => Err(reused()),
+        _ => Ok(()),
+    }
+}
+
+async fn try_out(
+    caller: Caller,
+    request: HttpRequest,
+    service: Shared,
+    payload: web::Payload,
+    _: Query<NoParameters>,
+) -> Answered {
+    caller.require(Scope::CandidatesRead)?;
+    let body = body::read_json(&request, payload, body::LIMIT).await?;
+    let trial: PlaybookTrial = body::into_typed(Value::Object(body))?;
+    if !(1..=100).contains(&trial.candidates.len()) {
+        return Err(Problem::invalid(
+            "/candidates",
+            "must name between 1 and 100 candidates",
+        ));
+    }
+    let (playbook, ..) = read(&trial.playbook, u32::MAX, "/playbook")?;
+    let playbook = Arc::new(playbook);
+    let now = service.now(&caller).await?;
+    let mut data = Vec::with_capacity(trial.candidates.len());
+    for (nth, id) in trial.candidates.into_iter().enumerate() {
+        let known = service
+            .recorder
+            .candidate(tenant(&caller), id)
+            .await
+            .map_err(unavailable)?;
+        if known.version == 0 || known.erased_at.is_some() || !reaches(&caller, &known) {
+            return Err(Problem::unknown_reference(
+                format!("/candidates/{nth}"),
+                "is not the id of a candidate",
+            ));
+        }
+        let mut candidate = (*known).clone();
+        adopt(&mut candidate, &playbook, now);
+        data.push(QueueTried {
+            candidate: id,
+            tasks: queue(&candidate, now),
+        });
+    }
+    Ok(HttpResponse::Ok().json(PlaybookTried { data }))
+}
+
+/// What waits, is open or overdue, by due time.
+fn queue(candidate: &Candidate, now: jiff::Timestamp) -> Vec<Task> {
+    let tasks = candidate.tasks.values().map(|owed| candidate.task(owed, now));
+    let mut live: Vec<Task> = tasks
+        .filter(|task| matches!(task.state, State::Waiting | State::Open | State::Overdue))
+        .collect();
+    live.sort_by_key(|task| (task.due_at.map_or(jiff::Timestamp::MAX, Instant::timestamp), task.id));
+    live
+}
