@@ -16,6 +16,8 @@ stories![
     a_note_that_goes_out_unreviewed_is_recorded_as_a_departure,
     a_text_is_checked_without_being_stored,
     findings_know_the_candidates_own_people_and_organisations,
+    a_review_knows_the_panel_and_the_time,
+    a_letter_on_paper_is_compared_with_the_address_on_record,
     a_review_sent_again_is_the_same,
     a_reply_to_a_rejection_is_gracious_once_its_review_says_so,
     a_review_takes_nothing_and_a_waiver_only_what_was_found,
@@ -259,4 +261,47 @@ async fn a_review_takes_nothing_and_a_waiver_only_what_was_found(world: World) {
     scene.records(&format!("{note}/discarded"), json!({})).await;
     scene.post(&reviewed, json!({})).await.refuses(409, "note_discarded");
     scene.get("/rules/nothing").await.refuses(404, "not_found");
+}
+
+async fn a_review_knows_the_panel_and_the_time(world: World) {
+    let scene = Scene::interviewed(world).await;
+    let bob = meets(&scene, &scene.ada, "Bob Stone", "bob@acme.example").await;
+    let cleo = meets(&scene, &scene.ada, "Cleo Hart", "cleo@acme.example").await;
+    let room = json!({"interviewers": [id(&scene.anna), id(&bob), id(&cleo)]});
+    scene.records(&format!("{}/interviewers", scene.interview), room).await;
+    drafted(&scene, RIGHT).await;
+    let to_bob = json!({"kind": "thank_you", "recipients": [id(&bob)], "channel": "email", "subject_line": "Thank you",
+        "body": RIGHT.replace("Ms Berg", "Bob"), "interview": id(&scene.interview)});
+    let check = format!("{}/notes/check", scene.ada);
+    let answer = scene.post(&check, to_bob.clone()).await;
+    let mut found = rules(&answer.json["findings"]);
+    found.sort_unstable();
+    assert_eq!(found, ["interviewer_unreached", "nearly_the_same"]);
+    let told = answer.json["findings"].to_string();
+    assert!(told.contains("Cleo Hart") && told.contains("Anna Berg"), "{told}");
+    scene.at("2026-03-05T10:00:00+01:00");
+    let answer = scene.post(&check, to_bob).await;
+    assert!(
+        rules(&answer.json["findings"]).contains(&"late"),
+        "it was due on the 3rd"
+    );
+}
+
+async fn a_letter_on_paper_is_compared_with_the_address_on_record(world: World) {
+    let scene = Scene::interviewed(world).await;
+    let address = json!({"lines": ["12 Mill Lane"], "city": "Leeds", "postal_code": "LS1 4AB", "country": "GB"});
+    scene
+        .patch(&scene.anna, json!({"postal_address": address}))
+        .await
+        .is(200);
+    let check = format!("{}/notes/check", scene.ada);
+    let note = |head: &str| {
+        json!({"kind": "thank_you", "recipients": [id(&scene.anna)], "channel": "post", "interview": id(&scene.interview),
+            "body": format!("{head}\n\n{RIGHT}")})
+    };
+    let right = scene.post(&check, note("Anna Berg\n12 Mill Lane\nLeeds LS1 4AB")).await;
+    assert_eq!(rules(&right.json["findings"]), [""; 0]);
+    let wrong = scene.post(&check, note("Anna Berg\n21 Mill Lane\nLeeds LS1 4AB")).await;
+    assert_eq!(rules(&wrong.json["findings"]), ["address_differs"]);
+    assert_eq!(wrong.json["findings"][0]["suggestions"], json!(["12 Mill Lane"]));
 }
