@@ -210,7 +210,11 @@ impl<'a> Name<'a> {
 
     /// "Tom" is Thomas, "Alex" is Alexandra.
     fn goes_by(&self, folded: &str) -> bool {
-        let given = self.folded.iter();
+        // All but the surname.
+        let given = match self.folded.split_last() {
+            Some((_, given)) if !given.is_empty() => given.iter(),
+            _ => self.folded.iter(),
+        };
         given
             .clone()
             .any(|part| part.starts_with(folded) && folded.chars().count() >= 3)
@@ -380,7 +384,13 @@ fn misspelled(letter: &Letter<'_>, recipients: &[Name<'_>], others: &[Name<'_>],
             } else {
                 far <= 1 + usize::from(letters > 7) && (same_initial || far == 1 && letters > 4)
             };
-            let sure = whole_name || !common && (in_greeting || !of_another && likely);
+            let greeted = in_greeting
+                && (!common || word.is_capitalised())
+                && letter
+                    .greeting
+                    .as_ref()
+                    .is_some_and(|range| range.start < word.bytes.start);
+            let sure = whole_name || greeted || !common && !of_another && likely;
             if sure && !is_place_or_day(&word.lower) {
                 let told = format!("On record the name is “{right}”.");
                 findings.at(&rules::NAME_MISSPELLED, &word.place(), told, vec![right.to_owned()]);

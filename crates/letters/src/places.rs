@@ -7,7 +7,7 @@ use crate::{
     findings::{Findings, Place},
     letter::Letter,
     rules,
-    words::{Word, composed, distance, fold, folded_words, words},
+    words::{Word, composed, distance, fold, folded_words, without_possessive, words},
 };
 
 /// What a firm's name may be written without.
@@ -96,7 +96,10 @@ fn others(context: &Context, letter: &Letter<'_>, findings: &mut Findings<'_>) {
         .collect();
     let text: Vec<&Word<'_>> = letter.words.iter().filter(|word| !word.foreign).collect();
     for other in &context.other_organisations {
-        let core: Vec<String> = core(other).into_iter().map(|(folded, _)| folded).collect();
+        let core: Vec<String> = core(other)
+            .iter()
+            .map(|(folded, _)| without_possessive(folded).to_owned())
+            .collect();
         if core.is_empty() || core.iter().all(|word| own.contains(word)) {
             continue;
         }
