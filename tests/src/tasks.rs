@@ -16,6 +16,7 @@ stories![
     a_snoozed_task_is_hidden_until_its_time,
     a_task_is_dismissed_with_a_reason,
     a_task_is_done_by_its_fact_and_not_by_hand,
+    a_task_explains_itself,
     a_tasks_action_is_a_call_that_works,
 ];
 
@@ -51,10 +52,11 @@ async fn the_queue_holds_all_candidates_by_due_time(world: World) {
     assert_eq!(row["position"], "Engineer");
     assert!(row["why"].as_str().is_some_and(|why| why.ends_with('.')), "{row}");
     assert_eq!(row["closed_by"], json!(["DocumentSent", "DocumentRequestWithdrawn"]));
-    // A task says the same of itself wherever it is seen.
-    let own = world
+    // A task says the same of itself wherever it is seen; alone, it explains itself too.
+    let mut own = world
         .sees(&format!("{sooner}/tasks/{}", row["id"].as_str().unwrap()))
         .await;
+    assert!(own.as_object_mut().unwrap().remove("explanation").is_some());
     assert!(
         own.as_object()
             .unwrap()
@@ -203,6 +205,45 @@ async fn a_task_is_done_by_its_fact_and_not_by_hand(world: World) {
         )
         .await
         .refuses(404, "not_found");
+}
+
+async fn a_task_explains_itself(world: World) {
+    let scene = Scene::interviewed(world).await;
+    let task = scene.task("write_thank_you").await;
+    let path = format!("{}/tasks/{}", scene.ada, task["id"].as_str().unwrap());
+    let mut seen = scene.sees(&path).await;
+    let explanation = seen.as_object_mut().unwrap().remove("explanation").unwrap();
+    assert_eq!(seen, task, "it is the task, and more");
+    let fact = &explanation["facts"][0];
+    assert_eq!(
+        (&fact["event"], &fact["type"], &fact["occurred_at"]),
+        (
+            &task["raised_by"][0],
+            &json!("InterviewHeld"),
+            &json!("2026-03-02T15:00:00+01:00")
+        )
+    );
+    assert_eq!(fact["text"], "The interview at Acme was held, with Anna Berg.");
+    assert_eq!(
+        (&explanation["rule"]["due"], &explanation["playbook_version"]),
+        (&json!("PT24H"), &json!(0))
+    );
+    assert_eq!(explanation["rule"]["source"], task["source"]);
+    assert_eq!(
+        explanation["closes"],
+        json!([{"type": "NoteSent", "operation": "record_note_sent"}])
+    );
+    let rules = json!({"plays": [{"play": "write_thank_you", "due": "PT12H"}]});
+    let put = scene.request(Method::PUT, "/v1/playbook").json(&rules);
+    scene.send(put).await.is(200);
+    // The rule that is shown is the one that the task follows.
+    assert_eq!(scene.sees(&path).await["explanation"]["rule"]["due"], "PT24H");
+    scene
+        .records(&format!("{}/search-activities", scene.ada), json!({"kind": "searched"}))
+        .await;
+    let seen = scene.sees(&path).await;
+    assert_eq!(seen["explanation"]["rule"]["due"], "PT12H");
+    assert_eq!(seen["due_at"], "2026-03-03T03:00:00+01:00");
 }
 
 async fn a_tasks_action_is_a_call_that_works(world: World) {

@@ -234,6 +234,11 @@ impl Envelope {
         serde_json::to_vec(&sealed).unwrap_or_default()
     }
 
+    /// The fact in a plain sentence.
+    pub fn tell(&self, candidate: &Candidate) -> String {
+        self.data.tell(candidate, &self.at)
+    }
+
     /// Reads an envelope back from the log.
     pub fn read(at: At, name: &str, schema: u32, payload: &[u8]) -> Result<Self, UnreadableFact> {
         let unreadable = |error: serde_json::Error| UnreadableFact {

@@ -546,3 +546,6 @@ impl Candidate {
 pub(crate) fn of_application(owed: &Owed, rest: &str) -> String {
     applications::path(owed.application, rest)
 }
+
+#[cfg(test)]
+mod tests;

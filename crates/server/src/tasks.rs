@@ -5,19 +5,24 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, web};
 use afterword_domain::{
     boards::QueuedTask,
-    ids::TaskId,
-    play::{State, Task},
+    candidate::Candidate,
+    ids::{EventId, TaskId},
+    play::{Owed, State, Task},
     tasks::{TaskCompleted, TaskDismissed, TaskSnoozed},
+    time::Instant,
 };
 use afterword_store::{TaskFilter, TaskQuery};
 use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     api::{Api, Operation},
     edge::{query::Query, scopes::Caller},
     lists::{Turn, reach},
+    playbook::PlayView,
     reading::{Answered, Asked, View},
-    recording::path_id,
+    recording::{path_id, snake},
     service::{Shared, tenant, unavailable},
 };
 
@@ -46,6 +51,83 @@ const QUEUE: &[&str] = &[
 /// Unless a state is asked for: what is to be done.
 const DEFAULT: [State; 2] = [State::Open, State::Overdue];
 
+/// A task that explains itself.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ExplainedTask {
+    #[serde(flatten)]
+    task: Task,
+    /// Why it is there, and what would close it.
+    explanation: TaskExplanation,
+}
+
+/// Why a task is there, and what would close it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TaskExplanation {
+    /// The facts that raised it, as the timeline tells them.
+    pub facts: Vec<RaisingFact>,
+    /// The rule, with the numbers of the playbook that the candidate has adopted.
+    pub rule: PlayView,
+    /// The version of that playbook.
+    pub playbook_version: u32,
+    /// What would close it: any of these.
+    pub closes: Vec<ClosingFact>,
+}
+
+/// A fact that raised a task.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RaisingFact {
+    /// The fact.
+    pub event: EventId,
+    /// Its type.
+    #[serde(rename = "type")]
+    #[schema(example = "InterviewHeld")]
+    pub kind: &'static str,
+    /// When it happened.
+    pub occurred_at: Instant,
+    /// The fact in a sentence.
+    pub text: String,
+}
+
+/// A fact that closes a task.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ClosingFact {
+    /// Its type.
+    #[serde(rename = "type")]
+    #[schema(example = "NoteSent")]
+    pub kind: &'static str,
+    /// The operation that records it.
+    #[schema(example = "record_note_sent")]
+    pub operation: String,
+}
+
+impl ExplainedTask {
+    fn of(candidate: &Candidate, owed: &Owed, now: Timestamp) -> Self {
+        let facts = owed.raised_by.iter().filter_map(|event| candidate.fact(*event));
+        let facts = facts.map(|fact| RaisingFact {
+            event: fact.at.event,
+            kind: fact.data.name(),
+            occurred_at: Instant::in_zone(fact.at.occurred_at, &owed.zone),
+            text: fact.tell(candidate),
+        });
+        let by_hand = owed.play.by_hand.then_some("TaskCompleted");
+        let closes = owed.play.closed_by.iter().copied().chain(by_hand);
+        Self {
+            task: candidate.task(owed, now),
+            explanation: TaskExplanation {
+                facts: facts.collect(),
+                rule: PlayView::of(owed.play, &candidate.playbook),
+                playbook_version: candidate.playbook.version,
+                closes: closes
+                    .map(|kind| ClosingFact {
+                        kind,
+                        operation: format!("record_{}", snake(kind)),
+                    })
+                    .collect(),
+            },
+        }
+    }
+}
+
 pub(crate) fn endpoints(api: &mut Api) {
     api.records::<TaskCompleted>("C/tasks/{task}/completed");
     api.records::<TaskSnoozed>("C/tasks/{task}/snoozed");
@@ -63,7 +145,7 @@ pub(crate) fn endpoints(api: &mut Api) {
         "A task, with what raised it and how it is closed",
         |view, request| {
             let owed = view.candidate.tasks.get(&path_id::<TaskId>(request, "task").ok()?)?;
-            Some(view.candidate.task(owed, view.now))
+            Some(ExplainedTask::of(&view.candidate, owed, view.now))
         },
     );
     api.schema::<QueuedTask>();
