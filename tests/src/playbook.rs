@@ -95,8 +95,18 @@ async fn a_playbook_is_replaced_kept_and_put_once(world: World) {
     let versions = world.lists("/v1/playbook/versions").await;
     let numbers: Vec<_> = versions.iter().map(|it| it["version"].clone()).collect();
     assert_eq!(numbers, [3, 2, 1, 0]);
+    let page = world.sees("/v1/playbook/versions?limit=3").await;
+    let cursor = page["next_cursor"].as_str().expect("there is more");
+    puts(&world, json!({"plays": []})).await.is(200);
+    let rest = world
+        .sees(&format!("/v1/playbook/versions?limit=3&cursor={cursor}"))
+        .await;
+    assert_eq!(
+        (&rest["data"][0]["version"], &rest["next_cursor"]),
+        (&json!(0), &Value::Null)
+    );
     assert_eq!(world.sees("/v1/playbook/versions/1").await, first.json);
-    world.get("/v1/playbook/versions/4").await.refuses(404, "not_found");
+    world.get("/v1/playbook/versions/9").await.refuses(404, "not_found");
     world.get("/v1/playbook/versions/x").await.refuses(404, "not_found");
 }
 

@@ -23,14 +23,16 @@ use crate::{
         codes::Code,
         etag::{self, ETag},
         problem::Problem,
-        query::{NoParameters, Query},
+        query::{self, NoParameters, Query},
         scopes::{Bound, Caller, Scope},
     },
-    reading::Answered,
+    reading::{Answered, Asked, Page, allow},
     recording::path_id,
     service::{Service, Shared, reaches, recorded_by, reused, tenant, unavailable},
     writing::Writing,
 };
+
+const LIST: &[&str] = &["limit", "cursor"];
 
 /// A playbook as it is: every play with its numbers, whatever the rules say of it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -163,6 +165,7 @@ pub(crate) fn endpoints(api: &mut Api) {
         )
     });
     api.add(Operation {
+        query: LIST,
         answer: (200, page),
         route: Arc::new(|| web::get().to(versions)),
         ..Operation::get(
@@ -262,16 +265,40 @@ async fn current(caller: Caller, request: HttpRequest, service: Shared, _: Query
     etag::answer(&request, Some(view.tag()), None, &view)
 }
 
-async fn versions(caller: Caller, request: HttpRequest, service: Shared, _: Query<NoParameters>) -> Answered {
+/// Where a page of versions goes on: below this one.
+#[derive(Serialize, Deserialize)]
+struct Onwards {
+    below: i64,
+}
+
+async fn versions(caller: Caller, request: HttpRequest, service: Shared, asked: Query<Asked>) -> Answered {
     caller.require(Scope::CandidatesRead)?;
-    let rows = rows(&service, &caller).await?;
-    let all = rows.iter().rev().map(Some).chain([None]);
-    let data = all.map(PlaybookView::of).collect::<Result<Vec<_>, _>>()?;
-    let page = crate::reading::Page {
-        data,
-        next_cursor: None,
+    allow(&request, LIST)?;
+    let key = query::canonical(&request);
+    let below = match &asked.0.cursor {
+        Some(cursor) => service.cursors.open::<Onwards>(caller.tenant, &key, cursor)?.below,
+        None => i64::MAX,
     };
-    etag::answer(&request, None, None, &page)
+    let limit = usize::from(asked.0.limit.unwrap_or_default().get());
+    let rows = rows(&service, &caller).await?;
+    let numbered = rows.iter().rev().map(|row| (row.version, Some(row)));
+    let all = numbered.chain([(0, None)]).filter(|(version, _)| *version < below);
+    let mut page: Vec<_> = all.take(limit + 1).collect();
+    let more = page.len() > limit;
+    page.truncate(limit);
+    let onwards = page
+        .last()
+        .filter(|_| more)
+        .map(|(version, _)| Onwards { below: *version });
+    let next_cursor = onwards
+        .map(|onwards| service.cursors.seal(caller.tenant, &key, &onwards))
+        .transpose()?;
+    let data = page.into_iter().map(|(_, row)| PlaybookView::of(row));
+    let body = Page {
+        data: data.collect::<Result<Vec<_>, _>>()?,
+        next_cursor: next_cursor.clone(),
+    };
+    etag::answer(&request, None, next_cursor.as_deref(), &body)
 }
 
 async fn version(caller: Caller, request: HttpRequest, service: Shared, _: Query<NoParameters>) -> Answered {
