@@ -1,4 +1,9 @@
-use super::*;
+use jiff::Span;
+
+use super::{
+    period::{ENDS, OPENS},
+    *,
+};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
