@@ -123,7 +123,8 @@ fn touch(candidate: &Candidate, owed: &Owed) -> Action {
     )
 }
 
-/// One task per application and connection who knew the organisation at an interview, and was not in the room.
+/// One task per application and connection who knows the organisation and was not in the room, from the first interview
+/// after they were named; whoever is named afterwards hears of the latest one.
 pub(crate) fn notify_connection(application: &Application, owing: &mut Owing<'_>) {
     let candidate = owing.candidate;
     let there = organisation_key(application.organisation.name.as_str());
@@ -137,14 +138,18 @@ pub(crate) fn notify_connection(application: &Application, owing: &mut Owing<'_>
         let Some((connection, card)) = candidate.connection_of(id) else {
             continue;
         };
-        let first = held.iter().find(|(held, interview)| {
-            connection.named.1.at <= held.stamp.at && !interview.interviewers().contains(&connection.contact)
-        });
-        let (Some((held, interview)), true) = (first, connection.knows(card, &there)) else {
+        let (named_by, named) = connection.named;
+        let mut without_them = held
+            .iter()
+            .filter(|(_, interview)| !interview.interviewers().contains(&connection.contact));
+        let first = without_them.clone().find(|(held, _)| named.at <= held.stamp.at);
+        let (Some((held, interview)), true) = (first.or(without_them.next_back()), connection.knows(card, &there))
+        else {
             continue;
         };
         let key = format_args!("{}|{id}", application.id);
-        let mut owed = owing.raise(&NOTIFY_CONNECTION, key, held.event, held.stamp.at);
+        let mut owed = owing.raise(&NOTIFY_CONNECTION, key, held.event, held.stamp.at.max(named.at));
+        owed.raised_by.extend((named.at > held.stamp.at).then_some(named_by));
         owed.interview = Some(interview.id);
         owed.contact = Some(connection.contact);
         owed.about = Some(id.into());

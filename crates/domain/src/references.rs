@@ -94,19 +94,24 @@ pub(crate) fn brief_reference(reference: &Reference, owing: &mut Owing<'_>) {
     owing.owe(owed.done(answered).void_if(gone.is_some(), gone.flatten()));
 }
 
-/// One task per interview and reference who had agreed by then, and was not in the room.
+/// One task per interview and reference who speaks for the candidate and was not in the room, dated from the later of the
+/// two. Whoever agrees afterwards hears of the latest interview alone.
 pub(crate) fn notify_reference(application: &Application, owing: &mut Owing<'_>) {
     let candidate = owing.candidate;
     for interview in application.interviews.values() {
         let Some(held) = &interview.held else { continue };
-        let today = day(held.stamp.at, &interview.time_zone);
         for reference in candidate.references.values() {
-            let speaks = reference.speaks_at(held.stamp, today.into());
-            if !speaks || interview.interviewers().contains(&reference.contact) {
+            let Some(agreed) = &reference.agreed else { continue };
+            let afterwards = agreed.stamp.at > held.stamp.at;
+            let since = held.stamp.max(agreed.stamp);
+            let speaks = reference.speaks_at(since, day(since.at, &interview.time_zone).into());
+            let told_of_another = afterwards && latest_held(application, agreed.stamp.at) != Some(interview.id);
+            if !speaks || told_of_another || interview.interviewers().contains(&reference.contact) {
                 continue;
             }
             let key = format_args!("{}|{}", interview.id, reference.id);
-            let mut owed = owing.raise(&NOTIFY_REFERENCE, key, held.event, held.stamp.at);
+            let mut owed = owing.raise(&NOTIFY_REFERENCE, key, held.event, since.at);
+            owed.raised_by.extend(afterwards.then_some(agreed.event));
             owed.interview = Some(interview.id);
             owed.contact = Some(reference.contact);
             owed.about = Some(reference.id.into());

@@ -39,6 +39,12 @@ fn who_knows_the_organisation_hears_of_the_interview_within_two_days() {
 }
 
 #[test]
+fn who_is_named_afterwards_hears_of_it_from_then_on() {
+    let story = named(Story::interviewed().at("2026-03-04 10:00"));
+    assert_eq!(story.dates("notify_connection").1, "2026-03-06T10:00:00+01:00");
+}
+
+#[test]
 fn who_works_there_knows_it_and_who_was_in_the_room_was_there() {
     let works = Story::invited()
         .records(

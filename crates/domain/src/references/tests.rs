@@ -98,6 +98,27 @@ fn who_has_not_agreed_or_no_longer_does_is_not_told() {
 }
 
 #[test]
+fn who_agrees_afterwards_hears_of_the_latest_interview() {
+    let story = Story::interviewed()
+        .schedules(
+            "int_two in app_acme",
+            "2026-03-04T14:00:00+01:00",
+            "2026-03-04T15:00:00+01:00",
+        )
+        .at("2026-03-04 15:10")
+        .records(
+            "InterviewHeld of int_two",
+            json!({"ended_at": "2026-03-04T15:00:00+01:00"}),
+        )
+        .at("2026-03-05 10:00");
+    let story = agreed(story);
+    let tasks = story.tasks("notify_reference");
+    assert_eq!(tasks.len(), 1);
+    assert_eq!(tasks[0].due_at.unwrap().to_string(), "2026-03-06T10:00:00+01:00");
+    assert_eq!(tasks[0].raised_by.len(), 2);
+}
+
+#[test]
 fn an_interviewer_need_not_be_told_that_the_interview_was_held() {
     let story = Story::invited()
         .records(
