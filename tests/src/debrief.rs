@@ -199,6 +199,20 @@ async fn what_was_said_in_confidence_is_for_readers_of_debriefs(world: World) {
 async fn what_a_debrief_cannot_be(world: World) {
     let scene = Scene::interviewed(world).await;
     let questions = format!("{}/questions", scene.interview);
+    // Among several facts the interview may be the subject, or be named in the data.
+    let mut named = question("well");
+    named["interview"] = json!(id(&scene.interview));
+    for fact in [
+        json!({"type": "QuestionRecorded", "subject": id(&scene.interview), "data": question("well")}),
+        json!({"type": "QuestionRecorded", "data": named}),
+    ] {
+        let answer = scene
+            .post(&format!("{}/facts", scene.ada), json!({"facts": [fact]}))
+            .await;
+        let event = &answer.is(200)["results"][0]["event"];
+        assert_eq!(event["data"]["interview"], id(&scene.interview), "{answer}");
+        assert!(event["subject"].as_str().is_some_and(|it| it.starts_with("qst_")));
+    }
     for (field, value) in [
         ("category", json!("gossip")),
         ("reception", json!("so so")),

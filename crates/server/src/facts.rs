@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, http::Method, http::header, web};
 use afterword_domain::{
     catalogue::AnyFact,
     decide::{Decided, Proposal},
+    fact::Place,
     ids::{ApplicationId, CandidateId, EventId, Kind, Subject},
     refusal::Refusal,
 };
@@ -149,7 +150,7 @@ pub(crate) fn read(fact: Value, candidate: CandidateId, fresh: [uuid::Uuid; 2]) 
     let Value::Object(mut fact) = fact else {
         return Err(Problem::invalid("", "must be an object"));
     };
-    let lifted = body::lift_envelope(&mut fact)?;
+    let mut lifted = body::lift_envelope(&mut fact)?;
     let name = match fact.shift_remove("type") {
         Some(Value::String(name)) => name,
         Some(_) => return Err(Problem::invalid("/type", "must be the name of a fact")),
@@ -165,7 +166,7 @@ pub(crate) fn read(fact: Value, candidate: CandidateId, fresh: [uuid::Uuid; 2]) 
                 })?,
         ),
     };
-    let data = fact.shift_remove("data").unwrap_or_else(|| Value::Object(Map::new()));
+    let mut data = fact.shift_remove("data").unwrap_or_else(|| Value::Object(Map::new()));
     if let Some(unknown) = fact.keys().next() {
         return Err(Problem::invalid(
             pointer::below("", unknown),
@@ -175,6 +176,18 @@ pub(crate) fn read(fact: Value, candidate: CandidateId, fresh: [uuid::Uuid; 2]) 
     let unknown = || Problem::invalid("/type", "is not the name of a fact that can be recorded here");
     if NOT_HERE.contains(&name.as_str()) {
         return Err(unknown());
+    }
+    // The subject of a fact that makes a thing of another thing may be the new thing or the other one.
+    let place = AnyFact::KINDS
+        .iter()
+        .find(|kind| kind.name == name)
+        .map(|kind| kind.place);
+    if let (Some(Place::NewOf(of)), Some(fields)) = (place, data.as_object_mut())
+        && let Some(subject) = lifted
+            .subject
+            .take_if(|it| it.parse::<Subject>().is_ok_and(|it| it.kind() == of))
+    {
+        fields.entry(of.name()).or_insert(Value::String(subject));
     }
     let fact = AnyFact::parse(&name, data, &mut FromBody)
         .ok_or_else(unknown)?
