@@ -16,6 +16,8 @@ stories![
     an_interviewer_may_be_a_connection_and_a_reference,
     a_panel_of_four_across_zones_and_a_change_of_clocks,
     a_coach_sees_thirty_candidates_and_no_other,
+    a_rejection_is_taken_with_grace,
+    the_wrong_interview_marked_as_held_is_undone,
 ];
 
 /// The plays that ask for something now.
@@ -161,6 +163,7 @@ async fn told(world: &World, candidate: &str) -> Vec<(String, String, Value, Val
 }
 
 async fn an_interview_recorded_a_week_later_in_the_wrong_order_is_as_if_told_in_time(world: World) {
+    let world = world.on_a_test_clock().await;
     // What happened, and when.
     let facts = |acme: &str, anna: &str, int: &str, doc: &str, qst: &str| -> Vec<Value> {
         let fact = |kind: &str, subject: Option<&str>, within: bool, at: &str, data: Value| {
@@ -240,7 +243,7 @@ async fn an_interview_recorded_a_week_later_in_the_wrong_order_is_as_if_told_in_
         let facts = facts(id(&acme), id(&anna), &int, &doc, &qst);
         tellings.push((ada, order, facts));
     }
-    world.at("2026-03-10T09:00:00+01:00");
+    world.until("2026-03-10T09:00:00+01:00").await;
     for (ada, order, facts) in &tellings {
         for nth in order {
             let body = json!({"atomic": true, "facts": [facts[*nth]]});
@@ -395,6 +398,7 @@ async fn a_panel_of_four_across_zones_and_a_change_of_clocks(world: World) {
 }
 
 async fn a_coach_sees_thirty_candidates_and_no_other(world: World) {
+    let world = world.on_a_test_clock().await;
     let mut theirs = Vec::new();
     for nth in 0..30 {
         let body = json!({"name": format!("Candidate {nth}"), "time_zone": "Europe/Berlin", "groups": ["spring"]});
@@ -429,4 +433,115 @@ async fn a_coach_sees_thirty_candidates_and_no_other(world: World) {
     coach
         .records(&format!("{}/search-activities", theirs[1]), json!({"kind": "trained"}))
         .await;
+    // A day later all of theirs is overdue, and the coach hears of each once.
+    world.until("2026-03-04T09:00:00+01:00").await;
+    let overdue = coach.lists_all("/v1/tasks?state=overdue").await;
+    assert_eq!(overdue.len(), 29);
+    let said: Vec<Value> = coach.lists_feed().await;
+    let said: Vec<_> = said.iter().filter(|fact| fact["type"] == "TaskOverdue").collect();
+    assert_eq!(said.len(), 29);
+}
+
+async fn a_rejection_is_taken_with_grace(world: World) {
+    let scene = Scene::invited(world.on_a_test_clock().await).await;
+    let other = applies(&scene, &scene.ada, "Globex").await;
+    scene
+        .records(&format!("{other}/document-requests"), json!({"document": "references"}))
+        .await;
+    scene.until("2026-03-02T15:10:00+01:00").await;
+    scene
+        .records(
+            &format!("{}/held", scene.interview),
+            json!({"ended_at": "2026-03-02T15:00:00+01:00"}),
+        )
+        .await;
+    scene
+        .records(&format!("{}/debriefed", scene.interview), json!({"overall": 3}))
+        .await;
+    scene.until("2026-03-02T20:00:00+01:00").await;
+    let rejection = format!("{}/rejection", scene.acme);
+    let received = scene
+        .records(&rejection, json!({"channel": "email", "from_contact": id(&scene.anna)}))
+        .await;
+    let closed = received["tasks"]["closed"].as_array().unwrap();
+    assert!(
+        closed
+            .iter()
+            .all(|task| task["state"] == "void" && task["application"] == id(&scene.acme))
+    );
+    let of_globex = scene
+        .lists(&format!("{}/tasks?application={}", scene.ada, id(&other)))
+        .await;
+    assert_eq!(of_globex[0]["play"], "answer_document_request", "others are left alone");
+    // Thanks within two days; the question and the door open with them.
+    scene.until("2026-03-03T09:00:00+01:00").await;
+    scene.writes("rejection_thanks").await;
+    assert_eq!(scene.sees(&rejection).await["stage"], "thanked");
+    let asked = scene
+        .records(&format!("{rejection}/feedback-requests"), json!({"channel": "email"}))
+        .await;
+    assert_eq!(asked["event"]["departures"], json!([]));
+    scene.until("2026-03-06T09:00:00+01:00").await;
+    scene
+        .records(&format!("{rejection}/feedback"), json!({"text": "More examples."}))
+        .await;
+    scene
+        .records(
+            &format!("{rejection}/door-kept-open"),
+            json!({"revisit_on": "2026-09-01"}),
+        )
+        .await;
+    assert_eq!(scene.sees(&rejection).await["stage"], "door_open");
+    let moved = scene.until("2026-09-02T09:00:00+02:00").await;
+    let opened = moved["fired"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|fact| fact["type"] == "TaskOpened" && fact["tasks"]["changed"][0]["play"] == "revisit");
+    assert_eq!(opened.expect("the day has come")["occurred_at"], "2026-09-01T07:00:00Z");
+    // An offer after all reopens it.
+    let offer = scene.makes(&format!("{}/offers", scene.acme), json!({})).await;
+    assert_eq!(scene.status().await, "offered");
+    scene
+        .records(&format!("{offer}/declined"), json!({"reason": "Settled elsewhere."}))
+        .await;
+    sure(&scene).await;
+}
+
+async fn the_wrong_interview_marked_as_held_is_undone(world: World) {
+    let scene = Scene::invited(world.on_a_test_clock().await).await;
+    let right = scene
+        .schedules(
+            "2026-03-02T11:00:00+01:00",
+            "2026-03-02T12:00:00+01:00",
+            &[id(&scene.anna)],
+        )
+        .await;
+    scene.until("2026-03-02T14:30:00+01:00").await;
+    let wrong = scene
+        .records(
+            &format!("{}/held", scene.interview),
+            json!({"ended_at": "2026-03-02T14:20:00+01:00"}),
+        )
+        .await;
+    assert_eq!(scene.sees(&scene.interview).await["status"], "held");
+    // Taken back and put right in one step.
+    let facts = json!({"atomic": true, "facts": [
+        {"type": "FactRetracted", "subject": wrong["event"]["id"], "data": {"reason": "It was the one before noon."}},
+        {"type": "InterviewHeld", "subject": id(&right), "data": {"ended_at": "2026-03-02T12:00:00+01:00"}},
+    ]});
+    scene.post(&format!("{}/facts", scene.ada), facts).await.is(200);
+    assert_eq!(scene.sees(&scene.interview).await["status"], "scheduled");
+    let thanks = scene.lists(&format!("{}/tasks?play=write_thank_you", scene.ada)).await;
+    assert_eq!(thanks.len(), 1);
+    assert_eq!(
+        (&thanks[0]["interview"], &thanks[0]["due_at"]),
+        (&json!(id(&right)), &json!("2026-03-03T12:00:00+01:00"))
+    );
+    // The other one is still to be recorded when it is over.
+    scene.until("2026-03-02T15:00:00+01:00").await;
+    let record = scene.tasks("record_interview").await;
+    let states: Vec<_> = record.iter().map(|task| task["state"].as_str().unwrap()).collect();
+    assert!(states.contains(&"open") && states.contains(&"done"), "{states:?}");
+    sure(&scene).await;
 }
