@@ -20,7 +20,7 @@ use crate::{
     },
     notes::Note,
     play::{Ending, Owed},
-    playbook::Playbook,
+    playbook::{Before, Playbook},
     profile::Profile,
     references::Reference,
     search::Search,
@@ -64,10 +64,8 @@ pub struct Candidate {
     pub tasks: Things<TaskId, Owed>,
     /// The playbook that was adopted last.
     pub playbook: Arc<Playbook>,
-    /// Tasks that were done when it was adopted: they stay as they were.
-    settled: OrdSet<TaskId>,
-    /// Tasks that it would have raised from older facts.
-    spared: OrdSet<TaskId>,
+    /// What its adoption leaves as it was.
+    pub(crate) before: Before,
     /// Which application a thing belongs to.
     pub(crate) places: OrdMap<Subject, ApplicationId>,
     /// The tasks of each application and contact, as they were last derived.
@@ -100,8 +98,7 @@ impl Candidate {
             introductions: OrdMap::new(),
             search: Arc::default(),
             playbook: Arc::default(),
-            settled: OrdSet::new(),
-            spared: OrdSet::new(),
+            before: Before::default(),
             marks: OrdMap::new(),
             tasks: OrdMap::new(),
             places: OrdMap::new(),
@@ -229,34 +226,9 @@ impl Candidate {
         *self = Self::unknown(self.id).fold(rewritten);
     }
 
-    /// Adopts a playbook: what is done stays as it was, and what has no task yet gets none.
-    pub(crate) fn take_up(&mut self, playbook: Arc<Playbook>) {
-        let done = self
-            .tasks
-            .values()
-            .filter(|task| matches!(task.ending, Ending::Done(..)));
-        self.settled.extend(done.map(|task| task.id).collect::<Vec<_>>());
-        self.playbook = playbook;
-    }
-
-    /// Whether a task stays as it was when the playbook was adopted.
-    pub(crate) fn is_settled(&self, task: TaskId) -> bool {
-        self.settled.contains(&task)
-    }
-
-    /// Whether a fact had closed a task when the playbook was adopted.
-    pub(crate) fn was_closed(&self, task: TaskId, by: EventId) -> bool {
-        let settled = self.tasks.get(&task).filter(|_| self.is_settled(task));
-        settled.is_some_and(|task| matches!(task.ending, Ending::Done(event, _) if event == by))
-    }
-
-    /// Whether a task is not raised, since its facts are older than the playbook.
-    pub(crate) fn is_spared(&self, task: TaskId) -> bool {
-        self.spared.contains(&task)
-    }
-
-    pub(crate) fn spare(&mut self, task: TaskId) {
-        self.spared.insert(task);
+    /// The version of a fact.
+    pub(crate) fn version_of(&self, fact: EventId) -> Option<u64> {
+        self.by_id.get(&fact).copied()
     }
 
     /// The person's time zone.

@@ -253,12 +253,15 @@ impl Candidate {
         for of in touched.each() {
             let mut owed = play::owed_for(self, of);
             if adopted {
-                let played = |task: &Owed| before.playbook.plays(task.play) && self.tasks.contains_key(&task.id);
-                let new = owed.iter().filter(|task| !played(task));
+                // What is done, or was no task under the playbook before, is none of the new one's.
+                let was = before.derived.get(&of);
+                let owed_before = |task: &Owed| was.is_some_and(|was| was.contains(&task.id));
+                let new = owed.iter().filter(|task| !owed_before(task));
                 let new: Vec<_> = new.map(|task| task.id).collect();
                 new.into_iter().for_each(|task| self.spare(task));
             }
-            owed.retain(|task| self.playbook.plays(task.play) && !self.is_spared(task.id));
+            let is_owed = |task: &Owed| self.playbook.plays(task.play) && !self.is_spared(task);
+            owed.retain(|task| is_owed(task) || self.stands(task).is_some());
             self.owe(of, owed);
         }
     }
@@ -399,13 +402,10 @@ impl Candidate {
     /// Replaces what an application or a contact owes; what is no longer owed is void.
     fn owe(&mut self, of: Of, owed: Vec<Owed>) {
         let ids: Arc<[TaskId]> = owed.iter().map(|task| task.id).collect();
-        for task in owed
-            .into_iter()
-            .filter(|task| !self.is_settled(task.id))
-            .collect::<Vec<_>>()
-        {
-            if self.tasks.get(&task.id).is_none_or(|known| **known != task) {
-                self.tasks.insert(task.id, Arc::new(task));
+        for task in owed {
+            let task = self.stands(&task).map_or_else(|| Arc::new(task), Arc::clone);
+            if self.tasks.get(&task.id).is_none_or(|known| *known != task) {
+                self.tasks.insert(task.id, task);
             }
         }
         let was = self.derived.get(&of).cloned().unwrap_or_default();
@@ -414,7 +414,8 @@ impl Candidate {
         }
         let still: BTreeSet<TaskId> = ids.iter().copied().collect();
         for id in was.iter().filter(|id| !still.contains(id)) {
-            if self.is_settled(*id) {
+            if let Some(done) = self.done_before(*id).cloned() {
+                self.tasks.insert(*id, done);
                 continue;
             }
             if let Some(task) = self

@@ -145,7 +145,7 @@ pub const PLAYBOOK: &[&Play] = &[
 
 /// Changes with every change of what is derived from the log: rows derived by another release are
 /// derived anew.
-pub const DERIVATION: i64 = 3;
+pub const DERIVATION: i64 = 4;
 
 /// How a task ended, if it did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,6 +192,14 @@ pub struct Owed {
 }
 
 impl Owed {
+    /// The fact that closed it.
+    pub(crate) const fn closed_with(&self) -> Option<EventId> {
+        match self.ending {
+            Ending::Done(event, _) => Some(event),
+            Ending::Live | Ending::Void(_) => None,
+        }
+    }
+
     /// Whether it is done by now or since this stamp.
     pub(crate) fn done(mut self, by: Option<(EventId, Stamp)>) -> Self {
         if let Some((event, stamp)) = by {

@@ -109,8 +109,10 @@ impl Playbook {
 }
 
 mod adoption;
+mod before;
 mod rules;
 pub use adoption::{PlaybookAdopted, adopt};
+pub(crate) use before::Before;
 pub use rules::{Holiday, PlayRule, PlaybookRules, RuleNumber, Wrong};
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::{
         StatusEnquiryId, StatusReportId,
     },
     outcome,
-    play::{Action, Ending, Owed, Owing, Play, of_application},
+    play::{Action, Ending, Owed, Owing, Play, of_application, task_id},
     playbook::Numbered,
     time::{Date, Period, Stamp, Zone, opening, working_days_after},
     values::{Channel, Text},
@@ -272,9 +272,16 @@ fn enquiries(application: &Application, owing: &Owing<'_>) -> Vec<Owed> {
     let contact = right_person(application);
     let large = application.organisation.size == Some(Size::Large);
     let most = owing.candidate.playbook.count(&ENQUIRE_STATUS, &MOST);
+    let candidate = owing.candidate;
+    let key = |nth: usize| format!("{}|{nth}", application.id);
+    // What was done under another playbook is what closed an enquiry then, and nothing else of that time did.
+    let done_before = (0..).map_while(|nth| candidate.done_before(task_id(candidate.id, &ENQUIRE_STATUS, key(nth))));
+    let mut past: Vec<Owed> = done_before.map(|task| (**task).clone()).collect();
+    let closers: Vec<EventId> = past.iter().filter_map(Owed::closed_with).collect();
+    let closed_then = |moment: &Moment| closers.contains(&moment.event);
+    let mut before = application.moments.iter().filter(|it| closed_then(it)).count();
     let mut promise = None;
     let mut unanswered = 0;
-    let mut past: Vec<Owed> = Vec::new();
     let mut current: Option<Owed> = None;
     for moment in &application.moments {
         promise = promise_after(application, moment, promise);
@@ -283,10 +290,14 @@ fn enquiries(application: &Application, owing: &Owing<'_>) -> Vec<Owed> {
         }
         let at = moment.stamp.at;
         let closes = match moment.what {
+            _ if closed_then(moment) => {
+                before -= 1;
+                current = None;
+                true
+            }
+            _ if before > 0 || candidate.is_older(moment.event) => false,
             What::Reported(_) => true,
-            What::Enquired => current
-                .as_ref()
-                .is_some_and(|task| at >= task.opens_at || owing.candidate.was_closed(task.id, moment.event)),
+            What::Enquired => current.as_ref().is_some_and(|task| at >= task.opens_at),
             _ => false,
         };
         if closes && let Some(task) = current.take() {
@@ -311,16 +322,11 @@ fn enquiries(application: &Application, owing: &Owing<'_>) -> Vec<Owed> {
             _ => None,
         };
         if let Some(opens_at) = opens_at {
-            let mut task = owing.raise(
-                &ENQUIRE_STATUS,
-                format_args!("{}|{}", application.id, past.len()),
-                moment.event,
-                at,
-            );
+            let mut task = owing.raise(&ENQUIRE_STATUS, key(past.len()), moment.event, at);
             task.opens_at = opens_at;
             task.due_at = Some(owing.due_after(owing.due(&ENQUIRE_STATUS), opens_at, &zone));
             task.contact = contact;
-            current = Some(task);
+            current = Some(task).filter(|task| !candidate.is_spared(task));
         }
     }
     past.extend(current);

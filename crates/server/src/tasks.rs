@@ -65,7 +65,8 @@ pub struct ExplainedTask {
 pub struct TaskExplanation {
     /// The facts that raised it, as the timeline tells them.
     pub facts: Vec<RaisingFact>,
-    /// The rule, with the numbers of the playbook that the candidate has adopted.
+    /// The rule, with the numbers of the playbook that the task follows: the one that the candidate has adopted, or of
+    /// what was done before, the one of then.
     pub rule: PlayView,
     /// The version of that playbook.
     pub playbook_version: u32,
@@ -115,8 +116,8 @@ impl ExplainedTask {
             task: candidate.task(owed, now),
             explanation: TaskExplanation {
                 facts: facts.collect(),
-                rule: PlayView::of(owed.play, &candidate.playbook),
-                playbook_version: candidate.playbook.version,
+                rule: PlayView::of(owed.play, candidate.playbook_of(owed)),
+                playbook_version: candidate.playbook_of(owed).version,
                 closes: closes
                     .map(|kind| ClosingFact {
                         kind,

@@ -1,5 +1,5 @@
 //! Adopting a playbook, candidate by candidate: open tasks are dated anew, those whose play went are void, and none is
-//! raised from older facts. What is done stays as it was.
+//! raised from older facts. What is done stays as it was (`before.rs`).
 
 use std::sync::Arc;
 
@@ -77,9 +77,9 @@ impl Fact for PlaybookAdopted {
         Ok(())
     }
 
-    fn apply(&self, candidate: &mut Candidate, _: &At) {
+    fn apply(&self, candidate: &mut Candidate, at: &At) {
         if let Some(playbook) = &self.playbook {
-            candidate.take_up(Arc::clone(playbook));
+            candidate.take_up(playbook, at);
         }
     }
 

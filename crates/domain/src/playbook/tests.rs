@@ -82,6 +82,186 @@ fn what_is_done_stays_as_it_was() {
     assert_eq!(states, [State::Done, State::Done]);
 }
 
+fn meets_again(story: Story) -> Story {
+    story
+        .at("2026-03-23 09:00")
+        .schedules(
+            "int_two in app_acme",
+            "2026-03-24T14:00:00+01:00",
+            "2026-03-24T15:00:00+01:00",
+        )
+        .at("2026-03-24 15:10")
+        .records(
+            "InterviewHeld of int_two",
+            json!({"ended_at": "2026-03-24T15:00:00+01:00"}),
+        )
+}
+
+fn most(most: u8) -> Value {
+    json!({"plays": [{"play": "enquire_status", "numbers": {"most": most}}]})
+}
+
+#[test]
+fn what_was_done_is_owed_again_when_a_newer_fact_raises_it() {
+    let promised = Story::interviewed().records(
+        "DecisionDatePromised dec_one in app_acme",
+        json!({"decide_by": "2026-03-10"}),
+    );
+    let done = promised.task("ask_decision_date");
+    assert_eq!(done.state, State::Done);
+    let story = promised.adopts(json!({"plays": [{"play": "ask_decision_date", "due": "PT1H"}]}));
+    assert_eq!(story.task("ask_decision_date"), done);
+    let again = meets_again(story);
+    let owed = again.task("ask_decision_date");
+    assert_eq!((owed.id, owed.state), (done.id, State::Open));
+    assert_eq!(owed.due_at.unwrap().to_string(), "2026-03-24T16:00:00+01:00");
+    // Once more adopted it is open still, and what closes it now is what closed it.
+    let again = again.adopts(json!({}));
+    assert_eq!(again.state("ask_decision_date"), State::Open);
+    let answered = again.records(
+        "DecisionDatePromised dec_two in app_acme",
+        json!({"decide_by": "2026-04-10"}),
+    );
+    assert_eq!(
+        answered.task("ask_decision_date").closed_with,
+        Some(answered.newest().at.event)
+    );
+}
+
+#[test]
+fn a_play_that_was_put_back_is_played_when_newer_facts_raise_it() {
+    let off = json!({"plays": [{"play": "keep_looking", "on": false}, {"play": "ask_next_round", "on": false},
+        {"play": "ask_decision_date", "on": false}]});
+    let story = Story::interviewed()
+        .adopts(off)
+        .at("2026-03-03 10:00")
+        .adopts(json!({}));
+    for play in ["keep_looking", "ask_next_round", "ask_decision_date"] {
+        assert_eq!(story.state(play), State::Void, "{play}");
+    }
+    let searched = story.records("SearchActivityLogged act_one", json!({"kind": "searched"}));
+    assert_eq!(searched.state("keep_looking"), State::Waiting);
+    assert_eq!(searched.state("ask_next_round"), State::Void);
+    let met = meets_again(searched);
+    assert_eq!(met.state("ask_next_round"), State::Open);
+    assert_eq!(met.state("ask_decision_date"), State::Open);
+}
+
+#[test]
+fn what_was_done_stays_while_its_play_is_off_and_when_it_is_back() {
+    let thanked = Story::interviewed().writes("note_one", "thank_you");
+    let done = thanked.task("write_thank_you");
+    let off = thanked.adopts(json!({"plays": [{"play": "write_thank_you", "on": false}]}));
+    assert_eq!(off.task("write_thank_you"), done);
+    let on = off.adopts(json!({"plays": [{"play": "write_thank_you", "due": "PT1H"}]}));
+    assert_eq!(on.task("write_thank_you"), done);
+    let (candidate, id) = (on.candidate(), done.id);
+    let owed = candidate.tasks.get(&id).unwrap();
+    assert_eq!(
+        candidate.playbook_of(owed).version,
+        0,
+        "it was done by the playbook of then"
+    );
+    // Without the letter it is open, by the newest playbook.
+    let sent = on
+        .events()
+        .iter()
+        .find(|it| it.data.name() == "NoteSent")
+        .unwrap()
+        .at
+        .event;
+    let undone = on.records(
+        &format!("FactRetracted of {sent}"),
+        json!({"reason": "It was not sent."}),
+    );
+    assert_eq!(
+        undone.state("write_thank_you"),
+        State::Void,
+        "it is back without a newer fact"
+    );
+}
+
+#[test]
+fn what_was_taken_back_after_an_adoption_never_was() {
+    let thanked = Story::interviewed()
+        .writes("note_one", "thank_you")
+        .adopts(json!({"plays": [{"play": "write_thank_you", "due": "PT1H"}]}));
+    let sent = thanked
+        .events()
+        .iter()
+        .find(|it| it.data.name() == "NoteSent")
+        .unwrap()
+        .at
+        .event;
+    let undone = thanked.records(
+        &format!("FactRetracted of {sent}"),
+        json!({"reason": "It was not sent."}),
+    );
+    assert_eq!(undone.dates("write_thank_you").1, "2026-03-02T16:00:00+01:00");
+    assert!(undone.asks().contains(&"write_thank_you"));
+}
+
+#[test]
+fn fewer_or_more_enquiries_leave_those_that_were_made() {
+    let asks = |story: Story, name: &str, at: &str| {
+        story.at(at).records(
+            &format!("StatusEnquired {name} in app_acme"),
+            json!({"channel": "phone"}),
+        )
+    };
+    let once = asks(Story::interviewed(), "enq_one", "2026-03-09 10:00");
+    let twice = asks(once.clone(), "enq_two", "2026-03-16 10:00");
+    let made = twice.tasks("enquire_status");
+    assert_eq!(made.len(), 2);
+    for rules in [vec![most(1)], vec![most(1), most(3)], vec![most(5), most(1), most(2)]] {
+        let story = rules.iter().cloned().fold(twice.clone(), Story::adopts);
+        assert_eq!(story.tasks("enquire_status"), made, "{rules:?}");
+        let next = meets_again(story).tasks("enquire_status");
+        assert_eq!(next[..2], made, "{rules:?}");
+        assert_eq!(next[2].opens_at.to_string(), "2026-03-31T09:00:00+02:00");
+        assert_eq!((next.len(), next[2].state), (3, State::Waiting));
+    }
+    // The second one is void when there is to be one only, and is not revived by two.
+    let one = once.adopts(most(1)).adopts(most(2));
+    let states = |story: &Story| {
+        story
+            .tasks("enquire_status")
+            .iter()
+            .map(|it| it.state)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(states(&one), [State::Done, State::Void]);
+    let told = one.records("StatusReported rep_one in app_acme", json!({"summary": "Soon."}));
+    assert_eq!(states(&told), [State::Done, State::Waiting]);
+    // An enquiry that was none of the playbook's does not become one.
+    let unwise = asks(once_more_than(1), "enq_two", "2026-03-10 10:00");
+    let owed = meets_again(unwise);
+    let open = owed.tasks("enquire_status");
+    assert_eq!(owed.adopts(most(3)).tasks("enquire_status"), open);
+}
+
+/// One enquiry is made, and the playbook has no more.
+fn once_more_than(enquiries: u8) -> Story {
+    Story::interviewed()
+        .adopts(most(enquiries))
+        .at("2026-03-09 10:00")
+        .records("StatusEnquired enq_one in app_acme", json!({"channel": "phone"}))
+}
+
+#[test]
+fn what_is_told_late_does_not_change_who_closed_what() {
+    let asked = Story::interviewed()
+        .at("2026-03-09 10:00")
+        .records("StatusEnquired enq_one in app_acme", json!({"channel": "phone"}));
+    let done = asked.tasks("enquire_status")[0].clone();
+    let late = asked.adopts(most(3)).at("2026-03-09 12:00").records(
+        "StatusReported rep_one in app_acme on 2026-03-05T10:00:00Z",
+        json!({"summary": "Soon."}),
+    );
+    let tasks = late.tasks("enquire_status");
+    assert_eq!((&tasks[0], tasks.len()), (&done, 2));
+}
+
 #[test]
 fn working_days_leave_out_holidays() {
     // Five working days after Monday the second: the ninth, were it not for two holidays.
