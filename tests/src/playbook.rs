@@ -1,12 +1,14 @@
 //! The playbook: replaced whole, checked rule by rule, adopted candidate by candidate, and tried out before.
 
 use afterword::{service::Service, time_worker::TimeWorker};
+use afterword_store::{Appended, Commit, PlaybookRow, Told};
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
     client::{Answer, id},
-    harness::{World, behind},
+    harness::{World, behind, verify},
     scenes::{Scene, registers},
     stories,
     time::sure,
@@ -17,6 +19,8 @@ stories![
     open_tasks_are_dated_anew_candidate_by_candidate,
     a_new_candidate_adopts_the_playbook_at_once,
     what_is_done_stays_and_nothing_is_raised_from_older_facts,
+    of_many_playbooks_put_at_once_none_is_lost,
+    rules_that_are_not_what_their_hash_says_are_followed_by_nobody,
     a_playbook_is_tried_out_before,
     a_rule_that_is_wrong_is_named,
     only_who_may_do_everything_replaces_it,
@@ -213,11 +217,33 @@ async fn what_is_done_stays_and_nothing_is_raised_from_older_facts(world: World)
     .is(200);
     works(&scene).await;
     assert_eq!(scene.task("write_thank_you").await, done, "{thanked}");
+    let told = scene
+        .sees(&format!("{}/tasks/{}", scene.ada, done["id"].as_str().unwrap()))
+        .await;
+    assert_eq!(
+        (
+            &told["explanation"]["rule"]["due"],
+            &told["explanation"]["playbook_version"]
+        ),
+        (&json!("PT24H"), &json!(0)),
+        "it was done by the numbers of then"
+    );
+    let promise = scene
+        .records(
+            &format!("{}/decision-dates", scene.acme),
+            json!({"decide_by": "2026-03-03"}),
+        )
+        .await;
+    assert_eq!(
+        scene.task("ask_decision_date").await["closed_with"],
+        promise["event"]["id"]
+    );
     assert_eq!(scene.task("ask_next_round").await["state"], "void");
     puts(&scene, json!({})).await.is(200);
     works(&scene).await;
     assert_eq!(scene.task("ask_next_round").await["state"], "void");
-    // What happens from now on follows the play again.
+    assert_eq!(scene.task("ask_decision_date").await["state"], "done");
+    // What happens from now on follows the plays again, under ids that were closed and void, too.
     let second = scene
         .schedules("2026-03-03T14:00:00+01:00", "2026-03-03T15:00:00+01:00", &[])
         .await;
@@ -228,7 +254,119 @@ async fn what_is_done_stays_and_nothing_is_raised_from_older_facts(world: World)
             json!({"ended_at": "2026-03-03T15:00:00+01:00"}),
         )
         .await;
+    for play in ["ask_next_round", "ask_decision_date"] {
+        let task = scene.task(play).await;
+        assert_eq!(
+            (&task["state"], &task["due_at"]),
+            (&json!("open"), &json!("2026-03-04T15:00:00+01:00")),
+            "{play}"
+        );
+    }
+    let thanks = scene
+        .lists(&format!("{}/tasks?play=write_thank_you&state=done", scene.ada))
+        .await;
+    assert_eq!(thanks, [done]);
+    let elsewhere = scene.another(scene.clock.clone(), afterword::app::Options::default());
+    let all = format!("{}/tasks?state=waiting,open,overdue,done,void&limit=100", scene.ada);
+    assert_eq!(elsewhere.lists(&all).await, scene.lists(&all).await);
     sure(&scene).await;
+}
+
+async fn of_many_playbooks_put_at_once_none_is_lost(world: World) {
+    let rules = |nth: usize| json!({"plays": [{"play": "debrief", "due": format!("PT{nth}H")}]});
+    let put = async |nth: usize| {
+        let request = world
+            .request(Method::PUT, "/v1/playbook")
+            .header("Idempotency-Key", format!("put-{nth}"));
+        world.send(request.json(&rules(nth))).await
+    };
+    let answers = join_all((1..=24).map(put)).await;
+    for (answer, nth) in answers.iter().zip(1..) {
+        assert_eq!(answer.is(200)["rules"], rules(nth), "each is answered with its own");
+    }
+    let mut versions: Vec<_> = answers
+        .iter()
+        .map(|it| it["version"].as_u64().expect("a number"))
+        .collect();
+    versions.sort_unstable();
+    assert_eq!(versions, (1..=24).collect::<Vec<_>>());
+    let kept = world.lists("/v1/playbook/versions?limit=100").await;
+    assert_eq!(kept.len(), 25);
+    assert!(answers.iter().all(|answer| kept.contains(&answer.json)));
+    let again = join_all((1..=24).map(put)).await;
+    for (first, again) in answers.iter().zip(&again) {
+        assert_eq!(again.is(200).json, first.json);
+        assert_eq!(again.header("etag"), first.header("etag"));
+        assert_eq!(again.header("idempotency-replayed"), "true");
+    }
+    // The same request at once is carried out once.
+    let same = async |_: usize| {
+        let request = world
+            .request(Method::PUT, "/v1/playbook")
+            .header("Idempotency-Key", "same");
+        world.send(request.json(&quick())).await
+    };
+    for answer in join_all((0..8).map(same)).await {
+        assert_eq!((&answer.is(200)["version"], &answer["rules"]), (&json!(25), &quick()));
+    }
+    assert_eq!(world.sees("/v1/playbook").await["version"], 25);
+}
+
+async fn rules_that_are_not_what_their_hash_says_are_followed_by_nobody(world: World) {
+    // What is stored there is not sound, which a story must not leave behind.
+    let scene = Scene::interviewed(world.neighbour().await).await;
+    puts(&scene, quick()).await.is(200);
+    works(&scene).await;
+    let sound = scene.sees("/v1/playbook/versions/1").await;
+    let changed = [
+        (2, sound["hash"].as_str().expect("a hash").to_owned(), "{}".to_owned()),
+        (3, "none".to_owned(), "no rules at all".to_owned()),
+    ];
+    for (version, hash, rules) in changed {
+        let mut commit = Commit::new(scene.tenant, uuid::Uuid::now_v7(), 0);
+        commit.playbook = Some(PlaybookRow {
+            version,
+            hash,
+            rules,
+            recorded_at: scene.clock.now().as_microsecond(),
+            recorded_by: "somebody".to_owned(),
+        });
+        let store = scene.store.clone();
+        let appended = behind(async move { store.append(commit).await }).await.expect("done");
+        assert!(matches!(appended, Ok(Appended::Done { .. })), "{appended:?}");
+    }
+    // Writes go on, and follow the newest version that holds.
+    let elsewhere = scene.another(scene.clock.clone(), afterword::app::Options::default());
+    elsewhere
+        .records(&format!("{}/search-activities", scene.ada), json!({"kind": "searched"}))
+        .await;
+    let grace = registers(&scene, "Grace").await;
+    works(&scene).await;
+    let told = scene.sees("/v1/playbook/adoption").await;
+    assert_eq!(
+        (&told["version"], &told["adopted"], &told["candidates"]),
+        (&json!(1), &json!(2), &json!(2)),
+        "{grace}"
+    );
+    for path in ["", "/versions/2", "/versions/3"] {
+        let shown = scene.get(&format!("/v1/playbook{path}")).await;
+        shown.refuses(500, "playbook_unreadable");
+    }
+    let versions = scene.lists("/v1/playbook/versions").await;
+    let numbers: Vec<_> = versions.iter().map(|it| it["version"].clone()).collect();
+    assert_eq!(numbers, [1, 0]);
+    let told = verify(&scene.store, scene.tenant).await;
+    let about = |version: u8| {
+        let what = format!("version {version} of the playbook is not what its hash says, or cannot be read");
+        Told::Difference { candidate: None, what }
+    };
+    assert_eq!(told, [about(2), about(3)]);
+    // A new version goes over them.
+    let rules = json!({"plays": [{"play": "debrief", "due": "PT12H"}]});
+    assert_eq!(puts(&scene, rules.clone()).await.is(200)["version"], 4);
+    works(&scene).await;
+    assert_eq!(scene.sees("/v1/playbook").await["rules"], rules);
+    assert_eq!(scene.sees("/v1/playbook/adoption").await["adopted"], 2);
 }
 
 async fn a_playbook_is_tried_out_before(world: World) {

@@ -28,7 +28,7 @@ use crate::{
     },
     reading::{Answered, Asked, Page, allow},
     recording::path_id,
-    service::{Service, Shared, reaches, recorded_by, reused, tenant, unavailable},
+    service::{Service, Shared, reaches, recorded_by, reused, tenant, unavailable, unreadable_playbook},
     writing::Writing,
 };
 
@@ -138,6 +138,7 @@ pub(crate) fn endpoints(api: &mut Api) {
     let page = api.page_of("Playbook");
     api.add(Operation {
         answer: (200, view.clone()),
+        problems: vec![Code::PlaybookUnreadable],
         route: Arc::new(|| web::get().to(current)),
         ..Operation::get(
             "/v1/playbook",
@@ -151,7 +152,7 @@ pub(crate) fn endpoints(api: &mut Api) {
             .to_owned(),
         body: Some(("application/json", rules)),
         answer: (200, view.clone()),
-        problems: vec![Code::Stale, Code::IdempotencyReused],
+        problems: vec![Code::Stale, Code::IdempotencyReused, Code::PlaybookUnreadable],
         route: Arc::new(|| web::put().to(put)),
         ..Operation::write(Method::PUT, "/v1/playbook", "put_playbook", "Replace the playbook")
     });
@@ -171,11 +172,12 @@ pub(crate) fn endpoints(api: &mut Api) {
         ..Operation::get(
             "/v1/playbook/versions",
             "list_playbooks",
-            "Every version of the playbook, the newest first",
+            "Every version of the playbook, the newest first; without those whose rules are not what their hash says",
         )
     });
     api.add(Operation {
         answer: (200, view),
+        problems: vec![Code::PlaybookUnreadable],
         route: Arc::new(|| web::get().to(version)),
         ..Operation::get(
             "/v1/playbook/versions/{version}",
@@ -199,16 +201,13 @@ pub(crate) fn endpoints(api: &mut Api) {
 }
 
 impl PlaybookView {
+    /// The rules of a row are shown where they are what its hash says.
     fn of(row: Option<&PlaybookRow>) -> Result<Self, Problem> {
-        let rules: PlaybookRules = match row {
-            Some(row) => serde_json::from_str(&row.rules).map_err(Problem::internal)?,
-            None => PlaybookRules::default(),
+        let (rules, playbook) = match row {
+            Some(row) => row.read().ok_or_else(|| unreadable_playbook(row.version))?,
+            None => Default::default(),
         };
-        let hash = row.map_or_else(|| written(&rules).0, |row| row.hash.clone());
-        let version = row.map_or(0, |row| u32::try_from(row.version).unwrap_or(u32::MAX));
-        let playbook = rules
-            .read(version, &hash)
-            .map_err(|_| Problem::internal("a playbook that was kept is wrong"))?;
+        let (version, hash) = (playbook.version, hash_of(row));
         let recorded_at = row.and_then(|row| jiff::Timestamp::from_microsecond(row.recorded_at).ok());
         Ok(Self {
             version,
@@ -219,10 +218,16 @@ impl PlaybookView {
             rules,
         })
     }
+}
 
-    fn tag(&self) -> ETag {
-        ETag::of_bytes(format!("playbook {} {}", self.version, self.hash).as_bytes())
-    }
+fn hash_of(row: Option<&PlaybookRow>) -> String {
+    row.map_or_else(|| written(&PlaybookRules::default()).0, |row| row.hash.clone())
+}
+
+/// A version's tag; that of rules that cannot be read, too.
+fn tag(row: Option<&PlaybookRow>) -> ETag {
+    let version = row.map_or(0, |row| row.version);
+    ETag::of_bytes(format!("playbook {version} {}", hash_of(row)).as_bytes())
 }
 
 impl PlayView {
@@ -261,8 +266,9 @@ async fn rows(service: &Service, caller: &Caller) -> Result<Vec<PlaybookRow>, Pr
 
 async fn current(caller: Caller, request: HttpRequest, service: Shared, _: Query<NoParameters>) -> Answered {
     caller.require(Scope::CandidatesRead)?;
-    let view = PlaybookView::of(rows(&service, &caller).await?.last())?;
-    etag::answer(&request, Some(view.tag()), None, &view)
+    let rows = rows(&service, &caller).await?;
+    let newest = rows.last();
+    etag::answer(&request, Some(tag(newest)), None, &PlaybookView::of(newest)?)
 }
 
 /// Where a page of versions goes on: below this one.
@@ -281,7 +287,8 @@ async fn versions(caller: Caller, request: HttpRequest, service: Shared, asked: 
     };
     let limit = usize::from(asked.0.limit.unwrap_or_default().get());
     let rows = rows(&service, &caller).await?;
-    let numbered = rows.iter().rev().map(|row| (row.version, Some(row)));
+    let sound = rows.iter().rev().filter(|row| row.read().is_some());
+    let numbered = sound.map(|row| (row.version, Some(row)));
     let all = numbered.chain([(0, None)]).filter(|(version, _)| *version < below);
     let mut page: Vec<_> = all.take(limit + 1).collect();
     let more = page.len() > limit;
@@ -309,13 +316,13 @@ async fn version(caller: Caller, request: HttpRequest, service: Shared, _: Query
     if row.is_none() && wanted != 0 {
         return Err(Problem::not_found());
     }
-    let view = PlaybookView::of(row)?;
-    etag::answer(&request, Some(view.tag()), None, &view)
+    etag::answer(&request, Some(tag(row)), None, &PlaybookView::of(row)?)
 }
 
 async fn progress(caller: Caller, request: HttpRequest, service: Shared, _: Query<NoParameters>) -> Answered {
     caller.require(Scope::CandidatesRead)?;
-    let version = rows(&service, &caller).await?.last().map_or(0, |row| row.version);
+    let playbooks = service.recorder.newest_playbooks(tenant(&caller)).await;
+    let version = i64::from(playbooks.map_err(unavailable)?.current().version);
     let counted = service.recorder.store().adoption(tenant(&caller), version);
     let (adopted, candidates) = counted.await.map_err(unavailable)?;
     let told = Adoption {
@@ -367,28 +374,28 @@ async fn put(
         if let Some(row) = earlier(&service, &caller, &writing, &rows).await? {
             return answered(row, true);
         }
-        writing.meets(&PlaybookView::of(before)?.tag())?;
-        let same = before.map_or_else(|| written(&PlaybookRules::default()).0 == hash, |row| row.hash == hash);
-        let version = before.map_or(0, |row| row.version) + i64::from(!same);
-        claim(&service, &caller, &writing, version).await?;
-        if same {
-            return answered(before, false);
-        }
+        writing.meets(&tag(before))?;
+        // Over rules that are not what their hash says the same ones are put anew.
+        let same = hash_of(before) == hash && before.is_none_or(|row| row.read().is_some());
         let row = PlaybookRow {
-            version,
+            version: before.map_or(0, |row| row.version) + i64::from(!same),
             hash: hash.clone(),
             rules: text.clone(),
             recorded_at: service.clock.now().as_microsecond(),
             recorded_by: recorded_by(&caller).to_string(),
         };
-        // Of two at once the slower one looks again.
-        if store.playbook_put(tenant(&caller), &row).await.map_err(unavailable)? {
-            service
-                .recorder
-                .newest_playbooks(tenant(&caller))
-                .await
-                .map_err(unavailable)?;
-            return answered(Some(&row), false);
+        let mut commit = Commit::new(tenant(&caller), writing.fresh(0), 0);
+        commit.idempotency = named(&writing, row.version);
+        commit.playbook = (!same).then(|| row.clone());
+        match store.append(commit).await.map_err(unavailable)? {
+            Appended::Done { .. } if same => return answered(before, false),
+            Appended::Done { .. } => {
+                let newest = service.recorder.newest_playbooks(tenant(&caller));
+                newest.await.map_err(unavailable)?;
+                return answered(Some(&row), false);
+            }
+            // Of two at once the slower one looks again.
+            _ => {}
         }
     }
 }
@@ -396,7 +403,7 @@ async fn put(
 fn answered(row: Option<&PlaybookRow>, replayed: bool) -> Answered {
     let view = PlaybookView::of(row)?;
     let mut response = HttpResponse::Ok();
-    response.insert_header(("ETag", view.tag().to_header()));
+    response.insert_header(("ETag", tag(row).to_header()));
     response.insert_header(("Location", "/v1/playbook"));
     if replayed {
         response.insert_header(("Idempotency-Replayed", "true"));
@@ -423,13 +430,10 @@ async fn earlier<'r>(
     }
 }
 
-/// Keeps the name of a request, where it has one, with the version that it is about to make.
-async fn claim(service: &Shared, caller: &Caller, writing: &Writing, version: i64) -> Result<(), Problem> {
-    let Some(named) = &writing.idempotency else {
-        return Ok(());
-    };
-    let mut commit = Commit::new(tenant(caller), writing.fresh(0), 0);
-    commit.idempotency = Some(IdempotencyRow {
+/// The name of a request, where it has one, with the version that it makes or finds.
+fn named(writing: &Writing, version: i64) -> Option<IdempotencyRow> {
+    let named = writing.idempotency.as_ref()?;
+    Some(IdempotencyRow {
         key_hash: named.key.clone(),
         request_hash: named.request.clone(),
         candidate: None,
@@ -437,11 +441,7 @@ async fn claim(service: &Shared, caller: &Caller, writing: &Writing, version: i6
         facts: 0,
         sealed: None,
         recorded_at: named.at.as_microsecond(),
-    });
-    match service.recorder.store().append(commit).await.map_err(unavailable)? {
-        Appended::KeyUsed(before) if before.request_hash != named.request => Err(reused()),
-        _ => Ok(()),
-    }
+    })
 }
 
 async fn try_out(

@@ -140,8 +140,17 @@ pub fn unavailable(error: StoreError) -> Problem {
             tracing::error!(%cause, "the store is unavailable");
             Problem::overloaded(5)
         }
+        StoreError::UnreadablePlaybook(version) => unreadable_playbook(version.into()),
         unreadable => Problem::internal(unreadable),
     }
+}
+
+/// The rules of a version are gone, or are not what they were when it was put.
+pub fn unreadable_playbook(version: i64) -> Problem {
+    Problem::new(
+        Code::PlaybookUnreadable,
+        format!("Version {version} of the playbook cannot be read, or its rules are not those of its hash."),
+    )
 }
 
 impl StoredKeys for Service {

@@ -154,22 +154,31 @@ impl TimeWorker {
         }
         let shown = recorder.store().test_clock(tenant.id).await?;
         let shown = shown.and_then(|at| Timestamp::from_microsecond(at).ok());
+        let (mut after, mut failed) = (None, 0);
         loop {
-            let page = recorder.store().unadopted(tenant.id, version.into(), PAGE).await?;
+            // One that fails does not keep those behind it from being adopted.
+            let page = recorder
+                .store()
+                .unadopted(tenant.id, version.into(), after, PAGE)
+                .await?;
+            after = page.last().copied();
             let now = shown.unwrap_or_else(|| self.clock.now());
             let last = page.is_empty();
             let tenant = tenant.id;
-            let adopting = page.into_iter().map(|id| {
+            let adopting = page.into_iter().map(|(_, id)| {
                 let recorder = recorder.clone();
                 async move { recorder.announce(tenant, CandidateId::new(id), now, None).await }
             });
             let written: Vec<_> = iter(adopting).buffer_unordered(AT_ONCE).collect().await;
-            let failed = written.iter().filter_map(|it| it.as_ref().err()).count();
+            failed += written.iter().filter(|it| it.is_err()).count();
             if last {
+                if failed > 0 {
+                    tracing::warn!(tenant = tenant.0, failed, "candidates could not adopt the playbook");
+                }
+                // What failed is tried again in a while.
                 self.adopted.insert(tenant, (version, stopwatch()));
             }
-            if last || failed > 0 || self.service.is_stopping() {
-                // What failed is tried again in the next round.
+            if last || self.service.is_stopping() {
                 return Ok(());
             }
         }

@@ -60,6 +60,9 @@ pub enum StoreError {
     /// Something sealed cannot be opened with the key at hand.
     #[error("sealed data cannot be read")]
     Unreadable,
+    /// A candidate has adopted a version of the playbook whose rules are gone, or are not what they were.
+    #[error("version {0} of the playbook, which the candidate has adopted, cannot be read or was changed")]
+    UnreadablePlaybook(u32),
     /// Another tenant has the name.
     #[error("a tenant of this name exists")]
     NameTaken,

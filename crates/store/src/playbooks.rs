@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{EventRow, Recorder, Store, StoreError, TenantId, rows::PlaybookRow, statement::Statement};
 
-/// The playbooks of a tenant, by version.
+/// The playbooks of a tenant, by version: those that can be read and are what their hash says. Nobody follows the others.
 #[derive(Debug, Clone, Default)]
 pub struct Playbooks(BTreeMap<u32, Arc<Playbook>>);
 
@@ -23,17 +23,29 @@ impl Playbooks {
             .last_key_value()
             .map_or_else(Arc::default, |(_, playbook)| Arc::clone(playbook))
     }
-
-    fn holds(&self, version: u32) -> bool {
-        self.0.contains_key(&version)
-    }
 }
 
 /// The SHA-256 of a playbook's rules, in hexadecimal, and the rules as they are kept.
 pub fn written(rules: &PlaybookRules) -> (String, String) {
     let text = serde_json::to_string(rules).unwrap_or_default();
+    (sha256(&text), text)
+}
+
+fn sha256(text: &str) -> String {
     let hash = Sha256::digest(text.as_bytes());
-    (hash.iter().map(|byte| format!("{byte:02x}")).collect(), text)
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl PlaybookRow {
+    /// Its rules, and the playbook that they make; none where they cannot be read, or are not what the hash says.
+    pub fn read(&self) -> Option<(PlaybookRules, Playbook)> {
+        if sha256(&self.rules) != self.hash {
+            return None;
+        }
+        let rules: PlaybookRules = serde_json::from_str(&self.rules).ok()?;
+        let playbook = rules.read(u32::try_from(self.version).ok()?, &self.hash).ok()?;
+        Some((rules, playbook))
+    }
 }
 
 impl Store {
@@ -59,37 +71,27 @@ impl Store {
             .await
     }
 
-    /// Keeps a new version. False where another one of that number is there: somebody was quicker.
+    /// Candidates that have not adopted a version yet, after one of them: the version that each follows, and its id.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn playbook_put(&self, tenant: TenantId, row: &PlaybookRow) -> Result<bool, StoreError> {
+    pub async fn unadopted(
+        &self,
+        tenant: TenantId,
+        version: i64,
+        after: Option<(i64, Uuid)>,
+        limit: i64,
+    ) -> Result<Vec<(i64, Uuid)>, StoreError> {
+        let (follows, id) = after.unwrap_or((-1, Uuid::nil()));
         let statement = Statement::of(
-            "INSERT INTO playbooks (tenant_id, version, hash, rules, recorded_at, recorded_by) \
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant_id, version) DO NOTHING",
-            [
-                tenant.into(),
-                row.version.into(),
-                row.hash.as_str().into(),
-                row.rules.as_str().into(),
-                row.recorded_at.into(),
-                row.recorded_by.as_str().into(),
-            ],
+            "SELECT playbook_version, candidate_id FROM streams WHERE tenant_id = $1 AND playbook_version < $2 \
+             AND erased_at IS NULL AND (playbook_version, candidate_id) > ($3, $4) \
+             ORDER BY playbook_version, candidate_id LIMIT $5",
+            [tenant.into(), version.into(), follows.into(), id.into(), limit.into()],
         );
-        Ok(self.db().execute(tenant, statement).await? > 0)
-    }
-
-    /// Candidates that have not adopted a version yet.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn unadopted(&self, tenant: TenantId, version: i64, limit: i64) -> Result<Vec<Uuid>, StoreError> {
-        let statement = Statement::of(
-            "SELECT candidate_id FROM streams WHERE tenant_id = $1 AND playbook_version < $2 AND erased_at IS NULL \
-             ORDER BY playbook_version, candidate_id LIMIT $3",
-            [tenant.into(), version.into(), limit.into()],
-        );
-        self.db().fetch(tenant, statement, |row| row.id(0)).await
+        self.db()
+            .fetch(tenant, statement, |row| Ok((row.int(0)?, row.id(1)?)))
+            .await
     }
 
     /// How many candidates have adopted a version, and how many there are.
@@ -113,7 +115,7 @@ impl Recorder {
     /// The playbooks of a tenant, as they were known within the last second.
     ///
     /// # Errors
-    /// When the store does not answer, or holds rules that this release cannot read.
+    /// When the store does not answer.
     pub async fn playbooks(&self, tenant: TenantId) -> Result<Arc<Playbooks>, StoreError> {
         match self.known_playbooks().get(&tenant) {
             Some(known) => Ok(known),
@@ -121,19 +123,24 @@ impl Recorder {
         }
     }
 
-    /// The same, as they are now.
+    /// The same, as they are now. What cannot be followed is told once.
     ///
     /// # Errors
     /// As above.
     pub async fn newest_playbooks(&self, tenant: TenantId) -> Result<Arc<Playbooks>, StoreError> {
-        let read = |row: PlaybookRow| {
-            let version = u32::try_from(row.version).ok()?;
-            let rules: PlaybookRules = serde_json::from_str(&row.rules).ok()?;
-            Some((version, Arc::new(rules.read(version, &row.hash).ok()?)))
-        };
-        let rows = self.store().playbooks(tenant).await?;
-        let playbooks = rows.into_iter().map(read).collect::<Option<_>>();
-        let playbooks = Arc::new(Playbooks(playbooks.ok_or(StoreError::Unreadable)?));
+        let mut playbooks = BTreeMap::new();
+        for row in self.store().playbooks(tenant).await? {
+            if let Some((_, playbook)) = row.read() {
+                playbooks.insert(playbook.version, Arc::new(playbook));
+            } else if self.is_news(tenant, row.version) {
+                tracing::error!(
+                    tenant = tenant.0,
+                    version = row.version,
+                    "a playbook is not what its hash says, or cannot be read: nobody adopts it"
+                );
+            }
+        }
+        let playbooks = Arc::new(Playbooks(playbooks));
         self.known_playbooks().insert(tenant, Arc::clone(&playbooks));
         Ok(playbooks)
     }
@@ -151,10 +158,12 @@ impl Recorder {
 /// Puts a playbook to the fact that says it was adopted.
 pub(crate) fn put_together(envelope: &mut Envelope, playbooks: &Playbooks) -> Result<(), StoreError> {
     if let AnyFact::PlaybookAdopted(adopted) = &mut envelope.data {
-        if !playbooks.holds(adopted.playbook_version) {
-            return Err(StoreError::Unreadable);
-        }
-        adopted.playbook = playbooks.0.get(&adopted.playbook_version).cloned();
+        let version = adopted.playbook_version;
+        let playbook = playbooks.0.get(&version);
+        // Rules that were changed together with their row's hash are not those that were adopted.
+        let same = playbook.filter(|playbook| *playbook.hash == *adopted.hash);
+        let playbook = same.ok_or(StoreError::UnreadablePlaybook(version))?;
+        adopted.playbook = Some(Arc::clone(playbook));
     }
     Ok(())
 }

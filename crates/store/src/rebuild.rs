@@ -71,7 +71,7 @@ impl Recorder {
                     Ok(Outcome::Written) => rebuilt.candidates += 1,
                     Ok(Outcome::Erased) => {}
                     // One that cannot be read must not keep the others from being derived.
-                    Ok(Outcome::Failed) | Err(StoreError::Unreadable) => {
+                    Ok(Outcome::Failed) | Err(StoreError::Unreadable | StoreError::UnreadablePlaybook(_)) => {
                         tracing::error!(candidate = %CandidateId::new(id), "its rows could not be derived anew");
                         rebuilt.failed += 1;
                     }

@@ -3,7 +3,7 @@
 //! dropped by the appender and made again here, on the newest one.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     hash::{BuildHasher, RandomState},
     sync::Arc,
 };
@@ -140,6 +140,8 @@ pub struct Recorder {
     cache: Cache<(TenantId, Uuid), Arc<Candidate>>,
     texts: Cache<rendered::Place, Arc<[u8]>>,
     playbooks: Cache<TenantId, Arc<Playbooks>>,
+    /// Versions of playbooks that cannot be followed, as far as that was told.
+    unfollowed: Arc<std::sync::Mutex<HashSet<(TenantId, i64)>>>,
     lanes: Arc<[Mutex<()>]>,
     hasher: RandomState,
     secret: [u8; 32],
@@ -165,6 +167,7 @@ impl Recorder {
                 .time_to_live(CACHED_FOR)
                 .build(),
             playbooks: Cache::builder().time_to_live(PLAYBOOKS_FOR).build(),
+            unfollowed: Arc::default(),
             lanes: (0..LANES).map(|_| Mutex::new(())).collect(),
             hasher: RandomState::new(),
             secret: store.secret("external_id"),
@@ -180,6 +183,12 @@ impl Recorder {
     /// The playbooks of tenants, as they were read last.
     pub(crate) const fn known_playbooks(&self) -> &Cache<TenantId, Arc<Playbooks>> {
         &self.playbooks
+    }
+
+    /// Whether it was not told yet that a version of a playbook cannot be followed.
+    pub(crate) fn is_news(&self, tenant: TenantId, version: i64) -> bool {
+        let told = self.unfollowed.lock();
+        told.is_ok_and(|mut told| told.insert((tenant, version)))
     }
 
     /// The texts of the tasks that were read last.

@@ -107,6 +107,17 @@ impl Recorder {
         for id in logged.into_keys() {
             report.differs(Some(id), "the log holds facts of a candidate without a stream");
         }
+        let mut last = 0;
+        for row in self.store().playbooks(tenant).await? {
+            if row.version != last + 1 {
+                report.differs(None, format!("the playbook has no version {}", last + 1));
+            }
+            last = row.version;
+            if row.read().is_none() {
+                let what = format!("version {last} of the playbook is not what its hash says, or cannot be read");
+                report.differs(None, what);
+            }
+        }
         for (table, id) in self.store().strays(tenant).await? {
             report.differs(Some(id), format!("{table} of a candidate without a stream"));
         }
@@ -214,6 +225,7 @@ impl Recorder {
                 .all(&candidate);
                 differences.extend(Comparison { tenant, id, key: &key }.all(stored, &rows));
             }
+            Err(error @ StoreError::UnreadablePlaybook(_)) => differences.push(error.to_string()),
             Err(_) => differences.push("a fact of its stream cannot be read".to_owned()),
         }
         Ok(Ok(differences))

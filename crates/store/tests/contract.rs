@@ -5,8 +5,8 @@
 use afterword_store::testing::PrivatePostgres;
 use afterword_store::{
     Aad, ApiKeyRow, Appended, ApplicationQuery, ApplicationRow, CandidateQuery, Commit, Erasure, EventRow, FeedQuery,
-    Fence, IdempotencyRow, OpenError, Place, RejectionQuery, Store, StoreError, StoreOptions, StreamRow, TaskFilter,
-    TaskQuery, TaskRow, TaskState, TenantId,
+    Fence, IdempotencyRow, OpenError, Place, PlaybookRow, RejectionQuery, Store, StoreError, StoreOptions, StreamRow,
+    TaskFilter, TaskQuery, TaskRow, TaskState, TenantId,
 };
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -86,6 +86,7 @@ contract!(
     commits_on_one_candidate_follow_each_other_within_a_batch,
     a_request_is_answered_once,
     an_idempotency_row_may_go_in_alone,
+    a_playbook_goes_in_with_its_request_or_not_at_all,
     an_event_id_is_taken_once,
     an_external_id_belongs_to_one_candidate,
     an_erased_candidate_leaves_its_places_and_nothing_else,
@@ -442,6 +443,67 @@ async fn an_idempotency_row_may_go_in_alone(stand: Stand) {
     assert!(matches!(stand.store.append(alone).await, Ok(Appended::KeyUsed(_))));
     assert_eq!(stand.store.head_position(T).await.expect("read"), 0);
     assert!(stand.store.stream_ids(T, None, 10).await.expect("read").is_empty());
+}
+
+async fn a_playbook_goes_in_with_its_request_or_not_at_all(stand: Stand) {
+    let store = &stand.store;
+    let commit = |name: u8, version: i64| {
+        let mut commit = Commit::new(T, Uuid::from_u128(u128::from(name)), 0);
+        commit.idempotency = Some(IdempotencyRow {
+            key_hash: vec![name],
+            request_hash: vec![name],
+            candidate: None,
+            first_version: version,
+            facts: 0,
+            sealed: None,
+            recorded_at: 1,
+        });
+        commit.playbook = Some(PlaybookRow {
+            version,
+            hash: format!("hash of {name}"),
+            rules: "{}".to_owned(),
+            recorded_at: i64::from(name),
+            recorded_by: "key".to_owned(),
+        });
+        commit
+    };
+    assert_eq!(
+        store.append(commit(1, 2)).await.expect("it answers"),
+        Appended::Conflict,
+        "a gap"
+    );
+    // Of many that would be the first, in one batch or in several, one is.
+    let at_once = futures_util::future::join_all((1..=20).map(|name| store.append(commit(name, 1)))).await;
+    let won: Vec<u8> = (1..)
+        .zip(&at_once)
+        .filter(|(_, it)| matches!(it, Ok(Appended::Done { .. })))
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(won.len(), 1);
+    assert_eq!(
+        at_once.iter().filter(|it| matches!(it, Ok(Appended::Conflict))).count(),
+        19
+    );
+    for name in 1..=20_u8 {
+        let kept = store.idempotent(T, &[name]).await.expect("it answers");
+        assert_eq!(kept.is_some(), won.contains(&name), "a loser leaves no name");
+    }
+    let again = store.append(commit(won[0], 2)).await.expect("it answers");
+    assert!(matches!(again, Appended::KeyUsed(row) if row.first_version == 1));
+    let mut unnamed = commit(30, 2);
+    unnamed.idempotency = None;
+    assert!(matches!(
+        store.append(unnamed).await.expect("it answers"),
+        Appended::Done { .. }
+    ));
+    let rows = store.playbooks(T).await.expect("it answers");
+    let hashes: Vec<_> = rows.iter().map(|row| (row.version, row.hash.clone())).collect();
+    assert_eq!(
+        hashes,
+        [(1, format!("hash of {}", won[0])), (2, "hash of 30".to_owned())]
+    );
+    assert!(store.playbooks(OTHER).await.expect("it answers").is_empty());
+    assert_eq!(store.head_position(T).await.expect("it answers"), 0, "it is no fact");
 }
 
 async fn an_event_id_is_taken_once(stand: Stand) {

@@ -68,6 +68,8 @@ codes! {
         "The key has used up its allowance. Wait as long as `Retry-After` says; `RateLimit` and `RateLimit-Policy` on every answer tell what is left."
     Internal "internal" INTERNAL_SERVER_ERROR "The service made a mistake"
         "This is the service's own fault. Report it with the `request_id`. A request with an Idempotency-Key can safely be sent again."
+    PlaybookUnreadable "playbook_unreadable" INTERNAL_SERVER_ERROR "A playbook is not what it was"
+        "The stored rules of a version of the playbook cannot be read, or were changed beside the service. Nobody adopts such a version; candidates who follow it already can be read again once its row is restored. `afterword verify` tells which it is, and `PUT /v1/playbook` goes over it with a new version."
     Overloaded "overloaded" SERVICE_UNAVAILABLE "The service is busy"
         "A queue is full or the store does not answer. Wait as long as `Retry-After` says and send the request again, with the same Idempotency-Key if it had one."
 

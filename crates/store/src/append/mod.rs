@@ -14,7 +14,8 @@ use crate::commit::{Appended, Commit};
 use crate::error::{StoreError, describe};
 use crate::keys::Keys;
 use crate::lanes::Lanes;
-use crate::rows::TenantId;
+use crate::rows::{PlaybookRow, TenantId};
+use crate::statement::Value;
 use crate::wake::Wake;
 use plan::{Known, Landed, Plan};
 use std::collections::{HashMap, VecDeque};
@@ -283,6 +284,11 @@ impl Asked<'_> {
         leases
     }
 
+    /// Whether some of its commits bring a playbook.
+    fn brings_a_playbook(&self) -> bool {
+        self.commits.iter().any(|commit| commit.playbook.is_some())
+    }
+
     fn plan(&self, position: i64, known: &Known) -> Plan<'_> {
         plan::plan(self.commits, position, known, self.again)
     }
@@ -300,6 +306,22 @@ fn is_worth_another(error: &sqlx::Error) -> bool {
 fn is_taken(error: &sqlx::Error) -> bool {
     let taken = ["23505", "1555", "2067"];
     crate::error::code(error).is_some_and(|code| taken.contains(&code.as_str()))
+}
+
+const NEWEST_PLAYBOOK: &str = "SELECT version, hash, recorded_at FROM playbooks WHERE tenant_id = $1 \
+     ORDER BY version DESC LIMIT 1";
+const NEW_PLAYBOOK: &str = "INSERT INTO playbooks (tenant_id, version, hash, rules, recorded_at, recorded_by) \
+     VALUES ($1, $2, $3, $4, $5, $6)";
+
+fn playbook_values(tenant: TenantId, row: &PlaybookRow) -> [Value; 6] {
+    [
+        tenant.into(),
+        row.version.into(),
+        row.hash.as_str().into(),
+        row.rules.as_str().into(),
+        row.recorded_at.into(),
+        row.recorded_by.as_str().into(),
+    ]
 }
 
 /// What erasing takes away beside the key: `$1` the tenant, `$2` the candidate.

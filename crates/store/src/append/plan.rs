@@ -2,7 +2,7 @@
 //! hold up the others; survivors get positions without a gap, and see what survivors before them did.
 
 use crate::commit::{Appended, Commit, Erasure};
-use crate::rows::{ApplicationRow, EventRow, IdempotencyRow, StreamRow, TaskRow};
+use crate::rows::{ApplicationRow, EventRow, IdempotencyRow, PlaybookRow, StreamRow, TaskRow};
 use crate::timers::Fence;
 use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
@@ -18,6 +18,8 @@ pub(super) struct Known {
     pub(super) external: HashMap<Vec<u8>, Uuid>,
     /// The tokens of leases.
     pub(super) leases: HashMap<String, i64>,
+    /// The tenant's newest playbook: its version, its hash, and when it was put.
+    pub(super) playbook: Option<(i64, String, i64)>,
 }
 
 /// One event with its place.
@@ -51,6 +53,7 @@ pub(super) struct Plan<'a> {
     pub(super) tasks: BTreeMap<(Uuid, Uuid), &'a TaskRow>,
     pub(super) applications: BTreeMap<(Uuid, Uuid), &'a ApplicationRow>,
     pub(super) requests: Vec<&'a IdempotencyRow>,
+    pub(super) playbooks: Vec<&'a PlaybookRow>,
     pub(super) redactions: BTreeMap<(Uuid, i64), &'a [u8]>,
     pub(super) erased: Vec<(Uuid, Erasure)>,
 }
@@ -64,6 +67,7 @@ pub(super) struct Landed {
     pub(super) erased: Vec<Uuid>,
     event: Option<(Uuid, i64)>,
     request: Option<IdempotencyRow>,
+    playbook: Option<(i64, String, i64)>,
 }
 
 impl Landed {
@@ -72,6 +76,8 @@ impl Landed {
         match (&self.event, &self.request) {
             (Some((id, position)), _) => known.events.get(id).is_some_and(|there| there.2 == *position),
             (None, Some(request)) => known.requests.get(&request.key_hash) == Some(request),
+            // Where another version came after it, the request is decided again: the same rules twice do no harm.
+            (None, None) if self.playbook.is_some() => known.playbook == self.playbook,
             // A rebuild alone: doing it twice does nothing more.
             (None, None) => false,
         }
@@ -80,7 +86,7 @@ impl Landed {
 
 impl Plan<'_> {
     pub(super) fn is_empty(&self) -> bool {
-        self.streams.is_empty() && self.requests.is_empty()
+        self.streams.is_empty() && self.requests.is_empty() && self.playbooks.is_empty()
     }
 
     pub(super) fn landed(&self) -> Landed {
@@ -91,6 +97,7 @@ impl Plan<'_> {
             erased: self.erased.iter().map(|(candidate, _)| *candidate).collect(),
             event: self.events.first().map(|first| (first.event.event_id, first.position)),
             request: self.requests.first().map(|request| (*request).clone()),
+            playbook: self.playbooks.last().map(|row| in_short(row)),
         }
     }
 }
@@ -120,6 +127,10 @@ pub(super) fn plan<'a>(commits: &'a [Commit], position: i64, known: &Known, agai
     plan
 }
 
+fn in_short(row: &PlaybookRow) -> (i64, String, i64) {
+    (row.version, row.hash.clone(), row.recorded_at)
+}
+
 /// A key that was used goes before everything: its request was answered, whatever happened since.
 fn refused(commit: &Commit, known: &Known) -> Option<Appended> {
     if let Some(row) = commit
@@ -132,6 +143,10 @@ fn refused(commit: &Commit, known: &Known) -> Option<Appended> {
     let holds = |fence: Fence| known.leases.get(fence.lease) == Some(&fence.token);
     if !commit.fence.is_none_or(holds) {
         return Some(Appended::Fenced);
+    }
+    let newest = known.playbook.as_ref().map_or(0, |(version, ..)| *version);
+    if commit.playbook.as_ref().is_some_and(|row| row.version != newest + 1) {
+        return Some(Appended::Conflict);
     }
     if !commit.touches_stream() {
         return None;
@@ -172,6 +187,10 @@ fn admit<'a>(commit: &'a Commit, plan: &mut Plan<'a>, known: &mut Known) {
     if let Some(row) = &commit.idempotency {
         known.requests.insert(row.key_hash.clone(), row.clone());
         plan.requests.push(row);
+    }
+    if let Some(row) = &commit.playbook {
+        known.playbook = Some(in_short(row));
+        plan.playbooks.push(row);
     }
     if !commit.touches_stream() {
         return;

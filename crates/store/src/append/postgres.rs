@@ -121,10 +121,16 @@ async fn look(connection: &mut PgConnection, asked: &Asked<'_>) -> Result<Known,
         let rows = sqlx::query(sql)
             .bind(asked.tenant.0)
             .bind(leases)
-            .fetch_all(connection)
+            .fetch_all(&mut *connection)
             .await?;
         for row in rows {
             known.leases.insert(row.text(0)?, row.int(1)?);
+        }
+    }
+    if asked.brings_a_playbook() {
+        let newest = sqlx::query(super::NEWEST_PLAYBOOK).bind(asked.tenant.0);
+        if let Some(row) = newest.fetch_optional(connection).await? {
+            known.playbook = Some((row.int(0)?, row.text(1)?, row.int(2)?));
         }
     }
     Ok(known)
@@ -295,8 +301,13 @@ async fn write(connection: &mut PgConnection, tenant: TenantId, plan: &Plan<'_>)
     Ok(())
 }
 
-/// What rewrites rows, also rows that have just come.
+/// What rewrites rows, also rows that have just come, and what is rare.
 async fn after(connection: &mut PgConnection, tenant: TenantId, plan: &Plan<'_>) -> Result<(), sqlx::Error> {
+    for row in &plan.playbooks {
+        Statement::of(super::NEW_PLAYBOOK, super::playbook_values(tenant, row))
+            .run_postgres(connection)
+            .await?;
+    }
     if !plan.redactions.is_empty() {
         let (mut candidates, mut versions, mut payloads) = (Vec::new(), Vec::new(), Vec::new());
         for ((candidate, version), sealed) in &plan.redactions {

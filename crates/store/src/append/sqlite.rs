@@ -108,6 +108,12 @@ async fn look(connection: &mut SqliteConnection, asked: &Asked<'_>) -> Result<Kn
             known.leases.insert(row.text(0)?, row.int(1)?);
         }
     }
+    if asked.brings_a_playbook() {
+        let newest = Statement::of(super::NEWEST_PLAYBOOK, [tenant.into()]);
+        for row in newest.fetch_sqlite(connection).await? {
+            known.playbook = Some((row.int(0)?, row.text(1)?, row.int(2)?));
+        }
+    }
     Ok(known)
 }
 
@@ -222,6 +228,11 @@ async fn write(connection: &mut SqliteConnection, tenant: TenantId, plan: &Plan<
         "",
     )
     .await?;
+    for row in &plan.playbooks {
+        Statement::of(super::NEW_PLAYBOOK, super::playbook_values(tenant, row))
+            .run_sqlite(connection)
+            .await?;
+    }
     if !plan.events.is_empty() {
         Statement::of(
             "INSERT INTO heads (tenant_id, position) VALUES ($1, $2) \

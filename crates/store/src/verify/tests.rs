@@ -4,6 +4,7 @@ use afterword_domain::catalogue::{AnyFact, Reader};
 use afterword_domain::decide::Proposal;
 use afterword_domain::fact::Fact;
 use afterword_domain::ids::{ApplicationId, EventId, Subject};
+use afterword_domain::playbook::PlaybookRules;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -11,7 +12,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::statement::Statement;
-use crate::{Command, Place, Rebuilt, Store, StoreOptions, TaskFilter, TaskQuery};
+use crate::{Command, Commit, Place, PlaybookRow, Rebuilt, Store, StoreOptions, TaskFilter, TaskQuery};
 
 const ONE: Rebuilt = Rebuilt {
     candidates: 1,
@@ -331,6 +332,57 @@ async fn an_erased_candidate_leaves_nothing_to_find() {
     assert_eq!(stand.recorder.rebuild(T, || ()).await.unwrap(), Rebuilt::default());
     stand.tamper("UPDATE streams SET sealed = zeroblob(80)").await;
     assert_eq!(stand.differences().await, ["it is erased, and there is a summary"]);
+}
+
+#[tokio::test]
+async fn a_playbook_that_was_changed_is_told_and_stops_only_who_follows_it() {
+    let mut stand = Stand::new().await;
+    let (hash, rules) = crate::written(&PlaybookRules::default());
+    let mut commit = Commit::new(T, Uuid::from_u128(1), 0);
+    commit.playbook = Some(PlaybookRow {
+        version: 1,
+        hash,
+        rules,
+        recorded_at: 1,
+        recorded_by: "key".to_owned(),
+    });
+    stand.recorder.store().append(commit).await.unwrap();
+    let follows = stand.candidate_named("x-1").await;
+    assert_eq!(stand.differences().await, Vec::<String>::new());
+    let candidate = stand.recorder.candidate(T, CandidateId::new(follows)).await.unwrap();
+    assert_eq!(candidate.playbook.version, 1);
+    let unreadable = [
+        "version 1 of the playbook is not what its hash says, or cannot be read",
+        "version 1 of the playbook, which the candidate has adopted, cannot be read or was changed",
+    ];
+    for sql in [
+        "UPDATE playbooks SET rules = '{\"plays\":[{\"play\":\"debrief\",\"on\":false}]}'",
+        "UPDATE playbooks SET rules = 'none'",
+    ] {
+        stand.tamper(sql).await;
+        let mut told = stand.differences().await;
+        told.sort_unstable();
+        assert_eq!(told, unreadable, "{sql}");
+    }
+    let recorder = Recorder::new(stand.recorder.store().clone());
+    let read = recorder.candidate(T, CandidateId::new(follows)).await;
+    assert!(matches!(read, Err(StoreError::UnreadablePlaybook(1))), "{read:?}");
+    // Others are written to, and whoever derives anew goes on with them.
+    stand.recorder = recorder;
+    let other = stand.candidate_named("x-2").await;
+    let candidate = stand.recorder.candidate(T, CandidateId::new(other)).await.unwrap();
+    assert_eq!(candidate.playbook.version, 0);
+    let rebuilt = stand.recorder.rebuild(T, || ()).await.unwrap();
+    assert_eq!((rebuilt.candidates, rebuilt.failed), (1, 1));
+    // Other rules are not those that were adopted, whatever hash stands beside them.
+    let (hash, _) =
+        crate::written(&serde_json::from_value(json!({"plays": [{"play": "debrief", "on": false}]})).unwrap());
+    let row = Statement::of(
+        "UPDATE playbooks SET hash = $1, rules = '{\"plays\":[{\"play\":\"debrief\",\"on\":false}]}'",
+        [hash.into()],
+    );
+    stand.recorder.store().db().execute(T, row).await.unwrap();
+    assert_eq!(stand.differences().await, unreadable[1..]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
