@@ -406,6 +406,11 @@ fn lines_of_address<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Vec<Line>,
     Err(D::Error::custom("must hold between 1 and 10 lines"))
 }
 
+/// Whether two names are of one organisation, whatever their case, punctuation or legal form.
+pub fn is_same_organisation(one: &str, other: &str) -> bool {
+    organisation_key(one) == organisation_key(other)
+}
+
 /// What of an organisation's name counts when names are compared: not its case, punctuation or legal form.
 pub(crate) fn organisation_key(name: &str) -> String {
     const FORMS: [&str; 14] = [
@@ -440,16 +445,12 @@ pub(crate) fn organisation_key(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn same_organisation(one: &str, other: &str) -> bool {
-        organisation_key(one) == organisation_key(other)
-    }
-
     #[test]
     fn organisations_are_the_same_whatever_their_legal_form() {
-        assert!(same_organisation("Acme, Inc.", "ACME"));
-        assert!(same_organisation("The Globex Corporation", "Globex"));
-        assert!(!same_organisation("Acme", "Acme Health"));
-        assert!(!same_organisation("Co", "Ltd"));
+        assert!(is_same_organisation("Acme, Inc.", "ACME"));
+        assert!(is_same_organisation("The Globex Corporation", "Globex"));
+        assert!(!is_same_organisation("Acme", "Acme Health"));
+        assert!(!is_same_organisation("Co", "Ltd"));
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod names;
 mod on_record;
 mod phrases;
 mod places;
+pub mod render;
 pub mod rules;
 mod shape;
 mod spelling;
