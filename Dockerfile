@@ -12,7 +12,7 @@ FROM debian:bookworm-slim
 RUN useradd --system --uid 10001 --user-group --home-dir /srv afterword \
     && install -d -m 0700 -o afterword -g afterword /srv/afterword-data /keys
 COPY --from=build /out/afterword /usr/local/bin/afterword
-COPY NOTICE LICENSE-MIT LICENSE-APACHE crates/letters/dictionaries/LICENSE-en_US crates/letters/dictionaries/LICENSE-en_GB /usr/share/doc/afterword/
+COPY NOTICE LICENSE-MIT LICENSE-APACHE crates/letters/dictionaries/LICENSE-en_US crates/letters/dictionaries/LICENSE-en_GB crates/letters/fonts/OFL.txt /usr/share/doc/afterword/
 USER 10001:10001
 WORKDIR /srv
 ENV AFTERWORD_MASTER_KEY_FILE=/keys/master.key AFTERWORD_LISTEN=0.0.0.0:8080

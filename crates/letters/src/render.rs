@@ -4,8 +4,12 @@
 
 mod address;
 mod dates;
+mod html;
+mod pages;
 mod paper;
+mod pdf;
 mod text;
+mod typeset;
 
 use afterword_domain::{
     applications::{Application, Organisation},
@@ -19,7 +23,9 @@ use jiff::{Timestamp, civil, tz::TimeZone};
 use unicode_normalization::UnicodeNormalization;
 
 use crate::words::folded_words;
+pub use html::Page;
 pub use paper::Paper;
+pub use pdf::NotPrintable;
 
 /// What stands on a letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +136,16 @@ impl Layout {
     /// The letter as plain text: the blocks with blank lines between. Lines end where the writer ended them.
     pub fn to_text(&self) -> String {
         text::written(self)
+    }
+
+    /// The letter as a page of its own, which prints as the PDF does.
+    pub fn to_html(&self) -> Page {
+        html::written(self)
+    }
+
+    /// The letter as PDF, the same bytes for the same letter.
+    pub fn to_pdf(&self) -> Result<Vec<u8>, NotPrintable> {
+        pdf::written(self)
     }
 
     /// What it says, without letterhead: from the salutation to the name, as in a mail.
@@ -257,3 +273,6 @@ fn composed(line: &str) -> String {
     let line: String = line.replace('\t', "    ").nfc().filter(|c| !c.is_control()).collect();
     line.trim().to_owned()
 }
+
+#[cfg(test)]
+mod tests;
