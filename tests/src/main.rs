@@ -37,6 +37,7 @@ mod rates;
 mod reach;
 mod references;
 mod rejection;
+mod rendering;
 mod requests;
 mod research;
 mod scenes;

@@ -40,6 +40,8 @@ pub struct Operation {
     pub writes: bool,
     /// The body that it takes: content type and schema.
     pub body: Option<(&'static str, Value)>,
+    /// The content type of the answer.
+    pub media: &'static str,
     /// The answer: status and schema.
     pub answer: (u16, Value),
     /// Problems of its own, beside those that every operation can have.
@@ -62,6 +64,7 @@ impl Operation {
             query: &[],
             writes: false,
             body: None,
+            media: "application/json",
             answer: (200, json!({})),
             problems: Vec::new(),
             route: Arc::new(web::get),

@@ -28,6 +28,7 @@ mod reading;
 mod recording;
 mod references;
 mod rejection;
+mod rendering;
 mod research;
 mod search;
 pub mod service;

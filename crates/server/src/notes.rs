@@ -43,6 +43,7 @@ pub(crate) fn endpoints(api: &mut Api) {
     api.records::<NoteSent>("C/notes/{note}/sent");
     api.records::<NoteDiscarded>("C/notes/{note}/discarded");
     checks(api);
+    crate::rendering::endpoints(api);
     api.lists(
         "C/notes",
         "list_notes",

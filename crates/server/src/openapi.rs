@@ -146,7 +146,7 @@ fn describe(api: &Api, operation: &Operation) -> Value {
     };
     answers.insert(
         status.to_string(),
-        json!({"description": told, "headers": headers(operation), "content": {"application/json": content}}),
+        json!({"description": told, "headers": headers(operation), "content": {(operation.media): content}}),
     );
     if !operation.writes {
         answers.insert(
@@ -329,6 +329,11 @@ fn query_parameter(name: &str, path: &str) -> Value {
             "Whether facts that were taken back are shown, marked.",
             json!({"type": "boolean", "default": false}),
             json!(true),
+        ),
+        "recipient" => (
+            "To this one of the note's recipients only.",
+            reference("ContactId"),
+            json!("con_01k9ze3n8qfq7s5b1x5n0v3gk2"),
         ),
         "types" => (
             "Facts of these types only, with commas.",

@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, web};
 use afterword_domain::{
     applications::Application,
     candidate::Candidate,
-    ids::{ApplicationId, CandidateId, Subject},
+    ids::{ApplicationId, CandidateId, ContactId, Subject},
     play::State,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -48,6 +48,7 @@ pub struct Asked {
     pub(crate) types: Option<Vec<String>>,
     pub(crate) wait: Option<u8>,
     pub(crate) order: Option<Order>,
+    pub(crate) recipient: Option<ContactId>,
 }
 
 /// In which order the feed comes.
@@ -110,7 +111,8 @@ pub fn allow(request: &HttpRequest, names: &[&str]) -> Result<(), Problem> {
     Ok(())
 }
 
-async fn view(caller: &Caller, request: &HttpRequest, service: &Shared, asked: Asked) -> Result<View, Problem> {
+/// The candidate in the path, as asked for.
+pub async fn view(caller: &Caller, request: &HttpRequest, service: &Shared, asked: Asked) -> Result<View, Problem> {
     let newest = service.candidate(caller, path_id(request, "candidate")?).await?;
     let clock = service.now(caller).await?;
     let (candidate, now) = match asked.as_of {

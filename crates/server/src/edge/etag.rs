@@ -96,19 +96,42 @@ pub fn answer_rendered(
     bytes: Vec<u8>,
 ) -> HttpResponse {
     let tag = tag.unwrap_or_else(|| ETag::of_bytes(&bytes));
-    let mut response = if has_already(request, &tag) {
+    let link = next_cursor.and_then(|cursor| headers::next_link(request, cursor));
+    let headers = link.map(|link| (header::LINK, link));
+    tagged(request, &tag, "application/json", headers, bytes)
+}
+
+/// The same, of something that is not JSON, with headers of its own; the tag is that of the representation.
+pub fn answer_as(
+    request: &HttpRequest,
+    media: &str,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    bytes: Vec<u8>,
+) -> HttpResponse {
+    tagged(request, &ETag::of_bytes(&bytes), media, headers, bytes)
+}
+
+fn tagged(
+    request: &HttpRequest,
+    tag: &ETag,
+    media: &str,
+    headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
+    bytes: Vec<u8>,
+) -> HttpResponse {
+    let known = has_already(request, tag);
+    let mut response = if known {
         HttpResponse::NotModified()
     } else {
         HttpResponse::Ok()
     };
     response.insert_header((header::ETAG, tag.to_header()));
-    if let Some(link) = next_cursor.and_then(|cursor| headers::next_link(request, cursor)) {
-        response.insert_header((header::LINK, link));
-    }
-    if has_already(request, &tag) {
+    headers.into_iter().for_each(|header| {
+        response.insert_header(header);
+    });
+    if known {
         return response.finish();
     }
-    response.content_type("application/json").body(bytes)
+    response.content_type(media).body(bytes)
 }
 
 /// Whether `If-None-Match` names the tag. The comparison is weak, and a malformed header asks for nothing.
