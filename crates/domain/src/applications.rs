@@ -204,7 +204,7 @@ impl Status {
 }
 
 /// An application as clients see it.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Application)]
 pub struct ApplicationView {
     /// Its id.

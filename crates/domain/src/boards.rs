@@ -1,7 +1,7 @@
 //! Rows of the lists across candidates: the task queue, the applications board and the rejections of a
 //! coach or a career centre. A row holds what its reader must know without asking further.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A task in the queue across candidates.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct QueuedTask {
     /// The task.
     #[serde(flatten)]
@@ -31,7 +31,7 @@ pub struct QueuedTask {
 }
 
 /// An application on the board across candidates.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BoardApplication {
     /// The application.
     #[serde(flatten)]
@@ -45,7 +45,7 @@ pub struct BoardApplication {
 }
 
 /// A rejection in the list across candidates.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct BoardRejection {
     /// Its id.
     pub id: RejectionId,

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
@@ -259,7 +259,7 @@ pub struct Connection {
 }
 
 /// A connection as clients see it.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Connection)]
 pub struct ConnectionView {
     /// Its id.
@@ -299,7 +299,7 @@ pub struct Introduction {
 }
 
 /// An introduction as clients see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Introduction)]
 pub struct IntroductionView {
     /// Its id.
@@ -319,7 +319,7 @@ pub struct IntroductionView {
 }
 
 /// Whether an introduction was followed up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IntroductionStatus {
     /// It waits.

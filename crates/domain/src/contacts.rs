@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
@@ -40,7 +40,7 @@ pub const COMPLETE_CARD: Play = Play {
             .and_then(|id| candidate.contacts.get(&id))
             .map_or_else(|| json!({}), |card| card.gaps());
         Action {
-            method: "PATCH",
+            method: "PATCH".into(),
             ..Action::post(candidate, "record_contact_revised", format!("contacts/{contact}"), body)
         }
     },
@@ -152,7 +152,7 @@ impl Reach {
 }
 
 /// Where a contact stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ContactStatus {
     /// The card can be used.

@@ -349,7 +349,7 @@ impl Story {
             .values()
             .map(|task| candidate.task(task, self.now))
             .collect();
-        tasks.sort_by_key(|task| (task.opens_at.timestamp(), task.play, task.id));
+        tasks.sort_by_key(|task| (task.opens_at.timestamp(), task.play.clone(), task.id));
         let line = |task: &Task| {
             let due = task.due_at.map_or_else(String::new, |due| format!(" → {due}"));
             format!(

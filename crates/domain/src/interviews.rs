@@ -243,7 +243,7 @@ pub(crate) struct Cancelled {
 }
 
 /// Where an interview stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InterviewStatus {
     /// It lies ahead, or nobody has said yet that it was held.
@@ -255,7 +255,7 @@ pub enum InterviewStatus {
 }
 
 /// An interview as clients see it.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Interview)]
 pub struct InterviewView {
     /// Its id.

@@ -282,7 +282,7 @@ impl Stage {
 }
 
 /// A rejection's handling, as clients see it.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Rejection)]
 pub struct RejectionView {
     /// Its id.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 use jiff::{Timestamp, civil};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
 
@@ -173,7 +173,7 @@ impl Search {
 }
 
 /// Where a search stands.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Search)]
 pub struct SearchView {
     /// The version of the newest fact about it.
@@ -189,7 +189,7 @@ pub struct SearchView {
 }
 
 /// Whether a candidate is looking.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SearchStatus {
     /// The search goes on.
@@ -221,7 +221,7 @@ pub struct Opening {
 }
 
 /// An opening as clients see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Opening)]
 pub struct OpeningView {
     /// Its id.
@@ -247,7 +247,7 @@ pub struct OpeningView {
 }
 
 /// Where an opening stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OpeningStatus {
     /// It waits for an application.

@@ -75,7 +75,7 @@ fn once_an_offer_is_accepted_others_hear_of_it_within_two_days() {
     assert_eq!(story.asks(), ["debrief", "withdraw_others"]);
     let task = story.task("withdraw_others");
     assert_eq!(
-        (task.title.as_str(), task.closed_by[0]),
+        (task.title.as_str(), &*task.closed_by[0]),
         ("Withdraw the application to Other", "ApplicationWithdrawn")
     );
     let dates = ("2026-03-05T09:00:00Z".into(), "2026-03-07T09:00:00Z".into());

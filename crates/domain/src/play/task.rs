@@ -1,5 +1,7 @@
 //! A task as clients see it: what a play asks for, why, where it stands at a moment, and the next call to make.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -62,15 +64,15 @@ impl State {
 }
 
 /// The next call to make.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(as = TaskAction)]
 pub struct Action {
     /// The operation in the OpenAPI document.
     #[schema(example = "record_document_sent")]
-    pub operation: &'static str,
+    pub operation: Cow<'static, str>,
     /// The HTTP method.
     #[schema(example = "POST")]
-    pub method: &'static str,
+    pub method: Cow<'static, str>,
     /// The path to call.
     pub href: String,
     /// The body, prefilled with what is known.
@@ -87,8 +89,8 @@ impl Action {
         body: Value,
     ) -> Self {
         Self {
-            operation,
-            method: "POST",
+            operation: operation.into(),
+            method: "POST".into(),
             href: format!("/v1/candidates/{}/{path}", candidate.id),
             body,
         }
@@ -97,7 +99,7 @@ impl Action {
 
 /// A task: what a play asks for, and why. What every task of a play has in common comes first, and what a
 /// row of the queue says in its columns: only the rest of a rendered task has to be kept.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Task {
     /// Its id: the same after corrections and replays.
     pub id: TaskId,
@@ -107,17 +109,17 @@ pub struct Task {
     pub application: Option<ApplicationId>,
     /// The play that raised it.
     #[schema(example = "answer_document_request")]
-    pub play: &'static str,
+    pub play: Cow<'static, str>,
     /// Its state at the moment of reading.
     pub state: State,
     /// The play's reason.
-    pub why: &'static str,
+    pub why: Cow<'static, str>,
     /// The evidence behind the reason, where there is any.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    pub source: Option<&'static str>,
+    pub source: Option<Cow<'static, str>>,
     /// The types of facts that close it.
-    pub closed_by: &'static [&'static str],
+    pub closed_by: Vec<Cow<'static, str>>,
     /// The interview it follows.
     pub interview: Option<InterviewId>,
     /// The contact it concerns.
@@ -189,17 +191,17 @@ impl Candidate {
             application: owed.application,
             interview: owed.interview,
             contact: owed.contact,
-            play: owed.play.name,
+            play: owed.play.name.into(),
             state: self.state_of(owed, now),
             title: self.title(owed),
-            why: owed.play.why,
-            source: owed.play.source,
+            why: owed.play.why.into(),
+            source: owed.play.source.map(Into::into),
             raised_by: owed.raised_by.clone(),
             opens_at: place(owed.opens_at),
             due_at: owed.due_at.map(place),
             post_by: owed.post_by.map(place),
             time_zone: owed.zone.clone(),
-            closed_by: owed.play.closed_by,
+            closed_by: owed.play.closed_by.iter().copied().map(Cow::from).collect(),
             action: (owed.play.action)(self, owed),
             snoozed_until: self.snoozed_until(owed).map(place),
             closed_at: closed_at.map(place),

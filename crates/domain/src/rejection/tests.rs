@@ -15,7 +15,7 @@ fn view(story: &Story) -> RejectionView {
 }
 
 fn plays(tasks: &[crate::play::Task]) -> Vec<&str> {
-    let mut plays: Vec<_> = tasks.iter().map(|task| task.play).collect();
+    let mut plays: Vec<_> = tasks.iter().map(|task| &*task.play).collect();
     plays.sort_unstable();
     plays
 }
