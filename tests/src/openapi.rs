@@ -50,6 +50,9 @@ fn the_committed_document_is_what_the_code_says() {
 #[test]
 fn every_operation_has_an_id_words_and_an_example() {
     let document = app::openapi();
+    for tag in document["tags"].as_array().expect("tags") {
+        assert_ne!(tag["description"], "", "{tag} wants a sentence in openapi/tags.rs");
+    }
     let mut ids = BTreeSet::new();
     for (name, operation) in operations(&document) {
         let id = operation["operationId"].as_str().expect("an id");

@@ -15,6 +15,8 @@ use crate::{
     events::{envelope_schema, variants},
 };
 
+mod tags;
+
 /// The document, as it is served and committed.
 pub fn document(api: &mut Api) -> Value {
     complete(api);
@@ -29,11 +31,14 @@ pub fn document(api: &mut Api) -> Value {
             tags.push(operation.tag);
         }
     }
-    let tags: Vec<Value> = tags.into_iter().map(|tag| json!({"name": tag})).collect();
+    let tags: Vec<Value> = tags
+        .into_iter()
+        .map(|tag| json!({"name": tag, "description": tags::about(tag)}))
+        .collect();
     let schemas: Map<String, Value> = api
         .schemas()
         .iter()
-        .map(|(name, schema)| (name.clone(), tidy(schema.clone())))
+        .map(|(name, schema)| (name.clone(), tidy(one_union(api, schema.clone()))))
         .collect();
     json!({
         "openapi": "3.1.0",
@@ -74,7 +79,8 @@ fn complete(api: &mut Api) {
     }
     let erased = envelope_schema(
         "FactErased",
-        json!({"type": "null", "description": "Nothing of it can be read."}),
+        // Not `null` alone, which openapi-generator has no type for.
+        json!({"type": ["object", "null"], "description": "Always `null`: nothing of it can be read."}),
     );
     api.schema_of("FactErasedEvent", erased);
     let names: Vec<(&str, String)> = variants()
@@ -94,6 +100,21 @@ fn complete(api: &mut Api) {
         }),
     );
     debug_assert!(AnyFact::KINDS.len() + 1 == names.len());
+}
+
+/// A union whose member is a union itself, as one union: openapi-generator takes the inner one for one of its members.
+fn one_union(api: &Api, mut schema: Value) -> Value {
+    if let Some(members) = schema["oneOf"].as_array() {
+        let inner = |member: &Value| {
+            let named = member["allOf"].get(0).unwrap_or(member);
+            resolve(api, named)["oneOf"].as_array().cloned()
+        };
+        let flat = members
+            .iter()
+            .flat_map(|member| inner(member).unwrap_or_else(|| vec![member.clone()]));
+        schema["oneOf"] = flat.collect();
+    }
+    schema
 }
 
 /// What utoipa leaves that generators stumble over: `oneOf` of a reference and null, and references with
@@ -395,6 +416,11 @@ fn example(api: &Api, schema: &Value, depth: usize) -> Value {
     }
     if let Some(first) = schema["enum"].as_array().and_then(|values| values.first()) {
         return first.clone();
+    }
+    if let Some(parts) = schema["allOf"].as_array().filter(|parts| parts.len() > 1) {
+        let parts = parts.iter().map(|part| example(api, part, depth));
+        let fields = parts.filter_map(|part| part.as_object().cloned());
+        return Value::Object(fields.flatten().collect());
     }
     for parts in ["allOf", "oneOf", "anyOf"] {
         let part = schema[parts]
