@@ -40,6 +40,7 @@ mod rejection;
 mod rendering;
 mod requests;
 mod research;
+mod rust_client;
 mod scenes;
 mod search;
 mod searches;
