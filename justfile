@@ -30,7 +30,11 @@ openapi:
     cargo run --quiet --package afterword -- openapi > openapi/afterword.json.new
     mv openapi/afterword.json.new openapi/afterword.json
 
-# Generates clients from the OpenAPI document and compiles them.
+# With a release: the document of today becomes the one whose clients must not break.
+released:
+    AFTERWORD_RELEASED=1 cargo test --package afterword-stories breaking::
+
+# Checks the OpenAPI document's form, generates clients from it, and has each tell a story.
 clients:
     .ci/sdk/run
 

@@ -11,6 +11,7 @@
 )]
 
 mod bad_input;
+mod breaking;
 mod client;
 mod connections;
 mod contacts;
