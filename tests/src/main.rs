@@ -32,6 +32,7 @@ mod next_round;
 mod notes;
 mod openapi;
 mod outcome;
+mod pages;
 mod playbook;
 mod profile;
 mod rates;
