@@ -108,6 +108,7 @@ pub fn body_of(path: &str, scene: &Scene) -> Value {
         "held" => json!({"ended_at": "2026-03-02T15:00:00+01:00"}),
         "interviewers" => json!({"interviewers": [anna]}),
         "contacts" => json!({"name": "Bo Li"}),
+        "suggestions" => json!({"kind": "other", "recipients": [anna]}),
         "notes" | "check" => json!({"kind": "other", "recipients": [anna], "channel": "email"}),
         "waivers" => json!({"finding": "fnd_1", "reason": "So it is."}),
         "decision-dates" => json!({"decide_by": "2026-03-12"}),

@@ -13,6 +13,7 @@
 mod bad_input;
 mod breaking;
 mod client;
+mod composing;
 mod connections;
 mod contacts;
 mod contract;

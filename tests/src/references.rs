@@ -44,11 +44,11 @@ async fn a_reference_agrees_is_told_and_is_thanked(world: World) {
     held(&scene).await;
     let task = scene.task("notify_reference").await;
     assert_eq!(task["due_at"], "2026-03-03T15:00:00+01:00");
-    // The call that the task proposes does it.
-    let action = &task["action"];
-    let told = scene
-        .records(action["href"].as_str().unwrap(), action["body"].clone())
-        .await;
+    // What the task proposes is a note about the reference; a call does it too.
+    assert_eq!(task["action"]["operation"], "suggest_notes");
+    assert_eq!(task["action"]["body"]["about"], id(&reference));
+    let call = json!({"interview": id(&scene.interview), "channel": "phone"});
+    let told = scene.records(&format!("{reference}/notices"), call).await;
     assert_eq!(told["event"]["type"], "ReferenceNotified");
     assert_eq!(
         told["event"]["application"],

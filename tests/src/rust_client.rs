@@ -68,10 +68,7 @@ async fn whole(url: &str, key: &str) -> Result<(), Error> {
         .find(|task| task.play == "write_thank_you")
         .expect("a note is due");
     let tasks: Vec<_> = amara.tasks(&[("play", "write_thank_you")]).try_collect().await?;
-    assert_eq!(
-        (tasks[0].id, &*tasks[0].action.operation),
-        (thanks.id, "record_note_drafted")
-    );
+    assert_eq!((tasks[0].id, &*tasks[0].action.operation), (thanks.id, "suggest_notes"));
 
     let draft = json!({"kind": "thank_you", "recipients": [dana], "channel": "email", "interview": interview,
         "body": "Dear Dana Whitfeld,\n\nThank you!"});

@@ -78,7 +78,7 @@ interview = interviews.record_interview_scheduled(candidate, application, arrang
 ended = at("2026-03-02T11:40:00+01:00")
 held = interviews.record_interview_held(candidate, interview, RecordInterviewHeld(ended_at=ended))
 thanks = next(task for task in held.tasks.raised if task.play == "write_thank_you")
-assert thanks.action.operation == "record_note_drafted"
+assert thanks.action.operation == "suggest_notes"
 
 notes = NotesApi(afterword)
 draft = RecordNoteDrafted(

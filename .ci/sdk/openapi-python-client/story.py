@@ -98,7 +98,7 @@ ended = at("2026-03-02T11:40:00+01:00")
 held = record_interview_held.sync(candidate, interview, client=afterword, body=RecordInterviewHeld(ended_at=ended))
 assert isinstance(held, InterviewHeldRecorded), held
 thanks = next(task for task in held.tasks.raised if task.play == "write_thank_you")
-assert thanks.action.operation == "record_note_drafted"
+assert thanks.action.operation == "suggest_notes"
 
 draft = RecordNoteDrafted(
     kind=NoteKind.THANK_YOU,

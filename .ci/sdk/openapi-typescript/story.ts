@@ -68,7 +68,7 @@ const held = told(
   }),
 );
 const thanks = held.tasks.raised.find((task) => task.play === "write_thank_you");
-check(thanks?.action.operation === "record_note_drafted", "no thank-you note is due");
+check(thanks?.action.operation === "suggest_notes", "no thank-you note is due");
 
 const drafted = told(
   await afterword.POST("/v1/candidates/{candidate}/notes", {

@@ -13,7 +13,8 @@ use crate::{
     candidate::Candidate,
     contacts::{Contact, ContactStatus, name_of},
     fact::{At, Departure},
-    ids::{ApplicationId, ConnectionId, ContactId, EventId, IntroductionId, ReferenceId, Subject},
+    ids::{ApplicationId, ConnectionId, ContactId, EventId, IntroductionId, ReferenceId},
+    notes::{NoteKind, suggest},
     play::{Action, Owed, Owing, Play},
     playbook::Numbered,
     references::{Heard, Helper},
@@ -36,15 +37,7 @@ pub const NOTIFY_CONNECTION: Play = Play {
     closed_by: &["ConnectionNotified", "NoteSent"],
     by_hand: false,
     outlives_outcome: false,
-    action: |candidate, owed| {
-        let connection = owed.about.map(|id| id.to_string()).unwrap_or_default();
-        Action::post(
-            candidate,
-            "record_connection_notified",
-            format!("connections/{connection}/notices"),
-            json!({"application": owed.application, "channel": "email"}),
-        )
-    },
+    action: |candidate, owed| suggest(candidate, owed, NoteKind::ConnectionNotice),
 };
 
 /// Follow an introduction up.
@@ -59,7 +52,7 @@ pub const FOLLOW_INTRODUCTION: Play = Play {
     closed_by: &["ConnectionTouched", "NoteSent", "ApplicationOpened"],
     by_hand: false,
     outlives_outcome: true,
-    action: touch,
+    action: |candidate, owed| suggest(candidate, owed, NoteKind::Other),
 };
 
 /// Keep a connection warm.
@@ -96,7 +89,7 @@ pub const THANK_HELPERS: Play = Play {
             format!("references/{reference}/thanked"),
             json!({"application": owed.application, "channel": "email"}),
         ),
-        Some(Err(_)) | None => touch(candidate, owed),
+        Some(Err(_)) | None => suggest(candidate, owed, NoteKind::Other),
     },
 };
 
@@ -108,13 +101,7 @@ const REST: Numbered = Numbered::period(
 );
 
 fn touch(candidate: &Candidate, owed: &Owed) -> Action {
-    let connection = owed.about.map(|about| match about {
-        Subject::Introduction(id) => {
-            let introduction = candidate.introductions.get(&id);
-            introduction.map(|it| it.connection.to_string()).unwrap_or_default()
-        }
-        other => other.to_string(),
-    });
+    let connection = owed.about.map(|about| about.to_string());
     Action::post(
         candidate,
         "record_connection_touched",

@@ -15,7 +15,7 @@ use crate::{
     fact::At,
     ids::{ApplicationId, EventId, InterviewId, QuestionId, RepairId},
     interviews::Interview,
-    notes::{Letter, NoteKind, round_of},
+    notes::{Letter, NoteKind, round_of, suggest},
     play::{Action, Owed, Owing, Play},
     time::{Instant, Period, Stamp},
     values::{Line, Text},
@@ -84,6 +84,10 @@ pub const MAKE_REPAIR: Play = Play {
     outlives_outcome: false,
     action: |candidate, owed| {
         let repair = owed.about.map(|id| id.to_string()).unwrap_or_default();
+        let planned = owed.about.and_then(|id| candidate.repair(id.try_into().ok()?));
+        if planned.is_some_and(|it| it.by == RepairBy::FollowUp) {
+            return suggest(candidate, owed, NoteKind::Other);
+        }
         Action::post(
             candidate,
             "record_repair_made",

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -14,6 +15,7 @@ use crate::{
     decide,
     fact::{At, Departure, Fact, Place, mention_if},
     ids::{ApplicationId, ContactId, DocumentRequestId, EventId, Subject},
+    notes::{NoteKind, suggest},
     outcome,
     play::{Action, Ending, Owing, Play},
     refusal::Refusal,
@@ -36,6 +38,13 @@ pub const ANSWER_DOCUMENT_REQUEST: Play = Play {
     outlives_outcome: false,
     action: |candidate, owed| {
         let request = owed.about.map(|id| id.to_string()).unwrap_or_default();
+        let asked = owed
+            .about
+            .and_then(|id| candidate.document_request(id.try_into().ok()?));
+        // It was known from the start that it takes longer, and they were not told yet.
+        if asked.is_some_and(|it| it.delays.is_empty() && it.expected_on.is_some()) {
+            return suggest(candidate, owed, NoteKind::DocumentProgress);
+        }
         Action::post(
             candidate,
             "record_document_sent",
@@ -178,6 +187,11 @@ pub enum DocumentRequestStatus {
 }
 
 impl DocumentRequest {
+    /// When it was asked for.
+    pub const fn requested_at(&self) -> Timestamp {
+        self.requested.1.at
+    }
+
     /// A word on its progress went out, with the day it promised.
     pub(crate) fn delayed(&mut self, stamp: Stamp, expected_on: Option<Date>) {
         let place = self.delays.partition_point(|other| other.stamp <= stamp);

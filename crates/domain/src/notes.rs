@@ -14,12 +14,12 @@ use crate::{
     contacts::ContactStatus,
     fact::At,
     ids::{ApplicationId, ContactId, DocumentRequestId, EventId, InterviewId, NoteId, Subject},
-    play::{Action, Owing, Play},
+    play::{Action, Owed, Owing, Play},
     references::{Heard, Helper},
     refusal::Refusal,
     status::What,
     time::{Date, Dated, Period, Stamp, closing, day, working_day_until},
-    values::{Line, Text},
+    values::{Channel, Line, Text},
 };
 
 mod facts;
@@ -45,28 +45,20 @@ pub const WRITE_THANK_YOU: Play = Play {
     closed_by: &["NoteSent"],
     by_hand: false,
     outlives_outcome: false,
-    action: |candidate, owed| {
-        let body = json!({
-            "kind": "thank_you", "recipients": owed.contact, "channel": "email",
-            "application": owed.application, "interview": owed.interview,
-        });
-        draft(candidate, body)
-    },
+    action: |candidate, owed| suggest(candidate, owed, NoteKind::ThankYou),
 };
 
-/// The call that begins a note; the fields that are not known are left out.
-pub(crate) fn draft(candidate: &Candidate, mut body: serde_json::Value) -> Action {
+/// The call that begins a note: its text is composed from what is on record. What is not known is left out.
+pub(crate) fn suggest(candidate: &Candidate, owed: &Owed, kind: NoteKind) -> Action {
+    let mut body =
+        json!({"kind": kind, "application": owed.application, "interview": owed.interview, "about": owed.about});
     if let Some(fields) = body.as_object_mut() {
         fields.retain(|_, value| !value.is_null());
-        if let Some(recipients) = fields.get_mut("recipients") {
-            *recipients = match recipients.take() {
-                one @ serde_json::Value::String(_) => json!([one]),
-                other => other,
-            };
+        if let Some(contact) = owed.contact {
+            fields.insert("recipients".into(), json!([contact]));
         }
-        fields.entry("recipients").or_insert_with(|| json!([]));
     }
-    Action::post(candidate, "record_note_drafted", "notes", body)
+    Action::post(candidate, "suggest_notes", "notes/suggestions", body)
 }
 
 /// One task per round and interviewer, from the moment the interview ended.
@@ -159,6 +151,16 @@ pub enum NoteChannel {
 }
 
 impl NoteChannel {
+    /// The way to write to somebody who likes to be contacted so; none where that is no way to write.
+    pub const fn like(channel: Channel) -> Option<Self> {
+        match channel {
+            Channel::Email => Some(NoteChannel::Email),
+            Channel::Post => Some(NoteChannel::Post),
+            Channel::Message => Some(NoteChannel::Message),
+            Channel::Phone | Channel::InPerson | Channel::Video | Channel::Portal | Channel::Other => None,
+        }
+    }
+
     const fn in_words(self) -> &'static str {
         match self {
             NoteChannel::Email => "by e-mail",

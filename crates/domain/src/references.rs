@@ -14,6 +14,7 @@ use crate::{
     contacts::{ContactStatus, name_of},
     fact::At,
     ids::{ApplicationId, ConnectionId, ContactId, EventId, InterviewId, ReferenceId},
+    notes::{NoteKind, suggest},
     play::{Action, Owing, Play},
     time::{Date, Period, Stamp, day},
     values::{Line, Text},
@@ -62,15 +63,7 @@ pub const NOTIFY_REFERENCE: Play = Play {
     closed_by: &["ReferenceNotified", "NoteSent"],
     by_hand: false,
     outlives_outcome: false,
-    action: |candidate, owed| {
-        let reference = owed.about.map(|id| id.to_string()).unwrap_or_default();
-        Action::post(
-            candidate,
-            "record_reference_notified",
-            format!("references/{reference}/notices"),
-            json!({"interview": owed.interview, "channel": "email"}),
-        )
-    },
+    action: |candidate, owed| suggest(candidate, owed, NoteKind::ReferenceNotice),
 };
 
 /// One task per reference, due in three days, or when the next interview begins if that is sooner.

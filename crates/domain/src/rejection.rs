@@ -14,7 +14,7 @@ use crate::{
     candidate::Candidate,
     fact::{At, Departure},
     ids::{ApplicationId, ContactId, EventId, RejectionId, Subject},
-    notes::{Letter, NoteKind, NoteStatus, draft},
+    notes::{Letter, NoteKind, NoteStatus, suggest},
     play::{Action, Ending, Owing, Play, Task, of_application},
     status::What,
     time::{Date, Instant, Period, Stamp, opening},
@@ -36,15 +36,7 @@ pub const THANK_FOR_REJECTION: Play = Play {
     closed_by: &["NoteSent"],
     by_hand: false,
     outlives_outcome: true,
-    action: |candidate, owed| {
-        draft(
-            candidate,
-            json!({
-                "kind": "rejection_thanks", "recipients": owed.contact, "channel": "email",
-                "application": owed.application, "about": owed.about,
-            }),
-        )
-    },
+    action: |candidate, owed| suggest(candidate, owed, NoteKind::RejectionThanks),
 };
 
 /// Ask for feedback, once.
@@ -59,14 +51,7 @@ pub const ASK_FEEDBACK: Play = Play {
     closed_by: &["FeedbackRequested", "NoteSent"],
     by_hand: false,
     outlives_outcome: true,
-    action: |candidate, owed| {
-        Action::post(
-            candidate,
-            "record_feedback_requested",
-            of_application(owed, "rejection/feedback-requests"),
-            json!({"channel": "email"}),
-        )
-    },
+    action: |candidate, owed| suggest(candidate, owed, NoteKind::FeedbackRequest),
 };
 
 /// Decide whether and when to come back.
@@ -376,6 +361,11 @@ impl Rejection {
         } else {
             Stage::Received
         }
+    }
+
+    /// Who brought it, where that is known.
+    pub const fn from_contact(&self) -> Option<ContactId> {
+        self.from_contact
     }
 
     /// The day to come back.

@@ -19,6 +19,7 @@ use crate::{
         ApplicationId, ContactId, DecisionDateId, EventId, InterviewId, NextRoundId, OfferId, RejectionId,
         StatusEnquiryId, StatusReportId,
     },
+    notes::{NoteChannel, NoteKind, suggest},
     outcome,
     play::{Action, Ending, Owed, Owing, Play, of_application, task_id},
     playbook::Numbered,
@@ -84,6 +85,10 @@ pub const ENQUIRE_STATUS: Play = Play {
         let channel = contact
             .and_then(|contact| *contact.preferred_channel.get())
             .unwrap_or(Channel::Email);
+        // Who likes to be called is called.
+        if NoteChannel::like(channel).is_some() {
+            return suggest(candidate, owed, NoteKind::StatusEnquiry);
+        }
         let body = match owed.contact {
             Some(contact) => json!({"channel": channel, "contact": contact}),
             None => json!({"channel": channel}),

@@ -5,8 +5,12 @@
 //! Pure: no network, no clock, no model. The same text in the same context always gets the same review. Rules are data
 //! ([`rules::RULES`]), and the phrases that they look for are lists in `data/`. What is doubtful is left alone: a
 //! reviewer who cries wolf is not heard.
+//!
+//! Letters are also composed ([`compose`]): by templates that are data ([`templates`]), from what is on record alone, and
+//! looked at by the same review before they are shown.
 
 mod around;
+pub mod compose;
 mod context;
 mod findings;
 mod language;
@@ -19,6 +23,7 @@ pub mod render;
 pub mod rules;
 mod shape;
 mod spelling;
+pub mod templates;
 mod words;
 
 pub use context::{Address, Context, Organisation, Other, Person, Sender};

@@ -90,6 +90,16 @@ const FIRST: &[&str] = &[
     "tanaka",
 ];
 
+/// Whether it is a title that stands before a name.
+pub(crate) fn is_honorific(folded: &str) -> bool {
+    HONORIFICS.contains(&folded)
+}
+
+/// Whether it is a surname that commonly stands first.
+pub(crate) fn stands_first(folded: &str) -> bool {
+    FIRST.contains(&folded)
+}
+
 /// Short forms that people go by.
 const SHORT: &[(&str, &str)] = &[
     ("tom", "thomas"),

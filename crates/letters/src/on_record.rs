@@ -8,7 +8,7 @@ use afterword_domain::{
     contacts::{Contact, ContactStatus},
     fact::Fact,
     ids::{ContactId, InterviewId, NoteId},
-    notes::{Note, NoteDrafted, NoteKind, NoteStatus, Purpose},
+    notes::{Note, NoteChannel, NoteDrafted, NoteKind, NoteStatus, Purpose},
     values::PostalAddress,
 };
 use jiff::Timestamp;
@@ -68,7 +68,13 @@ impl Context {
             now: Some(now),
             due_at: served.and_then(|task| task.due_at),
             post_by: served.and_then(|task| task.post_by),
-            panel: alike.iter().filter_map(|note| other(candidate, note)).collect(),
+            // Whoever was in one room may show each other their letters; references and connections do not.
+            panel: match draft.kind {
+                NoteKind::ThankYou | NoteKind::RejectionThanks => {
+                    alike.iter().filter_map(|note| other(candidate, note)).collect()
+                }
+                _ => Vec::new(),
+            },
             unreached: round.map_or_else(Vec::new, |round| unreached(candidate, round, draft, &alike)),
         }
     }
@@ -128,6 +134,25 @@ fn other(candidate: &Candidate, note: &Note) -> Option<Other> {
         to: to.map(|card| card.name.get().to_string()).collect(),
         body: note.body.get().as_ref()?.to_string(),
     })
+}
+
+/// Who was in the room of an interview that was held, and has no thank-you, drafted or sent.
+pub(crate) fn unthanked(candidate: &Candidate, application: &Application, interview: InterviewId) -> Vec<ContactId> {
+    let draft = NoteDrafted {
+        kind: NoteKind::ThankYou,
+        recipients: Vec::new(),
+        channel: NoteChannel::Email,
+        body: None,
+        subject_line: None,
+        application: Some(application.id),
+        interview: Some(interview),
+        about: None,
+        expected_on: None,
+    };
+    let alike = alike(candidate, Some(application), &draft, Some(interview), None);
+    let has_one = |id: &ContactId| alike.iter().any(|note| note.recipients.get().contains(id));
+    let room = candidate.interview(interview).map_or(&[][..], |it| it.interviewers());
+    room.iter().copied().filter(|id| !has_one(id)).collect()
 }
 
 /// Who was in the room and has no letter.

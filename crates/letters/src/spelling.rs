@@ -169,6 +169,11 @@ impl Spelling {
         }
     }
 
+    /// Whether American English is spelled.
+    pub(crate) fn is_american(&self) -> bool {
+        self.region == Region::American
+    }
+
     /// Whether any English dictionary has the word, as it stands or in lower case.
     pub(crate) fn knows(&self, word: &str) -> bool {
         let lower = word.to_lowercase();

@@ -105,6 +105,8 @@ impl Api {
         api.area("Interviews", crate::interviews::endpoints);
         api.area("Contacts", crate::contacts::endpoints);
         api.area("Notes", crate::notes::endpoints);
+        api.area("Notes", crate::suggestions::endpoints);
+        api.area("Templates", crate::templates::endpoints);
         api.area("Status", crate::status::endpoints);
         api.area("Documents", crate::documents::endpoints);
         api.area("Next round", crate::next_round::endpoints);

@@ -274,6 +274,15 @@ fn path_parameters(path: &str) -> Vec<Value> {
         .map(|name| {
             let kind = kinds.iter().find(|kind| kind.name() == name);
             let prefix = kind.map_or("", |kind| kind.prefix());
+            let of_template = match name {
+                "kind" => Some(("The kind of note.", "NoteKind", "thank_you")),
+                "tone" => Some(("The tone.", "NoteTone", "warm")),
+                _ => None,
+            };
+            if let Some((told, schema, example)) = of_template {
+                return json!({"name": name, "in": "path", "required": true, "description": told,
+                    "schema": reference(schema), "example": example});
+            }
             json!({
                 "name": name, "in": "path", "required": true,
                 "description": format!("The id of the {}.", name.replace('_', " ")),

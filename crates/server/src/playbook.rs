@@ -431,7 +431,7 @@ async fn earlier<'r>(
 }
 
 /// The name of a request, where it has one, with the version that it makes or finds.
-fn named(writing: &Writing, version: i64) -> Option<IdempotencyRow> {
+pub(crate) fn named(writing: &Writing, version: i64) -> Option<IdempotencyRow> {
     let named = writing.idempotency.as_ref()?;
     Some(IdempotencyRow {
         key_hash: named.key.clone(),

@@ -2,7 +2,9 @@
 //! goes in, or nothing.
 
 use crate::keys::WrappedKey;
-use crate::rows::{ApplicationRow, EventRow, IdempotencyRow, PlaybookRow, StreamRow, TaskRow, TenantId};
+use crate::rows::{
+    ApplicationRow, EventRow, IdempotencyRow, NoteTemplateRow, PlaybookRow, StreamRow, TaskRow, TenantId,
+};
 use crate::timers::Fence;
 use uuid::Uuid;
 
@@ -37,6 +39,8 @@ pub struct Commit {
     pub idempotency: Option<IdempotencyRow>,
     /// The next version of the tenant's playbook. Another one of its number there already makes the commit a conflict.
     pub playbook: Option<PlaybookRow>,
+    /// The next version of one of the tenant's templates; the same holds.
+    pub template: Option<NoteTemplateRow>,
     /// Payloads to rewrite: version and new sealed payload.
     pub redactions: Vec<(i64, Vec<u8>)>,
     /// Erase the candidate, after everything else in here.
@@ -64,13 +68,14 @@ impl Commit {
             replace_rows: false,
             idempotency: None,
             playbook: None,
+            template: None,
             redactions: Vec::new(),
             erase: None,
             fence: None,
         }
     }
 
-    /// Whether it touches its candidate at all; an idempotency row or a playbook may also go in alone.
+    /// Whether it touches its candidate at all; an idempotency row, a playbook or a template may also go in alone.
     pub(crate) fn touches_stream(&self) -> bool {
         !self.events.is_empty()
             || self.stream.is_some()
@@ -100,8 +105,8 @@ pub enum Appended {
         /// The position of its first event; where it has none, the next position of the log.
         first_position: i64,
     },
-    /// The stream or the tenant's playbook has moved on, or another writer's key is in the key store: load again (key
-    /// included) and decide again.
+    /// The stream, the tenant's playbook or template has moved on, or another writer's key is in the key store: load again
+    /// (key included) and decide again.
     Conflict,
     /// An event of this id is in the tenant's log already.
     IdTaken {

@@ -14,6 +14,7 @@ mod keys;
 mod lanes;
 mod master;
 mod migrate;
+mod note_templates;
 mod playbooks;
 mod projection;
 mod queues;
@@ -42,8 +43,8 @@ pub use reads::FeedQuery;
 pub use rebuild::Rebuilt;
 pub use recorder::{Command, Idempotency, RecordError, Recorded, Recorder, Step};
 pub use rows::{
-    ApiKeyRow, ApplicationRow, EventRow, IdempotencyRow, PlaybookRow, StreamHead, StreamRow, TaskRow, TaskState,
-    TenantId, TenantRow,
+    ApiKeyRow, ApplicationRow, EventRow, IdempotencyRow, NoteTemplateRow, PlaybookRow, StreamHead, StreamRow, TaskRow,
+    TaskState, TenantId, TenantRow,
 };
 pub use sealing::{Aad, DataKey, Unreadable};
 pub use store::{Place, Store, StoreOptions};

@@ -62,6 +62,23 @@ pub struct PlaybookRow {
     pub recorded_by: String,
 }
 
+/// A version of a tenant's template for one kind of note and one tone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoteTemplateRow {
+    /// The kind of note.
+    pub kind: String,
+    /// The tone.
+    pub tone: String,
+    /// Its version, from 1.
+    pub version: i64,
+    /// Its variants, as JSON; none goes back to the default.
+    pub variants: Option<String>,
+    /// When it was put.
+    pub recorded_at: i64,
+    /// The API key that put it.
+    pub recorded_by: String,
+}
+
 /// What is kept of a candidate beside the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamRow {

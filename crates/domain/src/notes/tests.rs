@@ -35,10 +35,10 @@ fn each_interviewer_is_thanked_within_24_hours_of_the_end() {
 }
 
 #[test]
-fn the_action_begins_the_note() {
+fn the_action_asks_for_a_draft() {
     let action = Story::interviewed().task("write_thank_you").action;
-    assert_eq!(action.operation, "record_note_drafted");
-    assert!(action.href.ends_with("/notes"));
+    assert_eq!(action.operation, "suggest_notes");
+    assert!(action.href.ends_with("/notes/suggestions"));
     assert_eq!(
         action.body["recipients"],
         json!([crate::given::id("con_anna").to_string()])

@@ -27,7 +27,8 @@ pub struct Problem {
 /// One value that was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ErrorAt {
-    /// A JSON Pointer into the body (RFC 6901), `?name` for a query parameter, or the name of a header.
+    /// A JSON Pointer into the body (RFC 6901), `?name` for a query parameter, `{name}` for a part of the
+    /// path, or the name of a header.
     #[schema(example = "/occurred_at")]
     pub pointer: String,
     /// What would be right.

@@ -14,7 +14,7 @@ use crate::commit::{Appended, Commit};
 use crate::error::{StoreError, describe};
 use crate::keys::Keys;
 use crate::lanes::Lanes;
-use crate::rows::{PlaybookRow, TenantId};
+use crate::rows::{NoteTemplateRow, PlaybookRow, TenantId};
 use crate::statement::Value;
 use crate::wake::Wake;
 use plan::{Known, Landed, Plan};
@@ -289,6 +289,11 @@ impl Asked<'_> {
         self.commits.iter().any(|commit| commit.playbook.is_some())
     }
 
+    /// Whether some of its commits bring a template.
+    fn brings_a_template(&self) -> bool {
+        self.commits.iter().any(|commit| commit.template.is_some())
+    }
+
     fn plan(&self, position: i64, known: &Known) -> Plan<'_> {
         plan::plan(self.commits, position, known, self.again)
     }
@@ -319,6 +324,21 @@ fn playbook_values(tenant: TenantId, row: &PlaybookRow) -> [Value; 6] {
         row.version.into(),
         row.hash.as_str().into(),
         row.rules.as_str().into(),
+        row.recorded_at.into(),
+        row.recorded_by.as_str().into(),
+    ]
+}
+
+const NEW_TEMPLATE: &str = "INSERT INTO note_templates (tenant_id, kind, tone, version, variants, recorded_at, recorded_by) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7)";
+
+fn template_values(tenant: TenantId, row: &NoteTemplateRow) -> [Value; 7] {
+    [
+        tenant.into(),
+        row.kind.as_str().into(),
+        row.tone.as_str().into(),
+        row.version.into(),
+        row.variants.as_deref().into(),
         row.recorded_at.into(),
         row.recorded_by.as_str().into(),
     ]

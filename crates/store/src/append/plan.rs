@@ -2,7 +2,7 @@
 //! hold up the others; survivors get positions without a gap, and see what survivors before them did.
 
 use crate::commit::{Appended, Commit, Erasure};
-use crate::rows::{ApplicationRow, EventRow, IdempotencyRow, PlaybookRow, StreamRow, TaskRow};
+use crate::rows::{ApplicationRow, EventRow, IdempotencyRow, NoteTemplateRow, PlaybookRow, StreamRow, TaskRow};
 use crate::timers::Fence;
 use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
@@ -20,6 +20,8 @@ pub(super) struct Known {
     pub(super) leases: HashMap<String, i64>,
     /// The tenant's newest playbook: its version, its hash, and when it was put.
     pub(super) playbook: Option<(i64, String, i64)>,
+    /// The newest versions of the tenant's templates.
+    pub(super) templates: Vec<NoteTemplateRow>,
 }
 
 /// One event with its place.
@@ -54,6 +56,7 @@ pub(super) struct Plan<'a> {
     pub(super) applications: BTreeMap<(Uuid, Uuid), &'a ApplicationRow>,
     pub(super) requests: Vec<&'a IdempotencyRow>,
     pub(super) playbooks: Vec<&'a PlaybookRow>,
+    pub(super) templates: Vec<&'a NoteTemplateRow>,
     pub(super) redactions: BTreeMap<(Uuid, i64), &'a [u8]>,
     pub(super) erased: Vec<(Uuid, Erasure)>,
 }
@@ -68,6 +71,7 @@ pub(super) struct Landed {
     event: Option<(Uuid, i64)>,
     request: Option<IdempotencyRow>,
     playbook: Option<(i64, String, i64)>,
+    template: Option<NoteTemplateRow>,
 }
 
 impl Landed {
@@ -78,6 +82,9 @@ impl Landed {
             (None, Some(request)) => known.requests.get(&request.key_hash) == Some(request),
             // Where another version came after it, the request is decided again: the same rules twice do no harm.
             (None, None) if self.playbook.is_some() => known.playbook == self.playbook,
+            (None, None) if self.template.is_some() => {
+                known.templates.iter().any(|row| self.template.as_ref() == Some(row))
+            }
             // A rebuild alone: doing it twice does nothing more.
             (None, None) => false,
         }
@@ -86,7 +93,7 @@ impl Landed {
 
 impl Plan<'_> {
     pub(super) fn is_empty(&self) -> bool {
-        self.streams.is_empty() && self.requests.is_empty() && self.playbooks.is_empty()
+        self.streams.is_empty() && self.requests.is_empty() && self.playbooks.is_empty() && self.templates.is_empty()
     }
 
     pub(super) fn landed(&self) -> Landed {
@@ -98,6 +105,7 @@ impl Plan<'_> {
             event: self.events.first().map(|first| (first.event.event_id, first.position)),
             request: self.requests.first().map(|request| (*request).clone()),
             playbook: self.playbooks.last().map(|row| in_short(row)),
+            template: self.templates.last().map(|row| (*row).clone()),
         }
     }
 }
@@ -127,6 +135,12 @@ pub(super) fn plan<'a>(commits: &'a [Commit], position: i64, known: &Known, agai
     plan
 }
 
+/// The newest version of the same template.
+fn newest_of<'a>(templates: &'a [NoteTemplateRow], of: &NoteTemplateRow) -> Option<&'a NoteTemplateRow> {
+    let mut templates = templates.iter().rev();
+    templates.find(|row| row.kind == of.kind && row.tone == of.tone)
+}
+
 fn in_short(row: &PlaybookRow) -> (i64, String, i64) {
     (row.version, row.hash.clone(), row.recorded_at)
 }
@@ -146,6 +160,14 @@ fn refused(commit: &Commit, known: &Known) -> Option<Appended> {
     }
     let newest = known.playbook.as_ref().map_or(0, |(version, ..)| *version);
     if commit.playbook.as_ref().is_some_and(|row| row.version != newest + 1) {
+        return Some(Appended::Conflict);
+    }
+    let newest_template = |row: &NoteTemplateRow| newest_of(&known.templates, row).map_or(0, |newest| newest.version);
+    if commit
+        .template
+        .as_ref()
+        .is_some_and(|row| row.version != newest_template(row) + 1)
+    {
         return Some(Appended::Conflict);
     }
     if !commit.touches_stream() {
@@ -191,6 +213,10 @@ fn admit<'a>(commit: &'a Commit, plan: &mut Plan<'a>, known: &mut Known) {
     if let Some(row) = &commit.playbook {
         known.playbook = Some(in_short(row));
         plan.playbooks.push(row);
+    }
+    if let Some(row) = &commit.template {
+        known.templates.push(row.clone());
+        plan.templates.push(row);
     }
     if !commit.touches_stream() {
         return;

@@ -4,6 +4,7 @@
 use super::Asked;
 use super::plan::{Known, Landed, Plan};
 use crate::lanes::Lanes;
+use crate::note_templates::{NEWEST_TEMPLATES, template};
 use crate::rows::{IdempotencyRow, TenantId};
 use crate::statement::{Cells, Statement};
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -129,8 +130,14 @@ async fn look(connection: &mut PgConnection, asked: &Asked<'_>) -> Result<Known,
     }
     if asked.brings_a_playbook() {
         let newest = sqlx::query(super::NEWEST_PLAYBOOK).bind(asked.tenant.0);
-        if let Some(row) = newest.fetch_optional(connection).await? {
+        if let Some(row) = newest.fetch_optional(&mut *connection).await? {
             known.playbook = Some((row.int(0)?, row.text(1)?, row.int(2)?));
+        }
+    }
+    if asked.brings_a_template() {
+        let newest = sqlx::query(NEWEST_TEMPLATES).bind(asked.tenant.0);
+        for row in newest.fetch_all(connection).await? {
+            known.templates.push(template(&row)?);
         }
     }
     Ok(known)
@@ -305,6 +312,11 @@ async fn write(connection: &mut PgConnection, tenant: TenantId, plan: &Plan<'_>)
 async fn after(connection: &mut PgConnection, tenant: TenantId, plan: &Plan<'_>) -> Result<(), sqlx::Error> {
     for row in &plan.playbooks {
         Statement::of(super::NEW_PLAYBOOK, super::playbook_values(tenant, row))
+            .run_postgres(connection)
+            .await?;
+    }
+    for row in &plan.templates {
+        Statement::of(super::NEW_TEMPLATE, super::template_values(tenant, row))
             .run_postgres(connection)
             .await?;
     }

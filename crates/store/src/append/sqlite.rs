@@ -2,6 +2,7 @@
 
 use super::Asked;
 use super::plan::{Known, Landed, Plan};
+use crate::note_templates::{NEWEST_TEMPLATES, template};
 use crate::reads::{IDEMPOTENCY, idempotency};
 use crate::rows::TenantId;
 use crate::statement::{Cells, Statement, Value};
@@ -112,6 +113,12 @@ async fn look(connection: &mut SqliteConnection, asked: &Asked<'_>) -> Result<Kn
         let newest = Statement::of(super::NEWEST_PLAYBOOK, [tenant.into()]);
         for row in newest.fetch_sqlite(connection).await? {
             known.playbook = Some((row.int(0)?, row.text(1)?, row.int(2)?));
+        }
+    }
+    if asked.brings_a_template() {
+        let newest = Statement::of(NEWEST_TEMPLATES, [tenant.into()]);
+        for row in newest.fetch_sqlite(connection).await? {
+            known.templates.push(template(&row)?);
         }
     }
     Ok(known)
@@ -230,6 +237,11 @@ async fn write(connection: &mut SqliteConnection, tenant: TenantId, plan: &Plan<
     .await?;
     for row in &plan.playbooks {
         Statement::of(super::NEW_PLAYBOOK, super::playbook_values(tenant, row))
+            .run_sqlite(connection)
+            .await?;
+    }
+    for row in &plan.templates {
+        Statement::of(super::NEW_TEMPLATE, super::template_values(tenant, row))
             .run_sqlite(connection)
             .await?;
     }
