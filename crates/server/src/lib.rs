@@ -22,6 +22,7 @@ mod next_round;
 mod notes;
 pub mod openapi;
 mod outcome;
+pub mod outgoing;
 mod playbook;
 mod profile;
 mod reading;
