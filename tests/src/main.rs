@@ -48,6 +48,7 @@ mod scenes;
 mod search;
 mod searches;
 mod status;
+mod stream;
 mod tasks;
 mod time;
 mod timeline;

@@ -33,7 +33,7 @@ pub async fn without(response: HttpResponse) -> HttpResponse {
 }
 
 /// JSON without candid fields; none where there are none. Lines of JSON are looked through one by one.
-fn pruned(bytes: &[u8]) -> Option<Vec<u8>> {
+pub fn pruned(bytes: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(bytes).unwrap_or_default();
     let named = |name: &&str| text.contains(&format!("\"{name}\""));
     if !CANDID.iter().any(named) {

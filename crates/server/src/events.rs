@@ -3,12 +3,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix_web::{HttpRequest, web};
+use actix_web::{HttpRequest, http::header, web};
 use afterword_domain::{
     catalogue::AnyFact,
     fact::{At, Envelope},
 };
-use afterword_store::{FeedEntry, FeedQuery};
+use afterword_store::{FeedEntry, FeedQuery, TenantId};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 use utoipa::{
@@ -26,9 +26,17 @@ use crate::{
     },
     lists::reach,
     reading::{Answered, Asked, Order, Page, allow},
-    service::{Shared, tenant, unavailable},
+    service::{Service, Shared, tenant, unavailable},
 };
 
+mod cloud;
+mod stream;
+
+pub(crate) use cloud::CloudEvent;
+pub(crate) use stream::Streams;
+
+const PATH: &str = "/v1/events";
+const STREAM: &str = "/v1/events/stream";
 const FEED: &[&str] = &["cursor", "limit", "types", "candidate", "wait", "order"];
 /// How long a waiting reader sleeps at most between two looks.
 const POLL: Duration = Duration::from_millis(500);
@@ -105,92 +113,148 @@ pub(crate) fn endpoints(api: &mut Api) {
         scope: Some(Scope::EventsRead),
         description: "Every fact of the tenant in the order of the log, each once per cursor. `cursor=now` begins at \
                       the end; `wait` lets the answer wait until there is something to tell. Name the `types` that \
-                      you know: later releases add others."
+                      you know: later releases add others. With `Accept: application/cloudevents-batch+json` the \
+                      facts come as CloudEvents 1.0, and the next cursor in `Link`."
             .to_owned(),
         route: Arc::new(|| web::get().to(feed)),
-        ..Operation::get("/v1/events", "list_events", "The feed of facts")
+        ..Operation::get(PATH, "list_events", "The feed of facts")
     });
+    stream::endpoints(api);
 }
 
 async fn feed(caller: Caller, request: HttpRequest, service: Shared, asked: Query<Asked>) -> Answered {
     caller.require(Scope::EventsRead)?;
     allow(&request, FEED)?;
     let asked = asked.0;
-    let known = |name: &String| AnyFact::KINDS.iter().any(|kind| kind.name == name) || name == "FactErased";
-    if let Some(unknown) = asked.types.iter().flatten().find(|name| !known(name)) {
-        return Err(Problem::invalid(
-            "?types",
-            format!("`{}` is not a type of fact", unknown.escape_debug()),
-        ));
-    }
     if asked.wait.is_some_and(|wait| wait > LONGEST) {
         return Err(Problem::invalid(
             "?wait",
             format!("must be between 0 and {LONGEST} seconds"),
         ));
     }
-    let desc = asked.order == Some(Order::Desc);
-    let limit = i64::from(asked.limit.unwrap_or_default().get());
-    let key = query::canonical(&request);
-    let store = service.recorder.store();
-    let standing = match asked.cursor.as_deref() {
-        None => None,
-        Some("now") if desc => None,
-        Some("now") => Some(store.head_position(tenant(&caller)).await.map_err(unavailable)?),
-        Some(cursor) => Some(service.cursors.open::<Standing>(caller.tenant, &key, cursor)?.position),
-    };
-    let within = reach(&caller, &asked);
-    let (candidate, group) = within.clone().unwrap_or_default();
-    let mut query = FeedQuery {
-        after_position: if desc { 0 } else { standing.unwrap_or(0) },
-        before_position: if desc { standing } else { None },
-        types: asked.types.clone(),
-        candidate,
-        group,
-        desc,
-        limit,
-    };
-    let mut woken = store.watch(tenant(&caller));
+    let mut reading = Reading::of(&service, &caller, &request, &asked, asked.cursor.as_deref()).await?;
+    let mut woken = service.recorder.store().watch(tenant(&caller));
     let until = tokio::time::Instant::now() + Duration::from_secs(u64::from(asked.wait.unwrap_or(0)));
-    let narrowed = !desc && (query.types.is_some() || query.candidate.is_some() || query.group.is_some());
     let entries = loop {
-        let head = if narrowed {
-            store.head_position(tenant(&caller)).await.map_err(unavailable)?
-        } else {
-            0
-        };
-        let feed = match within {
-            Some(_) => service
-                .recorder
-                .feed(tenant(&caller), query.clone())
-                .await
-                .map_err(unavailable)?,
-            None => afterword_store::Feed { entries: Vec::new() },
-        };
-        if feed.entries.is_empty() {
-            // Nothing up to there is for this reader: the next look begins behind it.
-            query.after_position = query.after_position.max(head);
-        }
+        let entries = reading.next(&service).await?;
         let left = until.saturating_duration_since(tokio::time::Instant::now());
-        if !feed.entries.is_empty() || left.is_zero() || desc || service.is_stopping() {
-            break feed.entries;
+        if !entries.is_empty() || left.is_zero() || reading.query.desc || service.is_stopping() {
+            break entries;
         }
         // Woken, or not: the next look tells.
         let _ = tokio::time::timeout(left.min(POLL), woken.changed()).await;
     };
-    let standing = if desc {
-        standing.unwrap_or(0)
-    } else {
-        query.after_position
-    };
-    let position = entries.last().map_or(standing, FeedEntry::position);
-    let next = service.cursors.seal(caller.tenant, &key, &Standing { position })?;
-    let data: Vec<Event> = entries.iter().map(Event::from).collect();
+    let next = reading.cursor(&service)?;
+    if cloud::wanted(&request) {
+        let batch: Vec<CloudEvent> = entries.iter().map(CloudEvent::of).collect();
+        let bytes = serde_json::to_vec(&batch).map_err(Problem::internal)?;
+        let answer = etag::answer_rendered(&request, None, Some(&next), bytes);
+        return Ok(cloud::batch(answer));
+    }
     let page = Page {
-        data,
+        data: entries.iter().map(Event::from).collect(),
         next_cursor: Some(next.clone()),
     };
-    etag::answer(&request, None, Some(&next), &page)
+    let mut answer = etag::answer(&request, None, Some(&next), &page)?;
+    answer.headers_mut().insert(header::VARY, cloud::VARY);
+    Ok(answer)
+}
+
+/// A reader of the feed: what is for it, and where it stands.
+struct Reading {
+    tenant: TenantId,
+    query: FeedQuery,
+    /// What its cursors are bound to.
+    key: String,
+    /// Whether there can be anything for it at all.
+    reaches: bool,
+    /// The place of the last fact that it was given; where nothing was for it, of the last that it passed by.
+    position: i64,
+}
+
+impl Reading {
+    async fn of(
+        service: &Shared,
+        caller: &Caller,
+        request: &HttpRequest,
+        asked: &Asked,
+        from: Option<&str>,
+    ) -> Result<Self, Problem> {
+        let known = |name: &String| AnyFact::KINDS.iter().any(|kind| kind.name == name) || name == "FactErased";
+        if let Some(unknown) = asked.types.iter().flatten().find(|name| !known(name)) {
+            return Err(Problem::invalid(
+                "?types",
+                format!("`{}` is not a type of fact", unknown.escape_debug()),
+            ));
+        }
+        let desc = asked.order == Some(Order::Desc);
+        // A cursor of the feed is one of the stream too.
+        let key = query::canonical(request).replacen(STREAM, PATH, 1);
+        let store = service.recorder.store();
+        let standing = match from {
+            None => None,
+            Some("now") if desc => None,
+            Some("now") => Some(store.head_position(tenant(caller)).await.map_err(unavailable)?),
+            Some(cursor) => Some(service.cursors.open::<Standing>(caller.tenant, &key, cursor)?.position),
+        };
+        let within = reach(caller, asked);
+        let reaches = within.is_some();
+        let (candidate, group) = within.unwrap_or_default();
+        Ok(Self {
+            tenant: tenant(caller),
+            query: FeedQuery {
+                after_position: if desc { 0 } else { standing.unwrap_or(0) },
+                before_position: standing.filter(|_| desc),
+                types: asked.types.clone(),
+                candidate,
+                group,
+                desc,
+                limit: i64::from(asked.limit.unwrap_or_default().get()),
+            },
+            key,
+            reaches,
+            position: standing.unwrap_or(0),
+        })
+    }
+
+    /// What comes next, if there is anything yet.
+    async fn next(&mut self, service: &Service) -> Result<Vec<FeedEntry>, Problem> {
+        let query = &self.query;
+        let narrowed = !query.desc && (query.types.is_some() || query.candidate.is_some() || query.group.is_some());
+        let head = if narrowed || !self.reaches {
+            let store = service.recorder.store();
+            store.head_position(self.tenant).await.map_err(unavailable)?
+        } else {
+            0
+        };
+        let entries = if self.reaches {
+            let feed = service.recorder.feed(self.tenant, self.query.clone());
+            feed.await.map_err(unavailable)?.entries
+        } else {
+            Vec::new()
+        };
+        match entries.last() {
+            Some(last) => self.position = last.position(),
+            // Nothing up to there is for this reader: the next look begins behind it.
+            None if !self.query.desc => self.position = self.position.max(head),
+            None => {}
+        }
+        if self.query.desc {
+            self.query.before_position = Some(self.position);
+        } else {
+            self.query.after_position = self.position;
+        }
+        Ok(entries)
+    }
+
+    /// Where it stands, to go on from.
+    fn cursor(&self, service: &Service) -> Result<String, Problem> {
+        self.cursor_at(service, self.position)
+    }
+
+    fn cursor_at(&self, service: &Service, position: i64) -> Result<String, Problem> {
+        service.cursors.seal(self.tenant.0, &self.key, &Standing { position })
+    }
 }
 
 /// The names of the variants of the union of facts, by type.

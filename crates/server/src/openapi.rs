@@ -169,7 +169,7 @@ fn describe(api: &Api, operation: &Operation) -> Value {
         status.to_string(),
         json!({"description": told, "headers": headers(operation), "content": {(operation.media): content}}),
     );
-    if !operation.writes {
+    if !operation.writes && operation.media != "text/event-stream" {
         answers.insert(
             "304".into(),
             json!({"description": "Nothing has changed since the ETag in `If-None-Match`."}),

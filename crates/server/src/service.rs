@@ -25,6 +25,7 @@ use crate::edge::{
     problem::Problem,
     scopes::{Bound, Caller, Scope, Scopes},
 };
+use crate::events::Streams;
 
 /// The service, shared by all workers.
 #[derive(Clone)]
@@ -35,6 +36,8 @@ pub struct Service {
     pub cursors: Arc<Cursors>,
     /// The one source of time and fresh ids.
     pub clock: Clock,
+    /// The streams of events that are open.
+    pub(crate) streams: Arc<Streams>,
     requests: [u8; 32],
     stopping: Arc<AtomicBool>,
     stop: Arc<Notify>,
@@ -48,6 +51,7 @@ impl Service {
     pub fn new(store: Store, clock: Clock) -> Self {
         Self {
             cursors: Arc::new(Cursors::new(store.secret("cursors"))),
+            streams: Arc::default(),
             requests: store.secret("requests"),
             stopping: Arc::default(),
             stop: Arc::default(),
