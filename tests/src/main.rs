@@ -55,3 +55,4 @@ mod timeline;
 mod tour;
 mod two_instances;
 mod undo;
+mod webhooks;

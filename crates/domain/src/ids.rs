@@ -242,6 +242,10 @@ things! {
     Task TaskId "task" "task";
     /// An API key.
     Key KeyId "key" "key";
+    /// A webhook: an address that is told of facts.
+    Webhook WebhookId "whk" "webhook";
+    /// A delivery: one fact on its way to one webhook.
+    Delivery DeliveryId "dlv" "delivery";
 }
 
 impl fmt::Debug for Subject {

@@ -349,7 +349,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
 }
 
 /// For fields of a PATCH that can be changed but not cleared: `null` is refused.
-pub(crate) fn not_null<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(d: D) -> Result<Option<T>, D::Error> {
+///
+/// # Errors
+/// Where it is `null`, or what its type refuses.
+pub fn not_null<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(d: D) -> Result<Option<T>, D::Error> {
     T::deserialize(d).map(Some)
 }
 

@@ -123,6 +123,7 @@ impl Api {
         api.area("Facts", crate::facts::endpoints);
         api.area("Imports", crate::imports::endpoints);
         api.area("Events", crate::events::endpoints);
+        api.area("Webhooks", crate::webhooks::endpoints);
         api.area("Keys", crate::keys::endpoints);
         api.area("Test clock", crate::test_clock::endpoints);
         api

@@ -8,7 +8,7 @@ use afterword_domain::{
     time::Instant,
     values::{Label, Line},
 };
-use afterword_store::{ApiKeyRow, Appended, Commit, IdempotencyRow};
+use afterword_store::ApiKeyRow;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -29,7 +29,7 @@ use crate::{
     },
     reading::Answered,
     recording::path_id,
-    service::{Shared, reused, tenant, unavailable},
+    service::{Shared, tenant, unavailable},
     writing::Writing,
 };
 
@@ -250,7 +250,8 @@ async fn make(
 
 /// Stores a new key; its secret is in the one answer to the request that made it.
 async fn put(service: &Shared, caller: &Caller, writing: &Writing, mut row: ApiKeyRow) -> Answered {
-    claim(service, caller, writing, row.created_at).await?;
+    // Whatever the request does can be done again without harm, so that its name may be kept first.
+    writing.claim(service, caller).await?;
     let secret = ApiKey::generate(caller.tenant, caller.test).map_err(Problem::internal)?;
     row.hash = secret.hash().to_vec();
     match service.recorder.store().api_key_put(tenant(caller), &row).await {
@@ -265,48 +266,13 @@ async fn put(service: &Shared, caller: &Caller, writing: &Writing, mut row: ApiK
     }
 }
 
-/// Keeps the name of a request, where it has one. Whatever the request does can be done again without harm, so that
-/// the name may be kept before it.
-async fn claim(service: &Shared, caller: &Caller, writing: &Writing, now: i64) -> Result<(), Problem> {
-    let Some(named) = &writing.idempotency else {
-        return Ok(());
-    };
-    let mut commit = Commit::new(tenant(caller), writing.fresh(0), 0);
-    commit.idempotency = Some(IdempotencyRow {
-        key_hash: named.key.clone(),
-        request_hash: named.request.clone(),
-        candidate: None,
-        first_version: 0,
-        facts: 0,
-        sealed: None,
-        recorded_at: now,
-    });
-    match service.recorder.store().append(commit).await.map_err(unavailable)? {
-        Appended::KeyUsed(before) if before.request_hash != named.request => Err(reused()),
-        _ => Ok(()),
-    }
-}
-
 /// The key that an earlier request of the same name left, revoked since or not.
 async fn earlier(service: &Shared, caller: &Caller, writing: &Writing, id: Uuid) -> Result<Option<ApiKeyRow>, Problem> {
-    let Some(named) = &writing.idempotency else {
+    if !writing.was_made(service, caller).await? {
         return Ok(None);
-    };
-    let store = service.recorder.store();
-    match store
-        .idempotent(tenant(caller), &named.key)
-        .await
-        .map_err(unavailable)?
-    {
-        Some(before) if before.request_hash != named.request => Err(reused()),
-        Some(_) => Ok(store
-            .api_keys(tenant(caller))
-            .await
-            .map_err(unavailable)?
-            .into_iter()
-            .find(|key| key.key_id == id)),
-        None => Ok(None),
     }
+    let keys = service.recorder.store().api_keys(tenant(caller)).await;
+    Ok(keys.map_err(unavailable)?.into_iter().find(|key| key.key_id == id))
 }
 
 /// The answer to a request that was made before.
@@ -412,7 +378,7 @@ async fn revoke(
         Some(known) => again(HttpResponse::Ok(), &known),
         None => {
             let row = find(&service, &caller, id.uuid()).await?;
-            claim(&service, &caller, &writing, now).await?;
+            writing.claim(&service, &caller).await?;
             HttpResponse::Ok().json(Key::of(&row, None))
         }
     };

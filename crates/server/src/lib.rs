@@ -40,4 +40,5 @@ mod templates;
 mod test_clock;
 pub mod time_worker;
 mod undo;
+pub mod webhooks;
 mod writing;

@@ -313,6 +313,16 @@ fn query_parameter(name: &str, path: &str) -> Value {
             reference("Instant"),
             json!("2026-03-02T15:00:00Z"),
         ),
+        "state" if path.ends_with("/deliveries") => (
+            "Deliveries in these states only, with commas.",
+            list_of("DeliveryState"),
+            json!(["pending", "failed"]),
+        ),
+        "url" => (
+            "Webhooks with exactly this address.",
+            text(),
+            json!("https://hooks.example.com/afterword"),
+        ),
         "state" => (
             "The states to list, with commas; left out: open and overdue.",
             list_of("TaskState"),

@@ -7,7 +7,7 @@
 use std::{
     fmt, io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, LazyLock},
     task::{Context, Poll},
     time::Duration,
 };
@@ -116,7 +116,7 @@ impl Outgoing {
         http.enforce_http(false);
         http.set_connect_timeout(Some(CONNECT));
         http.set_nodelay(true);
-        let https = HttpsConnectorBuilder::new().with_tls_config(trust());
+        let https = HttpsConnectorBuilder::new().with_tls_config(TRUST.clone());
         let https = if allow_private {
             https.https_or_http()
         } else {
@@ -223,7 +223,7 @@ impl fmt::Debug for Outgoing {
 }
 
 /// Mozilla's authorities, which are in the binary, and the system's own: those of a private network, where it has some.
-fn trust() -> rustls::ClientConfig {
+static TRUST: LazyLock<rustls::ClientConfig> = LazyLock::new(|| {
     let mut roots = rustls::RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -232,7 +232,7 @@ fn trust() -> rustls::ClientConfig {
         .with_safe_default_protocol_versions()
         .expect("TLS 1.2 and 1.3");
     config.with_root_certificates(roots).with_no_client_auth()
-}
+});
 
 /// What kept a request from being answered, where the wall said so: its word lies at the bottom of others' errors.
 fn refusal(error: &(dyn std::error::Error + 'static)) -> Unreachable {

@@ -373,7 +373,9 @@ fn answer(request: &HttpRequest, recorded: &Recorded, step: &Step) -> HttpRespon
 /// Where a thing can be read.
 pub fn location(candidate: CandidateId, application: Option<ApplicationId>, subject: Subject) -> String {
     let collection = match subject {
-        Subject::Candidate(_) | Subject::Key(_) => return format!("/v1/candidates/{candidate}"),
+        Subject::Candidate(_) | Subject::Key(_) | Subject::Webhook(_) | Subject::Delivery(_) => {
+            return format!("/v1/candidates/{candidate}");
+        }
         Subject::Rejection(_) => {
             let application = application.map(|id| id.to_string()).unwrap_or_default();
             return format!("/v1/candidates/{candidate}/applications/{application}/rejection");

@@ -25,7 +25,7 @@ use crate::edge::{
     problem::Problem,
     scopes::{Bound, Caller, Scope, Scopes},
 };
-use crate::events::Streams;
+use crate::{events::Streams, outgoing::Outgoing};
 
 /// The service, shared by all workers.
 #[derive(Clone)]
@@ -38,9 +38,12 @@ pub struct Service {
     pub clock: Clock,
     /// The streams of events that are open.
     pub(crate) streams: Arc<Streams>,
+    /// The way to addresses that somebody else named.
+    pub outgoing: Outgoing,
     requests: [u8; 32],
     stopping: Arc<AtomicBool>,
     stop: Arc<Notify>,
+    webhooks: Arc<Notify>,
 }
 
 /// The service, as handlers take it.
@@ -55,9 +58,27 @@ impl Service {
             requests: store.secret("requests"),
             stopping: Arc::default(),
             stop: Arc::default(),
+            webhooks: Arc::default(),
+            outgoing: Outgoing::new(false),
             recorder: Recorder::new(store),
             clock,
         }
+    }
+
+    /// The same, with another way out.
+    #[must_use]
+    pub fn reaching(self, outgoing: Outgoing) -> Self {
+        Self { outgoing, ..self }
+    }
+
+    /// Webhooks, or what they are to be told, have changed by request: whoever serves them looks at once.
+    pub fn webhooks_have_changed(&self) {
+        self.webhooks.notify_one();
+    }
+
+    /// Waits until webhooks have changed.
+    pub async fn webhooks_changed(&self) {
+        self.webhooks.notified().await;
     }
 
     /// Readers that wait for news are to be answered with what there is: the service is about to stop.

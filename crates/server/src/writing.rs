@@ -4,7 +4,7 @@ use actix_web::HttpRequest;
 use afterword_domain::{
     candidate::Candidate, catalogue::AnyFact, decide::Proposal, ids::CandidateId, refusal::Refusal,
 };
-use afterword_store::{Command, Idempotency, RecordError, Recorded};
+use afterword_store::{Appended, Command, Commit, Idempotency, IdempotencyRow, RecordError, Recorded};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -79,6 +79,45 @@ impl Writing {
         match &self.fresh {
             Fresh::Random(clock) => clock.uuid_v7(),
             Fresh::Derived(from) => Uuid::new_v5(from, &nth.to_be_bytes()),
+        }
+    }
+
+    /// Whether the same request was made before, where it has a name. For requests that record no facts.
+    pub async fn was_made(&self, service: &Service, caller: &Caller) -> Result<bool, Problem> {
+        let Some(named) = &self.idempotency else {
+            return Ok(false);
+        };
+        let store = service.recorder.store();
+        match store
+            .idempotent(tenant(caller), &named.key)
+            .await
+            .map_err(unavailable)?
+        {
+            Some(before) if before.request_hash != named.request => Err(reused()),
+            before => Ok(before.is_some()),
+        }
+    }
+
+    /// Keeps the name of such a request, where it has one, and says whether the same request kept it before. Done before
+    /// the request's work, the work is done once at most; done after it, once at least.
+    pub async fn claim(&self, service: &Service, caller: &Caller) -> Result<bool, Problem> {
+        let Some(named) = &self.idempotency else {
+            return Ok(false);
+        };
+        let mut commit = Commit::new(tenant(caller), self.fresh(0), 0);
+        commit.idempotency = Some(IdempotencyRow {
+            key_hash: named.key.clone(),
+            request_hash: named.request.clone(),
+            candidate: None,
+            first_version: 0,
+            facts: 0,
+            sealed: None,
+            recorded_at: service.clock.now().as_microsecond(),
+        });
+        match service.recorder.store().append(commit).await.map_err(unavailable)? {
+            Appended::KeyUsed(before) if before.request_hash != named.request => Err(reused()),
+            Appended::KeyUsed(_) => Ok(true),
+            _ => Ok(false),
         }
     }
 

@@ -33,6 +33,7 @@ mod timers;
 mod verify;
 mod views;
 mod wake;
+mod webhooks;
 
 pub use commit::{Appended, Commit, Erasure};
 pub use error::{OpenError, StoreError};
@@ -51,3 +52,4 @@ pub use store::{Place, Store, StoreOptions};
 pub use timers::Fence;
 pub use verify::{Told, Verified};
 pub use views::{Feed, FeedEntry, Listed};
+pub use webhooks::{DeliveryRow, WEBHOOKS, WebhookRow};

@@ -79,6 +79,10 @@ impl DataKey {
         Self(key)
     }
 
+    pub(crate) fn from_secret(secret: [u8; 32]) -> Self {
+        Self(secret)
+    }
+
     /// Seals for one place.
     #[must_use]
     pub fn seal(&self, aad: &Aad<'_>, plain: &[u8]) -> Vec<u8> {

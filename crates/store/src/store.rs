@@ -7,6 +7,7 @@ use crate::error::{OpenError, StoreError};
 use crate::keys::Keys;
 use crate::lanes::Lanes;
 use crate::rows::TenantId;
+use crate::sealing::DataKey;
 use crate::sqlite::Sqlite;
 use crate::statement::Statement;
 use crate::wake::{Between, Wake};
@@ -223,6 +224,12 @@ impl Store {
     #[must_use]
     pub fn secret(&self, purpose: &str) -> [u8; 32] {
         self.0.keys.secret(purpose)
+    }
+
+    /// A key derived from the master key for one purpose, to seal what belongs to a tenant and to no candidate.
+    #[must_use]
+    pub fn sealing_key(&self, purpose: &str) -> DataKey {
+        DataKey::from_secret(self.0.keys.secret(purpose))
     }
 
     pub(crate) fn db(&self) -> &Db {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use afterword_store::{Rebuilt, Recorder, Store, StoreError, StoreOptions};
+use futures_util::future::join_all;
 use jiff::SignedDuration;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde_json::json;
@@ -15,13 +16,15 @@ use super::{Failure, output};
 use crate::app;
 use crate::edge::{api_key::ApiKey, clock::Clock, rate_limit::Rate, scopes::Scope};
 use crate::service::Service;
-use crate::time_worker::TimeWorker;
+use crate::{outgoing::Outgoing, time_worker::TimeWorker, webhooks::worker::WebhookWorker};
 
 /// Requests have this long to finish, and what they left in the queue a few seconds more: 30 in all.
 const FINISH: Duration = Duration::from_secs(26);
 const DRAIN: Duration = Duration::from_secs(3);
 /// Idempotency keys are kept for 72 hours.
 const KEPT: SignedDuration = SignedDuration::from_hours(72);
+/// Deliveries are listed for 30 days.
+const LISTED: SignedDuration = SignedDuration::from_hours(30 * 24);
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// How to serve.
@@ -33,6 +36,9 @@ pub(super) struct Serve {
     /// How often a key may ask, as 10/s, 600/min or 5000/h; without it, as often as it likes
     #[arg(long, value_name = "RATE", env = "AFTERWORD_RATE_LIMIT")]
     rate_limit: Option<Rate>,
+    /// Let webhooks lead into private networks and to plain HTTP
+    #[arg(long, env = "AFTERWORD_ALLOW_PRIVATE_WEBHOOKS")]
+    allow_private_webhooks: bool,
 }
 
 fn address(text: &str) -> Result<String, String> {
@@ -52,7 +58,8 @@ impl Serve {
         if let Some(key) = first_key(&store, &clock).await? {
             output::line(&json!({"tenant": "default", "admin_key": key.expose()})).ok();
         }
-        let running = Running::start(store, clock, listener, self.rate_limit)?;
+        let outgoing = Outgoing::new(self.allow_private_webhooks);
+        let running = Running::start(store, clock, listener, self.rate_limit, outgoing)?;
         output::line(&json!({"listening": running.url()})).ok();
         running.until_told().await
     }
@@ -101,7 +108,7 @@ pub struct Running {
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
     beside: JoinSet<()>,
-    time: JoinHandle<()>,
+    workers: [JoinHandle<()>; 2],
 }
 
 impl Running {
@@ -109,17 +116,26 @@ impl Running {
     ///
     /// # Errors
     /// When the listener cannot be used.
-    pub fn start(store: Store, clock: Clock, listener: TcpListener, rate: Option<Rate>) -> Result<Self, Failure> {
+    pub fn start(
+        store: Store,
+        clock: Clock,
+        listener: TcpListener,
+        rate: Option<Rate>,
+        outgoing: Outgoing,
+    ) -> Result<Self, Failure> {
         let address = listener.local_addr()?;
         let metrics = record_metrics();
-        let service = Service::new(store.clone(), clock.clone());
+        let service = Service::new(store.clone(), clock.clone()).reaching(outgoing);
         let mut beside = JoinSet::new();
         if let Some(metrics) = metrics.clone() {
             beside.spawn(keep_up(metrics));
         }
         beside.spawn(purge(store.clone(), clock));
         beside.spawn(derive_anew(service.recorder.clone()));
-        let time = tokio::spawn(TimeWorker::new(&service).run());
+        let workers = [
+            tokio::spawn(TimeWorker::new(&service).run()),
+            tokio::spawn(WebhookWorker::new(&service).run()),
+        ];
         let server = app::run(
             service.clone(),
             listener,
@@ -137,7 +153,7 @@ impl Running {
             handle,
             server: tokio::spawn(server),
             beside,
-            time,
+            workers,
         })
     }
 
@@ -171,9 +187,9 @@ impl Running {
         if tokio::time::timeout(FINISH, self.handle.stop(true)).await.is_err() {
             tracing::warn!("some requests did not finish in time");
         }
-        // It finishes what it has begun, and gives its leases back.
-        if tokio::time::timeout(DRAIN, &mut self.time).await.is_err() {
-            self.time.abort();
+        // They finish what they have begun, and give their leases back.
+        if tokio::time::timeout(DRAIN, join_all(&mut self.workers)).await.is_err() {
+            self.workers.iter().for_each(JoinHandle::abort);
         }
         self.beside.shutdown().await;
         if tokio::time::timeout(DRAIN, self.store.close()).await.is_err() {
@@ -218,9 +234,12 @@ async fn keep_up(metrics: PrometheusHandle) {
     }
 }
 
-/// Takes idempotency keys away whose time is over.
+/// Takes idempotency keys away whose time is over, and deliveries that were over long ago.
 async fn purge(store: Store, clock: Clock) {
     loop {
+        if let Err(error) = store.deliveries_purge((clock.now() - LISTED).as_microsecond()).await {
+            tracing::warn!(%error, "deliveries could not be purged");
+        }
         match store.idempotency_purge((clock.now() - KEPT).as_microsecond()).await {
             Ok(0) => {}
             Ok(purged) => tracing::info!(purged, "idempotency keys have aged out"),

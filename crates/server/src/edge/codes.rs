@@ -94,6 +94,8 @@ codes! {
         "Only test tenants may carry a test clock: `afterword tenants create NAME --test` makes one."
     ClockRunsForward "clock_runs_forward" CONFLICT "A test clock runs forward only"
         "The moment lies before what the test clock shows already, or before what is on record for the tenant."
+    TooManyWebhooks "too_many_webhooks" CONFLICT "There are too many webhooks"
+        "A tenant has up to 1,000 webhooks. Take those away that are no longer used."
     TaskClosed "task_closed" CONFLICT "The task is closed"
         "The task is done, dismissed or void; nothing more can be done with it."
     CandidateErased "candidate_erased" CONFLICT "The candidate is erased"

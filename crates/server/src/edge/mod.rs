@@ -23,3 +23,4 @@ pub mod scopes;
 
 #[cfg(test)]
 mod tests;
+pub mod webhook_secret;

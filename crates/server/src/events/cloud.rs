@@ -34,6 +34,8 @@ pub struct CloudEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     application: Option<ApplicationId>,
     candidateversion: u64,
+    #[serde(skip_serializing_if = "is_not")]
+    sample: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     data: Option<Event>,
 }
@@ -67,9 +69,21 @@ impl CloudEvent {
             candidate: at.candidate,
             application: at.application,
             candidateversion: at.version,
+            sample: false,
             data: None,
         }
     }
+
+    /// Marked as a sample: nothing of the kind has happened.
+    #[must_use]
+    pub fn marked_as_sample(self) -> Self {
+        Self { sample: true, ..self }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_not(it: &bool) -> bool {
+    !it
 }
 
 /// Whether a reader asks for CloudEvents.

@@ -25,6 +25,7 @@ pub fn about(tag: &str) -> &'static str {
         "Facts" => "Many facts in one request, of any type.",
         "Imports" => "Files that people have, as facts.",
         "Events" => "The feed of all facts.",
+        "Webhooks" => "Addresses that are told of facts, and what became of each delivery.",
         "Keys" => "API keys.",
         "Test clock" => "The time of a test tenant.",
         _ => "",

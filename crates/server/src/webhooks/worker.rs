@@ -1,0 +1,509 @@
+//! Serving webhooks: what of the log is for each, sent at least once and in order per candidate.
+//!
+//! Each webhook has a task of its own while there is something to do for it, so that one that hangs holds up no other. The
+//! task does two things in turn, and never both at once: it *takes in* a page of the log, as rows that wait; and it keeps
+//! some *lanes* busy, each with the oldest deliveries of one candidate, until one of them fails. So a failing delivery
+//! holds back its candidate alone.
+//!
+//! A tenant's webhooks are served by one instance at a time, under a lease. One that dies is followed by another when the
+//! lease has run out; what it had sent and not written yet is sent again.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use afterword_domain::ids::EventId;
+use afterword_store::{DeliveryRow, FeedEntry, FeedQuery, Fence, StoreError, TenantId, WEBHOOKS, WebhookRow};
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
+use tokio::{
+    sync::{Semaphore, watch},
+    task::{JoinHandle, JoinSet},
+};
+use uuid::Uuid;
+
+use super::{
+    schedule,
+    sending::{Outcome, Sealed, body, send},
+};
+use crate::{
+    edge::clock::{Clock, stopwatch},
+    service::Service,
+};
+
+/// How long a lease holds unless renewed: so long a dead instance's webhooks wait for another.
+const HELD: SignedDuration = SignedDuration::from_secs(15);
+const RENEWED: Duration = Duration::from_secs(4);
+/// It looks whether there is news this often, in memory,
+const PACE: Duration = Duration::from_millis(200);
+/// for new tenants so often,
+const TENANTS: Duration = Duration::from_secs(2);
+/// and at every tenant, since news may be lost.
+const SURELY: Duration = Duration::from_secs(10);
+/// What another instance does is looked at again after this.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Facts that are taken in at once.
+const PAGE: i64 = 100;
+/// Candidates that one webhook is told of at once, and deliveries of one that go out before their outcomes are written.
+const LANES: usize = 8;
+const IN_A_ROW: i64 = 32;
+/// Messages that are under way at once from this instance.
+const AT_ONCE: usize = 64;
+/// When the service stops, what is under way has so long.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// Sends what webhooks are to be told.
+#[derive(Clone)]
+pub struct WebhookWorker {
+    service: Service,
+    clock: Clock,
+    holder: Uuid,
+    seed: Uuid,
+    places: Arc<Semaphore>,
+}
+
+/// What the worker knows of a tenant.
+struct Known {
+    news: watch::Receiver<i64>,
+    /// When a delivery is due next.
+    next: Option<Timestamp>,
+    looked: Option<Instant>,
+    /// When it was found that another instance sees to it, or that the store does not answer.
+    others: Option<Instant>,
+    /// How many facts the one that is furthest behind has yet to pass by.
+    behind: i64,
+}
+
+/// Tasks that serve webhooks. They say whether they could.
+type Working = HashMap<(TenantId, Uuid), JoinHandle<bool>>;
+
+/// Lanes are tasks of their own: each may hold a connection to the store, which must not wait for whoever started it.
+type Lanes = JoinSet<Result<Done, StoreError>>;
+
+/// What a lane has done for its candidate.
+struct Done {
+    candidate: Uuid,
+    delivered: Vec<(i64, u16)>,
+    skipped: Vec<i64>,
+    /// The delivery at which it came to a stop.
+    failed: Option<(DeliveryRow, Outcome)>,
+}
+
+impl WebhookWorker {
+    /// A worker of its own name.
+    pub fn new(service: &Service) -> Self {
+        let clock = service.clock.clone();
+        Self {
+            // On SQLite there is one process: what it left undone when it was killed is its own.
+            holder: if service.recorder.store().is_postgres() {
+                clock.uuid_v7()
+            } else {
+                Uuid::nil()
+            },
+            seed: clock.uuid_v7(),
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+            service: service.clone(),
+            clock,
+        }
+    }
+
+    /// Works until the service stops.
+    pub async fn run(self) {
+        let (mut known, mut working) = (HashMap::<TenantId, Known>::new(), Working::new());
+        let mut listed = None::<Instant>;
+        while !self.service.is_stopping() {
+            if listed.is_none_or(|at| at.elapsed() >= TENANTS) {
+                match self.service.recorder.store().tenants().await {
+                    Ok(tenants) => {
+                        known.retain(|id, _| tenants.iter().any(|tenant| tenant.id == *id));
+                        for tenant in tenants {
+                            known.entry(tenant.id).or_insert_with(|| Known {
+                                news: self.service.recorder.store().watch(tenant.id),
+                                next: None,
+                                looked: None,
+                                others: None,
+                                behind: 0,
+                            });
+                        }
+                        listed = Some(stopwatch());
+                    }
+                    Err(error) => tracing::warn!(%error, "tenants could not be looked up"),
+                }
+            }
+            let ended: Vec<_> = working.extract_if(|_, task| task.is_finished()).collect();
+            for ((tenant, _), task) in ended {
+                let served = task.await.unwrap_or(false);
+                if let Some(known) = known.get_mut(&tenant) {
+                    known.looked = None;
+                    known.others = if served { None } else { Some(stopwatch()) };
+                }
+            }
+            for (tenant, known) in &mut known {
+                if let Err(error) = self.look_at(*tenant, known, &mut working).await {
+                    tracing::warn!(%error, "webhooks could not be looked up");
+                }
+            }
+            let behind = known.values().map(|known| known.behind).max();
+            metrics::gauge!("afterword_webhook_facts_behind").set(behind.unwrap_or(0) as f64);
+            tokio::select! {
+                () = tokio::time::sleep(PACE) => {}
+                () = self.service.webhooks_changed() => known.values_mut().for_each(|known| known.looked = None),
+                () = self.service.until_stopping() => {}
+            }
+        }
+        let tenants: HashSet<TenantId> = working.keys().map(|(tenant, _)| *tenant).collect();
+        join_all(working.into_values()).await;
+        for tenant in tenants {
+            self.give_back(tenant).await;
+        }
+    }
+
+    /// Serves every webhook of one tenant until nothing is due, and says when something is next.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn round(&self, tenant: TenantId) -> Result<Option<Timestamp>, StoreError> {
+        let webhooks = self.service.recorder.store().webhooks(tenant).await?;
+        let enabled = webhooks.iter().filter(|row| row.state == "enabled");
+        let served = join_all(enabled.map(|row| self.serve(tenant, row.id))).await;
+        served.into_iter().collect::<Result<Vec<bool>, _>>()?;
+        let next = self.service.recorder.store().deliveries_next(tenant).await?;
+        let next = next.iter().map(|(_, at)| *at).min();
+        Ok(next.and_then(|at| Timestamp::from_microsecond(at).ok()))
+    }
+
+    /// Starts a task for each webhook of a tenant for which there is something to do.
+    async fn look_at(&self, tenant: TenantId, known: &mut Known, working: &mut Working) -> Result<(), StoreError> {
+        if known.others.is_some_and(|at| at.elapsed() < AGAIN) {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let come = known.next.is_some_and(|next| next <= now);
+        let news = known.news.has_changed().unwrap_or(false);
+        if !news && !come && known.looked.is_some_and(|at| at.elapsed() < SURELY) {
+            return Ok(());
+        }
+        known.news.mark_unchanged();
+        known.looked = Some(stopwatch());
+        known.next = None;
+        let store = self.service.recorder.store();
+        let webhooks = store.webhooks(tenant).await?;
+        if !webhooks.iter().any(|row| row.state == "enabled") {
+            return Ok(());
+        }
+        let head = store.head_position(tenant).await?;
+        let due: HashMap<Uuid, i64> = store.deliveries_next(tenant).await?.into_iter().collect();
+        let mut behind = 0;
+        for row in webhooks.into_iter().filter(|row| row.state == "enabled") {
+            behind = behind.max(head - row.position);
+            if working.contains_key(&(tenant, row.id)) {
+                continue;
+            }
+            let next = due.get(&row.id).map(|at| (*at).max(row.quiet_until));
+            if row.position < head || next.is_some_and(|at| at <= now.as_microsecond()) {
+                let worker = self.clone();
+                let serving = async move {
+                    let served = worker.serve(tenant, row.id).await;
+                    served.unwrap_or_else(|error| {
+                        tracing::warn!(%error, "a webhook could not be served");
+                        false
+                    })
+                };
+                working.insert((tenant, row.id), tokio::spawn(serving));
+            } else {
+                let next = next.and_then(|at| Timestamp::from_microsecond(at).ok());
+                known.next = [known.next, next].into_iter().flatten().min();
+            }
+        }
+        known.behind = behind;
+        Ok(())
+    }
+
+    async fn lease(&self, tenant: TenantId) -> Result<Option<Fence>, StoreError> {
+        let now = self.clock.now();
+        let until = now.checked_add(HELD).unwrap_or(now);
+        let store = self.service.recorder.store();
+        store
+            .lease(
+                tenant,
+                WEBHOOKS,
+                self.holder,
+                now.as_microsecond(),
+                until.as_microsecond(),
+            )
+            .await
+    }
+
+    async fn give_back(&self, tenant: TenantId) {
+        if let Ok(Some(fence)) = self.lease(tenant).await {
+            let store = self.service.recorder.store();
+            store.release(tenant, fence, self.holder).await.ok();
+        }
+    }
+
+    /// Serves a webhook until nothing is due for it. False: another instance does.
+    async fn serve(&self, tenant: TenantId, id: Uuid) -> Result<bool, StoreError> {
+        let store = self.service.recorder.store();
+        let Some(fence) = self.lease(tenant).await? else {
+            return Ok(false);
+        };
+        let mut leased = stopwatch();
+        // Whoever was here before may have died between two steps.
+        let now = self.clock.now().as_microsecond();
+        store.deliveries_line_up(tenant, id, &[], now).await?;
+        let (mut lanes, mut busy) = (Lanes::new(), HashSet::new());
+        loop {
+            if leased.elapsed() >= RENEWED {
+                match self.lease(tenant).await? {
+                    Some(renewed) if renewed == fence => leased = stopwatch(),
+                    // Another instance has taken over, be it for a moment: what it did is to be looked at anew.
+                    Some(_) | None => return Ok(false),
+                }
+            }
+            let row = store.webhook(tenant, id).await?.filter(|row| row.state == "enabled");
+            let going = row.is_some() && !self.service.is_stopping();
+            if let Some(row) = row.filter(|_| going && lanes.len() < LANES)
+                && self.fill(tenant, &row, &mut busy, &mut lanes, fence).await?
+            {
+                continue;
+            }
+            if lanes.is_empty() {
+                return Ok(true);
+            }
+            let patience = if going { RENEWED } else { GRACE };
+            match tokio::time::timeout(patience, lanes.join_next()).await {
+                Ok(Some(done)) => {
+                    let Ok(done) = done else { return Ok(false) };
+                    let done = done?;
+                    busy.remove(&done.candidate);
+                    self.settle(tenant, id, done, fence).await?;
+                }
+                Ok(None) => {}
+                // What is still under way is dropped, and sent again by whoever comes next.
+                Err(_) if !going => return Ok(true),
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Puts candidates on free lanes; where some stay free, takes in more of the log. True: there is more to look at.
+    async fn fill(
+        &self,
+        tenant: TenantId,
+        row: &WebhookRow,
+        busy: &mut HashSet<Uuid>,
+        lanes: &mut Lanes,
+        fence: Fence,
+    ) -> Result<bool, StoreError> {
+        let store = self.service.recorder.store();
+        let now = self.clock.now().as_microsecond();
+        if row.quiet_until <= now {
+            let enough = i64::try_from(busy.len() + LANES).unwrap_or(PAGE);
+            let due = store.deliveries_due(tenant, row.id, now, enough).await?;
+            for head in due {
+                if lanes.len() < LANES && busy.insert(head.candidate) {
+                    let (worker, row) = (self.clone(), row.clone());
+                    lanes.spawn(async move { worker.lane(tenant, row, head).await });
+                }
+            }
+        }
+        Ok(lanes.len() < LANES && self.take_in(tenant, row, fence).await?)
+    }
+
+    /// Takes in a page of the log. False: there was nothing more of it.
+    async fn take_in(&self, tenant: TenantId, row: &WebhookRow, fence: Fence) -> Result<bool, StoreError> {
+        let store = self.service.recorder.store();
+        let head = store.head_position(tenant).await?;
+        if row.position >= head {
+            return Ok(false);
+        }
+        let query = FeedQuery {
+            after_position: row.position,
+            limit: PAGE,
+            ..Self::told_to(row)
+        };
+        let page = store.feed(tenant, query).await?;
+        let facts: Vec<_> = page.iter().map(|it| (it.position, it.event_id, it.candidate)).collect();
+        store.deliveries_put(tenant, row.id, &facts).await?;
+        let mut candidates: Vec<Uuid> = facts.iter().map(|(_, _, candidate)| *candidate).collect();
+        candidates.sort_unstable();
+        candidates.dedup();
+        let now = self.clock.now().as_microsecond();
+        if !candidates.is_empty() {
+            store.deliveries_line_up(tenant, row.id, &candidates, now).await?;
+        }
+        let last = page.last().map_or(row.position, |it| it.position);
+        let whole = i64::try_from(page.len()).unwrap_or(PAGE) < PAGE;
+        let to = if whole { head.max(last) } else { last };
+        // Set back meanwhile, it is read again from there; taken over, the next renewal tells.
+        store.webhook_move(tenant, row.id, row.position, to, fence).await
+    }
+
+    /// What of the log is for a webhook.
+    fn told_to(row: &WebhookRow) -> FeedQuery {
+        FeedQuery {
+            types: row
+                .types
+                .as_ref()
+                .map(|types| types.split(' ').map(ToOwned::to_owned).collect()),
+            candidate: row.candidate,
+            group: row.group.clone(),
+            ..FeedQuery::default()
+        }
+    }
+
+    /// Sends a candidate's deliveries in order, until there are no more or one of them fails.
+    async fn lane(&self, tenant: TenantId, row: WebhookRow, head: DeliveryRow) -> Result<Done, StoreError> {
+        let mut done = Done {
+            candidate: head.candidate,
+            delivered: Vec::new(),
+            skipped: Vec::new(),
+            failed: None,
+        };
+        let store = self.service.recorder.store();
+        let Some(to) = Sealed::open(&self.service, tenant, &row) else {
+            tracing::error!("a webhook cannot be read");
+            return Err(StoreError::Unreadable);
+        };
+        let (from, limit) = (head.position, IN_A_ROW);
+        let rows = store.deliveries_of(tenant, row.id, head.candidate, from, limit).await?;
+        // What the webhook is not told any more, it is not told: the fact was erased, the candidate has left its group.
+        let reaches = row.candidate.is_none_or(|own| own == head.candidate);
+        let query = FeedQuery {
+            after_position: from - 1,
+            before_position: rows.last().map(|last| last.position + 1),
+            candidate: Some(head.candidate),
+            limit: PAGE,
+            ..Self::told_to(&row)
+        };
+        let entries = if reaches {
+            self.service.recorder.feed(tenant, query).await?.entries
+        } else {
+            Vec::new()
+        };
+        let cut_off = i64::try_from(entries.len()).unwrap_or(PAGE) >= PAGE;
+        let seen = entries.last().filter(|_| cut_off).map_or(i64::MAX, FeedEntry::position);
+        let entries: HashMap<i64, &FeedEntry> = entries.iter().map(|entry| (entry.position(), entry)).collect();
+        for delivery in rows.into_iter().take_while(|it| it.position <= seen) {
+            if self.service.is_stopping() {
+                break;
+            }
+            let Some(entry) = entries.get(&delivery.position) else {
+                done.skipped.push(delivery.position);
+                continue;
+            };
+            let Ok(_place) = self.places.acquire().await else { break };
+            let now = self.clock.now();
+            let id = EventId::new(delivery.event).to_string();
+            match send(&self.service.outgoing, &to, &id, body(&row, entry, false), now).await {
+                Outcome::Delivered(status) => {
+                    let recorded = match entry {
+                        FeedEntry::Fact { envelope, .. } => envelope.at.recorded_at,
+                        FeedEntry::Erased { at, .. } => at.recorded_at,
+                    };
+                    let lag = self.clock.now().duration_since(recorded).as_secs_f64();
+                    metrics::histogram!("afterword_webhook_lag_seconds").record(lag.max(0.0));
+                    done.delivered.push((delivery.position, status));
+                }
+                failed => {
+                    done.failed = Some((delivery, failed));
+                    break;
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    /// Writes what a lane has done, and lines up what its candidate has waiting.
+    async fn settle(&self, tenant: TenantId, id: Uuid, done: Done, fence: Fence) -> Result<(), StoreError> {
+        let store = self.service.recorder.store();
+        let now = self.clock.now();
+        let at = now.as_microsecond();
+        let mut statuses: Vec<u16> = done.delivered.iter().map(|(_, status)| *status).collect();
+        statuses.sort_unstable();
+        statuses.dedup();
+        for status in &statuses {
+            let of = done.delivered.iter().filter(|(_, answered)| answered == status);
+            let positions: Vec<i64> = of.map(|(position, _)| *position).collect();
+            let told = (Some(i64::from(*status)), at);
+            store
+                .deliveries_settle(tenant, id, &positions, "delivered", told, fence)
+                .await?;
+        }
+        if !done.skipped.is_empty() {
+            store
+                .deliveries_settle(tenant, id, &done.skipped, "skipped", (None, at), fence)
+                .await?;
+        }
+        let Some(row) = store.webhook(tenant, id).await? else {
+            return Ok(());
+        };
+        if !statuses.is_empty() && row.failing_since.is_some() {
+            store.webhook_fares(tenant, id, None, row.quiet_until, fence).await?;
+        }
+        if let Some((delivery, outcome)) = done.failed {
+            let since = if statuses.is_empty() { row.failing_since } else { None };
+            self.failed(tenant, &row, since, delivery, outcome, fence).await?;
+        }
+        store.deliveries_line_up(tenant, id, &[done.candidate], at).await
+    }
+
+    /// Decides what is to become of a delivery that has failed, and of its webhook.
+    async fn failed(
+        &self,
+        tenant: TenantId,
+        row: &WebhookRow,
+        since: Option<i64>,
+        mut delivery: DeliveryRow,
+        outcome: Outcome,
+        fence: Fence,
+    ) -> Result<(), StoreError> {
+        let store = self.service.recorder.store();
+        let now = self.clock.now();
+        let at = now.as_microsecond();
+        delivery.attempts += 1;
+        delivery.first_at = delivery.first_at.or(Some(at));
+        delivery.last_at = Some(at);
+        let (status, error, retry_after) = match outcome {
+            Outcome::Failed {
+                status,
+                error,
+                retry_after,
+            } => (status, error, retry_after),
+            Outcome::Gone => (Some(410), None, None),
+            Outcome::Delivered(status) => (Some(status), None, None),
+        };
+        delivery.status = status.map(i64::from);
+        delivery.error = error.map(ToOwned::to_owned);
+        let jitter = schedule::jitter(self.seed, delivery.event, delivery.attempts);
+        let again = schedule::again(delivery.attempts, now, retry_after, jitter);
+        delivery.next_at = again.map(Timestamp::as_microsecond);
+        if again.is_none() {
+            "failed".clone_into(&mut delivery.state);
+            metrics::counter!("afterword_webhook_given_up_total").increment(1);
+        }
+        store.delivery_failed(tenant, row.id, &delivery, fence).await?;
+        let overloaded = matches!(status, Some(429 | 503));
+        let quiet_until = match retry_after.filter(|_| overloaded) {
+            Some(asked) => schedule::quiet(now, asked).as_microsecond().max(row.quiet_until),
+            None => row.quiet_until,
+        };
+        let since = since.unwrap_or(at);
+        store
+            .webhook_fares(tenant, row.id, Some(since), quiet_until, fence)
+            .await?;
+        let failing = Timestamp::from_microsecond(since).unwrap_or(now);
+        let reason = match status {
+            Some(410) => Some("gone"),
+            _ if schedule::is_hopeless(failing, now) => Some("failing"),
+            _ => None,
+        };
+        if let Some(reason) = reason {
+            metrics::counter!("afterword_webhooks_disabled_total", "reason" => reason).increment(1);
+            store.webhook_disable(tenant, row.id, reason, fence).await?;
+        }
+        Ok(())
+    }
+}
