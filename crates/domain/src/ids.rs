@@ -246,6 +246,8 @@ things! {
     Webhook WebhookId "whk" "webhook";
     /// A delivery: one fact on its way to one webhook.
     Delivery DeliveryId "dlv" "delivery";
+    /// A delivery of a note: one attempt to send it by mail.
+    NoteDelivery NoteDeliveryId "ndl" "note_delivery";
 }
 
 impl fmt::Debug for Subject {

@@ -22,6 +22,7 @@ use crate::{
     values::{Channel, Line, Text},
 };
 
+mod delivery;
 mod facts;
 mod review;
 pub use facts::{NoteDiscarded, NoteDrafted, NoteRevised, NoteSent};

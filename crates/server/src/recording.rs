@@ -321,14 +321,11 @@ async fn record<F: Fact + Into<AnyFact> + DeserializeOwned + 'static>(
 #[serde(deny_unknown_fields)]
 struct Nothing {}
 
-/// Has the service fill in a fact. Whether it may be recorded is decided as for any other.
-async fn filled<F: Into<AnyFact> + 'static>(
-    fill: Fill<F>,
-    caller: &Caller,
-    service: &Shared,
-    candidate: CandidateId,
-    subject: Option<Subject>,
-) -> Result<AnyFact, Problem> {
+/// A candidate about whom the caller may write, as it stands.
+///
+/// # Errors
+/// When there is none for this caller, or it was erased.
+pub async fn writable(caller: &Caller, service: &Shared, candidate: CandidateId) -> Result<Arc<Candidate>, Problem> {
     let state = service
         .recorder
         .candidate(tenant(caller), candidate)
@@ -343,6 +340,18 @@ async fn filled<F: Into<AnyFact> + 'static>(
             "The candidate was erased: nothing more can be recorded.",
         ));
     }
+    Ok(state)
+}
+
+/// Has the service fill in a fact. Whether it may be recorded is decided as for any other.
+async fn filled<F: Into<AnyFact> + 'static>(
+    fill: Fill<F>,
+    caller: &Caller,
+    service: &Shared,
+    candidate: CandidateId,
+    subject: Option<Subject>,
+) -> Result<AnyFact, Problem> {
+    let state = writable(caller, service, candidate).await?;
     let now = service.now(caller).await?;
     let subject = subject.ok_or_else(Problem::not_found)?;
     let filled = web::block(move || fill(&state, subject, now).map(Into::into))
@@ -374,6 +383,7 @@ fn answer(request: &HttpRequest, recorded: &Recorded, step: &Step) -> HttpRespon
 pub fn location(candidate: CandidateId, application: Option<ApplicationId>, subject: Subject) -> String {
     let collection = match subject {
         Subject::Candidate(_) | Subject::Key(_) | Subject::Webhook(_) | Subject::Delivery(_) => {
+        Subject::Candidate(_) | Subject::Key(_) | Subject::NoteDelivery(_) => {
             return format!("/v1/candidates/{candidate}");
         }
         Subject::Rejection(_) => {
