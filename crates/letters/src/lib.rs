@@ -12,6 +12,7 @@
 mod around;
 pub mod compose;
 mod context;
+pub mod eml;
 mod findings;
 mod language;
 mod letter;
