@@ -345,10 +345,11 @@ fn template_values(tenant: TenantId, row: &NoteTemplateRow) -> [Value; 7] {
 }
 
 /// What erasing takes away beside the key: `$1` the tenant, `$2` the candidate.
-const ERASE: [&str; 5] = [
+const ERASE: [&str; 6] = [
     "DELETE FROM tasks WHERE tenant_id = $1 AND candidate_id = $2",
     "DELETE FROM applications WHERE tenant_id = $1 AND candidate_id = $2",
     "DELETE FROM stream_groups WHERE tenant_id = $1 AND candidate_id = $2",
+    "DELETE FROM mail_deliveries WHERE tenant_id = $1 AND candidate_id = $2",
     "UPDATE idempotency SET sealed = NULL WHERE tenant_id = $1 AND candidate_id = $2 AND sealed IS NOT NULL",
     "UPDATE events SET sealed = NULL WHERE tenant_id = $1 AND candidate_id = $2",
 ];
