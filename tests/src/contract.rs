@@ -35,6 +35,19 @@ pub async fn paths_of(scene: &Scene, template: &str) -> Vec<String> {
     let mut paths = vec![template.replace("{candidate}", id(&scene.ada))];
     while let Some(open) = paths.first().and_then(|path| path.find('{')) {
         let name = paths[0][open + 1..].split('}').next().unwrap().to_owned();
+        if name == "note_delivery" {
+            // These are listed under their notes.
+            let mut found = Vec::new();
+            for path in &paths {
+                let list = path.split("/{note_delivery}").next().unwrap();
+                for delivery in scene.lists_all(list).await {
+                    found.push(path.replace("{note_delivery}", delivery["id"].as_str().unwrap()));
+                }
+            }
+            assert!(!found.is_empty(), "there is no delivery of a note");
+            paths = found;
+            continue;
+        }
         let plural = match name.as_str() {
             "status_enquiry" => "status-enquiries".to_owned(),
             "search_activity" => "search-activities".to_owned(),
@@ -74,6 +87,7 @@ pub fn nobodys(template: &str) -> String {
         "event:evt",
         "offer:offer",
         "key:key",
+        "note_delivery:ndl",
     ];
     let path = ids
         .iter()
@@ -139,6 +153,7 @@ pub fn body_of(path: &str, scene: &Scene) -> Value {
             json!({"question": "Why?", "category": "other", "answer": "Because.", "reception": "neutral"})
         }
         "repairs" => json!({"by": "follow_up", "text": "More."}),
+        "resolved" => json!({"accepted": true}),
         "debriefed" => json!({"overall": 3}),
         "facts" => json!({"facts": [{"type": "ContactCollected", "data": {"name": "Bo Li"}}]}),
         _ => json!({}),

@@ -15,6 +15,8 @@ use std::{
 use afterword::{
     app,
     edge::{api_key::ApiKey, clock::Clock},
+    mail::Post,
+    outgoing::Outgoing,
     service::Service,
 };
 use afterword_store::{ApiKeyRow, Place, Recorder, Store, StoreOptions, TenantId, Told, testing::PrivatePostgres};
@@ -26,7 +28,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use crate::client::Client;
+use crate::{client::Client, mail};
 
 /// Tells each story on both stores: `stories![a_request_is_answered]` makes the tests `a_request_is_answered::sqlite`
 /// and `a_request_is_answered::postgres`.
@@ -138,7 +140,7 @@ impl World {
                 .await
         };
         behind(create).await.expect("done").expect("a tenant");
-        let base = serve(Service::new(store.clone(), clock.clone()), app::Options::default());
+        let base = serve(service(store.clone(), clock.clone()), app::Options::default());
         let admin = Client::new(base, String::new());
         let mut world = Self {
             kind,
@@ -199,8 +201,14 @@ impl World {
 
     /// Another server over the same store, with the admin's key: another instance, or other options.
     pub fn another(&self, clock: Clock, options: app::Options) -> Client {
-        let base = serve(Service::new(self.store.clone(), clock), options);
+        let base = serve(service(self.store.clone(), clock), options);
         Client::new(base, self.admin.key().to_owned())
+    }
+
+    /// Another server over the same store, which reaches no private networks.
+    pub fn strict(&self) -> Client {
+        let service = Service::new(self.store.clone(), self.clock.clone());
+        Client::new(serve(service, app::Options::default()), self.admin.key().to_owned())
     }
 
     /// The last place in the tenant's log.
@@ -218,6 +226,16 @@ impl World {
         assert!(by >= SignedDuration::ZERO, "{text} is past");
         self.clock.advance(by);
     }
+}
+
+/// A service whose letters may go to the stories' own mail servers.
+fn service(store: Store, clock: Clock) -> Service {
+    static POST: LazyLock<Post> = LazyLock::new(|| {
+        Post::new(Outgoing::new(true))
+            .with_patience(mail::PATIENCE)
+            .trusting([mail::server::authority()])
+    });
+    Service::new(store, clock).with_mail(POST.clone())
 }
 
 /// Starts a server, which stays, and gives its address.

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Answer, id},
-    contract::{operations, paths_of},
+    contract::{Operation, operations, paths_of},
     harness::World,
-    scenes::{Scene, applies, registers},
+    scenes::{Scene, applies, clears, registers},
     stories,
 };
 
@@ -323,6 +323,7 @@ pub async fn full(world: World) -> Scene {
                 "body": "Dear Ms Berg,\n\nThank you for your time.\n\nKind regards,\nAda Lovelace"}),
         )
         .await;
+    tries_to_send(&scene).await;
     scene
         .records(&format!("{bolt}/rejection"), json!({"channel": "email"}))
         .await;
@@ -366,13 +367,34 @@ pub async fn full(world: World) -> Scene {
     scene
 }
 
+/// A note that may go out, and a mail server that is not there.
+async fn tries_to_send(scene: &Scene) {
+    scene
+        .patch(&scene.ada, json!({"email": "ada@post.example"}))
+        .await
+        .is(200);
+    let server = json!({"host": "127.0.0.1", "port": 1, "security": "none"});
+    let put = scene.request(Method::PUT, "/v1/mail").json(&server);
+    scene.send(put).await.is(200);
+    let draft = json!({"kind": "other", "recipients": [id(&scene.anna)], "channel": "email", "subject_line": "Hello",
+        "body": "Dear Anna,\n\nThank you for the talk.\n\nKind regards,\nAda Lovelace"});
+    let note = scene.makes(&format!("{}/notes", scene.ada), draft).await;
+    clears(scene, &note).await;
+    let answer = scene.post(&format!("{note}/deliveries"), json!({})).await;
+    assert_eq!(answer.is(201)["delivery"]["state"], "failed");
+}
+
+/// What the service did is no view of what was known.
+fn is_view(operation: &Operation) -> bool {
+    operation.method == Method::GET
+        && operation.path.starts_with("/v1/candidates/{candidate}")
+        && !operation.path.contains("/deliveries")
+}
+
 async fn every_view_of_a_candidate_shows_what_was_known_then(world: World) {
     let scene = full(world).await;
     let operations = operations();
-    let views: Vec<_> = operations
-        .iter()
-        .filter(|it| it.method == Method::GET && it.path.starts_with("/v1/candidates/{candidate}"))
-        .collect();
+    let views: Vec<_> = operations.iter().filter(|it| is_view(it)).collect();
     assert!(
         views.iter().all(|view| view.query.contains(&"as_of")),
         "a view without as_of"
@@ -465,10 +487,7 @@ async fn every_view_of_a_candidate_shows_what_was_known_then(world: World) {
 
 async fn before_a_candidate_was_known_there_is_nothing(world: World) {
     let scene = full(world).await;
-    for view in operations()
-        .iter()
-        .filter(|it| it.method == Method::GET && it.path.starts_with("/v1/candidates/{candidate}"))
-    {
+    for view in operations().iter().filter(|it| is_view(it)) {
         for path in paths_of(&scene, &view.path).await {
             scene
                 .get(&format!("{path}?as_of=2026-03-02T08:59:59%2B01:00"))

@@ -29,6 +29,7 @@ mod keys;
 mod kill;
 mod letters;
 mod lists;
+mod mail;
 mod next_round;
 mod notes;
 mod openapi;

@@ -47,6 +47,19 @@ pub async fn meets(client: &Client, candidate: &str, name: &str, email: &str) ->
     client.makes(&format!("{candidate}/contacts"), card).await
 }
 
+/// Reviews a note and lets its errors stand.
+pub async fn clears(client: &Client, note: &str) {
+    let review = client.records(&format!("{note}/reviewed"), json!({})).await;
+    let findings = review["event"]["data"]["findings"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    for finding in findings.iter().filter(|finding| finding["severity"] == "error") {
+        let waiver = json!({"finding": finding["id"], "reason": "So it is."});
+        client.records(&format!("{note}/waivers"), waiver).await;
+    }
+}
+
 impl Scene {
     /// Ada has applied to Acme and knows Anna; it is Monday, nine o'clock.
     pub async fn applied(world: World) -> Self {

@@ -107,6 +107,7 @@ impl Api {
         api.area("Notes", crate::notes::endpoints);
         api.area("Notes", crate::suggestions::endpoints);
         api.area("Templates", crate::templates::endpoints);
+        api.area("Mail", crate::mail::endpoints);
         api.area("Status", crate::status::endpoints);
         api.area("Documents", crate::documents::endpoints);
         api.area("Next round", crate::next_round::endpoints);

@@ -18,6 +18,7 @@ pub mod imports;
 mod interviews;
 mod keys;
 mod lists;
+pub mod mail;
 mod next_round;
 mod notes;
 pub mod openapi;

@@ -25,7 +25,7 @@ use crate::edge::{
     problem::Problem,
     scopes::{Bound, Caller, Scope, Scopes},
 };
-use crate::{events::Streams, outgoing::Outgoing};
+use crate::{events::Streams, mail::Post, outgoing::Outgoing};
 
 /// The service, shared by all workers.
 #[derive(Clone)]
@@ -40,6 +40,8 @@ pub struct Service {
     pub(crate) streams: Arc<Streams>,
     /// The way to addresses that somebody else named.
     pub outgoing: Outgoing,
+    /// The way out for letters.
+    pub mail: Post,
     requests: [u8; 32],
     stopping: Arc<AtomicBool>,
     stop: Arc<Notify>,
@@ -62,6 +64,7 @@ impl Service {
             outgoing: Outgoing::new(false),
             recorder: Recorder::new(store),
             clock,
+            mail: Post::new(Outgoing::new(false)),
         }
     }
 
@@ -79,6 +82,12 @@ impl Service {
     /// Waits until webhooks have changed.
     pub async fn webhooks_changed(&self) {
         self.webhooks.notified().await;
+    }
+
+    /// The same with another way out for letters.
+    #[must_use]
+    pub fn with_mail(self, mail: Post) -> Self {
+        Self { mail, ..self }
     }
 
     /// Readers that wait for news are to be answered with what there is: the service is about to stop.

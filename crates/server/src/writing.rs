@@ -126,6 +126,11 @@ impl Writing {
         self.if_match.check(newest)
     }
 
+    /// Whether the request's condition holds for a candidate.
+    pub fn meets_candidate(&self, newest: &Candidate) -> Result<(), Problem> {
+        self.meets(&tag_of(newest))
+    }
+
     /// Records facts for the caller.
     pub async fn record(
         self,
@@ -163,18 +168,12 @@ impl Writing {
         );
         let within = may_write(service, caller, candidate, &proposals).await?;
         let if_match = self.if_match;
-        let tag = |candidate: &Candidate| {
-            ETag::of_candidate(
-                candidate.id.uuid(),
-                i64::try_from(candidate.version).unwrap_or(i64::MAX),
-            )
-        };
         let unbound = matches!(caller.bound, Bound::Everything);
         let conditional = !unbound || !matches!(if_match, IfMatch::Absent);
         // What a key reaches may change until the fact is recorded.
         let reached =
             |candidate: &Candidate| unbound || reaches(caller, candidate) || (registers && candidate.version == 0);
-        let condition = |candidate: &Candidate| reached(candidate) && if_match.check(&tag(candidate)).is_ok();
+        let condition = |candidate: &Candidate| reached(candidate) && if_match.check(&tag_of(candidate)).is_ok();
         let command = Command {
             tenant: tenant(caller),
             candidate,
@@ -197,7 +196,7 @@ impl Writing {
                 "The candidate was erased: nothing more can be recorded.",
             ),
             RecordError::Stale(newest) => if_match
-                .check(&tag(&newest))
+                .check(&tag_of(&newest))
                 .err()
                 .unwrap_or_else(|| Problem::new(Code::Stale, "The candidate has moved on.")),
             RecordError::IdempotencyReused => reused(),
@@ -205,6 +204,14 @@ impl Writing {
             RecordError::Store(error) => unavailable(error),
         })
     }
+}
+
+/// The tag of a candidate as it stands.
+pub fn tag_of(candidate: &Candidate) -> ETag {
+    ETag::of_candidate(
+        candidate.id.uuid(),
+        i64::try_from(candidate.version).unwrap_or(i64::MAX),
+    )
 }
 
 /// A bound key writes only where it reaches; registering, it may only make what it will reach. False: nothing may be

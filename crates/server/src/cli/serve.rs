@@ -15,6 +15,8 @@ use super::tenants::{Reach, create_key, create_tenant};
 use super::{Failure, output};
 use crate::app;
 use crate::edge::{api_key::ApiKey, clock::Clock, rate_limit::Rate, scopes::Scope};
+use crate::mail::Post;
+use crate::outgoing::Outgoing;
 use crate::service::Service;
 use crate::{outgoing::Outgoing, time_worker::TimeWorker, webhooks::worker::WebhookWorker};
 
@@ -39,6 +41,9 @@ pub(super) struct Serve {
     /// Let webhooks lead into private networks and to plain HTTP
     #[arg(long, env = "AFTERWORD_ALLOW_PRIVATE_WEBHOOKS")]
     allow_private_webhooks: bool,
+    /// Let tenants send letters by mail servers in private networks, and without TLS
+    #[arg(long, env = "AFTERWORD_ALLOW_PRIVATE_MAIL")]
+    allow_private_mail: bool,
 }
 
 fn address(text: &str) -> Result<String, String> {
@@ -58,8 +63,10 @@ impl Serve {
         if let Some(key) = first_key(&store, &clock).await? {
             output::line(&json!({"tenant": "default", "admin_key": key.expose()})).ok();
         }
-        let outgoing = Outgoing::new(self.allow_private_webhooks);
-        let running = Running::start(store, clock, listener, self.rate_limit, outgoing)?;
+        let service = Service::new(store, clock)
+            .reaching(Outgoing::new(self.allow_private_webhooks))
+            .with_mail(Post::new(Outgoing::new(self.allow_private_mail)));
+        let running = Running::start(service, listener, self.rate_limit)?;
         output::line(&json!({"listening": running.url()})).ok();
         running.until_told().await
     }
@@ -116,16 +123,10 @@ impl Running {
     ///
     /// # Errors
     /// When the listener cannot be used.
-    pub fn start(
-        store: Store,
-        clock: Clock,
-        listener: TcpListener,
-        rate: Option<Rate>,
-        outgoing: Outgoing,
-    ) -> Result<Self, Failure> {
+    pub fn start(service: Service, listener: TcpListener, rate: Option<Rate>) -> Result<Self, Failure> {
         let address = listener.local_addr()?;
         let metrics = record_metrics();
-        let service = Service::new(store.clone(), clock.clone()).reaching(outgoing);
+        let (store, clock) = (service.recorder.store().clone(), service.clock.clone());
         let mut beside = JoinSet::new();
         if let Some(metrics) = metrics.clone() {
             beside.spawn(keep_up(metrics));

@@ -13,7 +13,7 @@ use crate::{
         tenants::{Reach, create_key, create_tenant},
     },
     edge::{clock::Clock, scopes::Scope},
-    outgoing::Outgoing,
+    service::Service,
 };
 
 mod story;
@@ -56,7 +56,7 @@ async fn shown(options: &Options, out: &mut impl Write) -> Result<(), Failure> {
         Reach::default(),
     )
     .await?;
-    let running = Running::start(store, clock.clone(), listen("127.0.0.1:0")?, None, Outgoing::new(false))?;
+    let running = Running::start(Service::new(store, clock.clone()), listen("127.0.0.1:0")?, None)?;
     let client = Client {
         base: running.url(),
         key: made.key.expose().to_owned(),

@@ -1,0 +1,200 @@
+//! Sending letters by a tenant's own mail server. Here are the settings; what is sent, and how, is in the modules below.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, http::Method, web};
+use afterword_domain::time::Instant;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::{
+    api::{Api, Operation},
+    edge::{
+        body,
+        codes::Code,
+        etag::{self, ETag},
+        problem::Problem,
+        query::{NoParameters, Query},
+        scopes::{Bound, Caller, Scope},
+    },
+    reading::Answered,
+    service::{Service, Shared, tenant, unavailable},
+    writing::Writing,
+};
+
+mod deliveries;
+mod draft;
+mod fate;
+mod places;
+mod sending;
+mod settings;
+mod smtp;
+
+pub use smtp::{Patience, Post};
+
+use settings::{Settings, SettingsView};
+
+/// The mail server was taken away.
+#[derive(Debug, Serialize, ToSchema)]
+struct MailRemoved {
+    /// When.
+    removed_at: Instant,
+}
+
+pub(crate) fn endpoints(api: &mut Api) {
+    let (view, put_body, removed) = (
+        api.schema::<SettingsView>(),
+        api.schema::<Settings>(),
+        api.schema::<MailRemoved>(),
+    );
+    let admin = Some(Scope::Admin);
+    api.add(Operation {
+        scope: admin,
+        answer: (200, view.clone()),
+        problems: vec![Code::NotFound],
+        route: Arc::new(|| web::get().to(get)),
+        ..Operation::get("/v1/mail", "get_mail", "The mail server that letters go out by")
+    });
+    api.add(Operation {
+        scope: admin,
+        description: "Replaces the settings whole. Candidates' letters go out by this server, each only on request."
+            .to_owned(),
+        body: Some(("application/json", put_body)),
+        answer: (200, view),
+        problems: vec![Code::Stale, Code::IdempotencyReused],
+        route: Arc::new(|| web::put().to(put)),
+        ..Operation::write(
+            Method::PUT,
+            "/v1/mail",
+            "put_mail",
+            "Set the mail server that letters go out by",
+        )
+    });
+    api.add(Operation {
+        scope: admin,
+        answer: (200, removed),
+        problems: vec![Code::NotFound, Code::Stale, Code::IdempotencyReused],
+        route: Arc::new(|| web::delete().to(delete)),
+        ..Operation::write(
+            Method::DELETE,
+            "/v1/mail",
+            "delete_mail",
+            "Take the mail server away, with its password",
+        )
+    });
+    draft::endpoints(api);
+    deliveries::endpoints(api);
+}
+
+fn may_manage(caller: &Caller) -> Result<(), Problem> {
+    caller.require(Scope::Admin)?;
+    match caller.bound {
+        Bound::Everything => Ok(()),
+        Bound::Candidate(_) | Bound::Group(_) => Err(Problem::new(
+            Code::InsufficientScope,
+            "A key that is bound to a candidate or a group does not see the mail server.",
+        )),
+    }
+}
+
+/// A tenant's settings, and when they were put.
+async fn on_record(service: &Service, caller: &Caller) -> Result<Option<(Settings, Instant)>, Problem> {
+    let kept = service
+        .recorder
+        .store()
+        .mail(tenant(caller))
+        .await
+        .map_err(unavailable)?;
+    let Some((bytes, at)) = kept else { return Ok(None) };
+    let settings =
+        serde_json::from_slice(&bytes).map_err(|_| Problem::internal("mail settings that cannot be read"))?;
+    let at = Timestamp::from_microsecond(at).map_err(Problem::internal)?;
+    Ok(Some((settings, Instant::from(at))))
+}
+
+/// When a request was made: where it has a name, when that was kept, so that its answer is the same again.
+async fn made_at(service: &Service, caller: &Caller, writing: &Writing) -> Result<Timestamp, Problem> {
+    let Some(named) = &writing.idempotency else {
+        return Ok(service.clock.now());
+    };
+    let kept = service.recorder.store().idempotent(tenant(caller), &named.key);
+    let at = kept.await.map_err(unavailable)?.map(|row| row.recorded_at);
+    Ok(at
+        .and_then(|at| Timestamp::from_microsecond(at).ok())
+        .unwrap_or(named.at))
+}
+
+fn tag(kept: Option<&(Settings, Instant)>) -> Result<ETag, Problem> {
+    let view = kept.map(|(settings, at)| settings.view(*at));
+    Ok(ETag::of_bytes(&serde_json::to_vec(&view).map_err(Problem::internal)?))
+}
+
+async fn get(caller: Caller, request: HttpRequest, service: Shared, _: Query<NoParameters>) -> Answered {
+    may_manage(&caller)?;
+    let kept = on_record(&service, &caller).await?;
+    let (settings, at) = kept.ok_or_else(Problem::not_found)?;
+    etag::answer(&request, None, None, &settings.view(at))
+}
+
+async fn put(
+    caller: Caller,
+    request: HttpRequest,
+    service: Shared,
+    payload: web::Payload,
+    _: Query<NoParameters>,
+) -> Answered {
+    may_manage(&caller)?;
+    let body = body::read_json(&request, payload, body::LIMIT).await?;
+    let writing = Writing::of(&service, &caller, &request, &body)?;
+    let wanted: Settings = body::into_typed(Value::Object(body))?;
+    if writing.was_made(&service, &caller).await? {
+        return Ok(answered(&wanted, made_at(&service, &caller, &writing).await?, true));
+    }
+    let before = on_record(&service, &caller).await?;
+    writing.meets(&tag(before.as_ref())?)?;
+    let settings = wanted.checked(before.as_ref().map(|(settings, _)| settings), service.mail.outgoing())?;
+    writing.claim(&service, &caller).await?;
+    let at = made_at(&service, &caller, &writing).await?;
+    let bytes = serde_json::to_vec(&settings).map_err(Problem::internal)?;
+    let store = service.recorder.store();
+    store
+        .mail_put(tenant(&caller), &bytes, at.as_microsecond())
+        .await
+        .map_err(unavailable)?;
+    Ok(answered(&settings, at, false))
+}
+
+fn answered(settings: &Settings, at: Timestamp, replayed: bool) -> HttpResponse {
+    let view = settings.view(Instant::from(at));
+    let tag = ETag::of_bytes(&serde_json::to_vec(&view).unwrap_or_default());
+    let mut response = HttpResponse::Ok();
+    response.insert_header(("ETag", tag.to_header()));
+    response.insert_header(("Location", "/v1/mail"));
+    if replayed {
+        response.insert_header(("Idempotency-Replayed", "true"));
+    }
+    response.json(view)
+}
+
+async fn delete(caller: Caller, request: HttpRequest, service: Shared, _: Query<NoParameters>) -> Answered {
+    may_manage(&caller)?;
+    let writing = Writing::of_bytes(&service, &caller, &request, &[])?;
+    let mut response = HttpResponse::Ok();
+    if writing.was_made(&service, &caller).await? {
+        response.insert_header(("Idempotency-Replayed", "true"));
+    } else {
+        let before = on_record(&service, &caller).await?;
+        if before.is_none() {
+            return Err(Problem::not_found());
+        }
+        writing.meets(&tag(before.as_ref())?)?;
+        writing.claim(&service, &caller).await?;
+        let store = service.recorder.store();
+        store.mail_delete(tenant(&caller)).await.map_err(unavailable)?;
+    }
+    Ok(response.json(MailRemoved {
+        removed_at: Instant::from(made_at(&service, &caller, &writing).await?),
+    }))
+}

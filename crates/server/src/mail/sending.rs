@@ -1,0 +1,442 @@
+//! Sending one note: what must hold, the row that is written first, the conversation, the fact. The row goes in before
+//! the server is spoken to, and the fact before the row is closed; so whenever the process goes away, either nothing was
+//! sent, or the row is still open and nothing is sent again. Ids follow from the delivery's: doing a step twice is doing
+//! it once.
+
+use std::{sync::Arc, time::Duration};
+
+use afterword_domain::{
+    catalogue::AnyFact,
+    decide::Proposal,
+    ids::{CandidateId, ContactId, EventId, NoteDeliveryId, NoteId},
+    notes::{Note, NoteChannel, NoteSent},
+    values::Line,
+};
+use afterword_letters::eml::Message;
+use afterword_store::{
+    Command, NoteDeliveryEnd, NoteDeliveryRow, NoteDeliveryState, RecordError, Step, StoreError, TenantId,
+};
+use jiff::Timestamp;
+use lettre::Address;
+use uuid::Uuid;
+
+use super::{
+    fate::{Ended, Reason, Stage},
+    on_record,
+    places::Place,
+    settings::Settings,
+    smtp::Letter,
+};
+use crate::{
+    edge::{codes::Code, problem::Problem, scopes::Caller},
+    recording::writable,
+    service::{Shared, recorded_by, tenant, unavailable},
+    writing::{Writing, refused},
+};
+
+/// Beyond the longest conversation, this long may pass before somebody else takes a delivery for abandoned.
+const MARGIN: Duration = Duration::from_secs(30);
+/// How often a store that does not answer is asked to keep what has happened.
+const ATTEMPTS: u32 = 6;
+/// How long before it is asked again, at first.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A delivery as it stands, and the fact that it made.
+pub struct Delivered {
+    pub(super) row: NoteDeliveryRow,
+    pub(super) step: Option<Step>,
+}
+
+/// What is to be sent.
+pub struct Order {
+    pub(super) candidate: CandidateId,
+    pub(super) note: NoteId,
+    /// The revision that the client means, where it says so.
+    pub(super) revision: Option<u32>,
+}
+
+/// All that a conversation needs.
+struct Ready {
+    note: Arc<Note>,
+    settings: Settings,
+    letter: Letter,
+}
+
+/// Sends a note, unless this very request did so before. True: it did.
+pub async fn deliver(
+    service: &Shared,
+    caller: &Caller,
+    writing: &Writing,
+    order: &Order,
+) -> Result<(Delivered, bool), Problem> {
+    let id = writing.fresh(0);
+    if let Some(known) = earlier(service, caller, writing, order).await? {
+        return Ok((known, true));
+    }
+    let ready = match ready(service, caller, writing, order).await {
+        Ok(ready) => ready,
+        // Perhaps it is only the same request, carried out meanwhile, that stands in its way.
+        Err(problem) => match earlier(service, caller, writing, order).await? {
+            Some(known) => return Ok((known, true)),
+            None => return Err(problem),
+        },
+    };
+    let place = service
+        .mail
+        .place(caller.tenant)
+        .ok_or_else(|| Problem::overloaded(10))?;
+    writing.claim(service, caller).await?;
+    let row = row(service, caller, order, id, &ready.note).await?;
+    if let Some(other) = begin(service, tenant(caller), &row).await? {
+        if other.delivery_id == id {
+            return Ok((settled(service, caller, other).await?, true));
+        }
+        return Err(open(&other));
+    }
+    // Between the look at the note and the row, another delivery may have come to its end.
+    let ready = match self::ready(service, caller, writing, order).await {
+        Ok(again) if again.note.version == ready.note.version => again,
+        changed => {
+            let taken_back = service.recorder.store().note_delivery_take_back(tenant(caller), &row);
+            taken_back.await.map_err(unavailable)?;
+            let moved_on = || Problem::new(Code::Stale, "The note has changed meanwhile; look at it again.");
+            return Err(changed.err().unwrap_or_else(moved_on));
+        }
+    };
+    // It goes on where the client does not wait.
+    let (service, caller) = (service.clone(), caller.clone());
+    let carried_out = actix_web::rt::spawn(async move { carry_out(&service, &caller, row, ready, place).await });
+    let delivered = carried_out.await.map_err(Problem::internal)??;
+    Ok((delivered, false))
+}
+
+/// What the same request made before, if it did.
+async fn earlier(
+    service: &Shared,
+    caller: &Caller,
+    writing: &Writing,
+    order: &Order,
+) -> Result<Option<Delivered>, Problem> {
+    if !writing.was_made(service, caller).await? {
+        return Ok(None);
+    }
+    let Some(known) = found(service, tenant(caller), order.candidate, writing.fresh(0)).await? else {
+        return Ok(None);
+    };
+    writable(caller, service, order.candidate).await?;
+    Ok(Some(settled(service, caller, known).await?))
+}
+
+/// What stands in the way of sending, or all that is needed for it.
+async fn ready(service: &Shared, caller: &Caller, writing: &Writing, order: &Order) -> Result<Ready, Problem> {
+    let candidate = writable(caller, service, order.candidate).await?;
+    let note = candidate
+        .notes
+        .get(&order.note)
+        .cloned()
+        .ok_or_else(Problem::not_found)?;
+    writing.meets_candidate(&candidate)?;
+    note.may_be_delivered().map_err(refused)?;
+    if order.revision.is_some_and(|revision| revision != note.revision) {
+        let told = format!("must be {}, the newest revision, or be left out", note.revision);
+        return Err(Problem::invalid("/revision", told));
+    }
+    let message = Message::of(&candidate, &note).map_err(refused)?;
+    let Some((settings, _)) = on_record(service, caller).await? else {
+        return Err(Problem::new(
+            Code::MailNotConfigured,
+            "The tenant has no mail server: PUT /v1/mail names one.",
+        ));
+    };
+    let message = message.dated(service.now(caller).await?);
+    let message = match &settings.from {
+        Some(from) => message.sent_from(from.name.as_ref().map(Line::as_str), from.address.as_str()),
+        None => message,
+    };
+    let address = |text: &str| {
+        text.parse::<Address>().map_err(|_| {
+            Problem::new(
+                Code::NotAddressable,
+                "An e-mail address on record is none that mail can be sent to.",
+            )
+        })
+    };
+    let to = message.to.iter().map(|mailbox| address(&mailbox.address));
+    let letter = Letter {
+        from: address(&message.from.address)?,
+        to: to.collect::<Result<_, _>>()?,
+        bytes: message.to_bytes(),
+    };
+    Ok(Ready { note, settings, letter })
+}
+
+async fn row(
+    service: &Shared,
+    caller: &Caller,
+    order: &Order,
+    id: Uuid,
+    note: &Note,
+) -> Result<NoteDeliveryRow, Problem> {
+    let recipients: Vec<String> = note.recipients.get().iter().map(ToString::to_string).collect();
+    let until = service.clock.now() + service.mail.longest() + MARGIN;
+    Ok(NoteDeliveryRow {
+        delivery_id: id,
+        candidate: order.candidate.uuid(),
+        note: order.note.uuid(),
+        revision: i64::from(note.revision),
+        recipients: recipients.join(" "),
+        state: NoteDeliveryState::Sending,
+        stage: Stage::Connect.name().to_owned(),
+        code: None,
+        enhanced: None,
+        reason: None,
+        started_at: service.now(caller).await?.as_microsecond(),
+        finished_at: None,
+        until_at: until.as_microsecond(),
+        resolved: None,
+    })
+}
+
+/// Writes the row. What comes back is the delivery that stands in its way.
+async fn begin(service: &Shared, tenant: TenantId, row: &NoteDeliveryRow) -> Result<Option<NoteDeliveryRow>, Problem> {
+    let store = service.recorder.store();
+    for _ in 0..ATTEMPTS {
+        let now = service.clock.now().as_microsecond();
+        if store.note_delivery_begin(tenant, row, now).await.map_err(unavailable)? {
+            return Ok(None);
+        }
+        let others = store
+            .note_deliveries(tenant, row.candidate, row.note)
+            .await
+            .map_err(unavailable)?;
+        let mut others = others.into_iter().map(|other| other.as_of(now));
+        let in_the_way = |other: &NoteDeliveryRow| {
+            other.delivery_id == row.delivery_id
+                || matches!(other.state, NoteDeliveryState::Sending | NoteDeliveryState::Unknown)
+        };
+        if let Some(other) = others.find(in_the_way) {
+            return Ok(Some(other));
+        }
+    }
+    Err(Problem::overloaded(1))
+}
+
+fn open(other: &NoteDeliveryRow) -> Problem {
+    let id = NoteDeliveryId::new(other.delivery_id);
+    if other.state == NoteDeliveryState::Unknown {
+        let told = format!("The delivery {id} broke off after the text went out: say what became of it first.");
+        return Problem::new(Code::DeliveryUnknown, told);
+    }
+    Problem::new(
+        Code::DeliveryUnderWay,
+        format!("The delivery {id} of this note is under way."),
+    )
+}
+
+async fn carry_out(
+    service: &Shared,
+    caller: &Caller,
+    row: NoteDeliveryRow,
+    ready: Ready,
+    _place: Place,
+) -> Result<Delivered, Problem> {
+    let store = service.recorder.store();
+    let speaks = async || {
+        let now = service.clock.now().as_microsecond();
+        matches!(store.note_delivery_speaks(tenant(caller), &row, now).await, Ok(true))
+    };
+    let ended = service.mail.send(&ready.settings, &ready.letter, speaks).await;
+    metrics::counter!("afterword_mail_deliveries_total", "state" => ended.state.name()).increment(1);
+    let (stage, code) = (ended.stage.name(), ended.code);
+    tracing::info!(delivery = %row.delivery_id, state = ended.state.name(), stage, code, "a note was handed to a mail server");
+    let step = if ended.state == NoteDeliveryState::Accepted {
+        record(service, caller, &row, None).await?
+    } else {
+        None
+    };
+    let end = end(&ended, service.now(caller).await?);
+    patiently(async || store.note_delivery_end(tenant(caller), &row, &end).await)
+        .await
+        .map_err(unavailable)?;
+    let known = found(
+        service,
+        tenant(caller),
+        CandidateId::new(row.candidate),
+        row.delivery_id,
+    )
+    .await?;
+    Ok(Delivered {
+        row: known.ok_or_else(erased)?,
+        step,
+    })
+}
+
+fn end(ended: &Ended, at: Timestamp) -> NoteDeliveryEnd {
+    NoteDeliveryEnd {
+        state: ended.state,
+        stage: ended.stage.name(),
+        code: ended.code.map(i64::from),
+        enhanced: ended.enhanced.clone(),
+        reason: ended.reason.map(Reason::name),
+        at: at.as_microsecond(),
+    }
+}
+
+/// Erasing takes deliveries along.
+fn erased() -> Problem {
+    Problem::refused(
+        "candidate_erased",
+        "The candidate was erased: nothing more can be recorded.",
+    )
+}
+
+async fn found(
+    service: &Shared,
+    tenant: TenantId,
+    candidate: CandidateId,
+    delivery: Uuid,
+) -> Result<Option<NoteDeliveryRow>, Problem> {
+    let known = service
+        .recorder
+        .store()
+        .note_delivery(tenant, candidate.uuid(), delivery);
+    let now = service.clock.now().as_microsecond();
+    Ok(known.await.map_err(unavailable)?.map(|row| row.as_of(now)))
+}
+
+/// A delivery of an earlier request of the same name: once it is over, with the fact that it made.
+async fn settled(service: &Shared, caller: &Caller, row: NoteDeliveryRow) -> Result<Delivered, Problem> {
+    let mut row = row;
+    let mut patience = service.mail.longest() + MARGIN;
+    while row.state == NoteDeliveryState::Sending && !patience.is_zero() {
+        tokio::time::sleep(PAUSE).await;
+        patience = patience.saturating_sub(PAUSE);
+        let (candidate, id) = (CandidateId::new(row.candidate), row.delivery_id);
+        row = found(service, tenant(caller), candidate, id)
+            .await?
+            .ok_or_else(erased)?;
+    }
+    let step = told(service, caller, &row).await?;
+    Ok(Delivered { row, step })
+}
+
+/// The fact that a delivery made, told again.
+async fn told(service: &Shared, caller: &Caller, row: &NoteDeliveryRow) -> Result<Option<Step>, Problem> {
+    if row.state != NoteDeliveryState::Accepted {
+        return Ok(None);
+    }
+    let occurred_at = row
+        .resolved
+        .and_then(|_| Timestamp::from_microsecond(row.started_at).ok());
+    record(service, caller, row, occurred_at).await
+}
+
+/// Says what became of a delivery whose fate is not known.
+pub async fn resolve(
+    service: &Shared,
+    caller: &Caller,
+    row: NoteDeliveryRow,
+    accepted: bool,
+) -> Result<Delivered, Problem> {
+    let store = service.recorder.store();
+    let now = || service.clock.now().as_microsecond();
+    let state = if accepted {
+        NoteDeliveryState::Accepted
+    } else {
+        NoteDeliveryState::Failed
+    };
+    let said_before = row.resolved == Some(accepted) && row.state == state;
+    if !said_before {
+        let kept = store.note_delivery_resolve(tenant(caller), &row, accepted, now());
+        if !kept.await.map_err(unavailable)? {
+            return Err(match row.state {
+                NoteDeliveryState::Sending => open(&row),
+                _ => Problem::new(Code::DeliverySettled, "What became of this delivery is known."),
+            });
+        }
+    }
+    let occurred_at = Timestamp::from_microsecond(row.started_at).ok();
+    let step = if accepted {
+        record(service, caller, &row, occurred_at).await?
+    } else {
+        None
+    };
+    let at = service.now(caller).await?.as_microsecond();
+    patiently(async || store.note_delivery_close(tenant(caller), &row, at).await)
+        .await
+        .map_err(unavailable)?;
+    let known = found(
+        service,
+        tenant(caller),
+        CandidateId::new(row.candidate),
+        row.delivery_id,
+    )
+    .await?;
+    Ok(Delivered {
+        row: known.ok_or_else(erased)?,
+        step,
+    })
+}
+
+/// Records that the note was sent, once. None where that can no longer be recorded: somebody else did so, or the note was
+/// discarded meanwhile.
+async fn record(
+    service: &Shared,
+    caller: &Caller,
+    row: &NoteDeliveryRow,
+    occurred_at: Option<Timestamp>,
+) -> Result<Option<Step>, Problem> {
+    let recipients: Vec<ContactId> = row.recipients.split(' ').filter_map(|id| id.parse().ok()).collect();
+    let sent = NoteSent {
+        channel: Some(NoteChannel::Email),
+        recipients: Some(recipients),
+        revision: u32::try_from(row.revision).ok(),
+    };
+    let proposal = Proposal {
+        event: EventId::new(Uuid::new_v5(&row.delivery_id, b"sent")),
+        application: None,
+        subject: Some(NoteId::new(row.note).into()),
+        occurred_at,
+        fact: AnyFact::from(sent),
+    };
+    let now = service.now(caller).await?;
+    let recorded = patiently(async || {
+        let command = Command {
+            tenant: tenant(caller),
+            candidate: CandidateId::new(row.candidate),
+            fresh: false,
+            proposals: vec![proposal.clone()],
+            atomic: true,
+            by: recorded_by(caller),
+            now,
+            condition: None,
+            idempotency: None,
+            fence: None,
+        };
+        match service.recorder.record(command).await {
+            Ok(recorded) => Ok(Ok(recorded)),
+            Err(RecordError::Store(error)) => Err(error),
+            Err(refused) => Ok(Err(refused)),
+        }
+    });
+    match recorded.await.map_err(unavailable)? {
+        Ok(recorded) => Ok(recorded.results.into_iter().next().and_then(Result::ok)),
+        Err(cause) => {
+            tracing::warn!(delivery = %row.delivery_id, %cause, "a note went out, and that could not be recorded");
+            Ok(None)
+        }
+    }
+}
+
+/// What has happened is to be kept even where the store is out of breath for some seconds.
+async fn patiently<T>(mut keep: impl AsyncFnMut() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let mut pause = PAUSE;
+    for _ in 1..ATTEMPTS {
+        match keep().await {
+            Err(StoreError::Overloaded | StoreError::Unavailable(_)) => tokio::time::sleep(pause).await,
+            kept => return kept,
+        }
+        pause *= 2;
+    }
+    keep().await
+}
