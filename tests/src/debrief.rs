@@ -162,10 +162,10 @@ async fn what_was_said_in_confidence_is_for_readers_of_debriefs(world: World) {
             continue;
         }
         for path in paths_of(&scene, &operation.path).await {
-            let told = String::from_utf8(reader.get(&path).await.body).unwrap();
+            let told = String::from_utf8_lossy(&reader.get(&path).await.body).into_owned();
             assert!(!told.contains("SECRET"), "{path} tells {told}");
             hidden += 1;
-            let told = String::from_utf8(confidant.get(&path).await.body).unwrap();
+            let told = String::from_utf8_lossy(&confidant.get(&path).await.body).into_owned();
             shown += usize::from(told.contains("SECRET"));
         }
     }
