@@ -415,7 +415,7 @@ pub fn is_same_organisation(one: &str, other: &str) -> bool {
 }
 
 /// What of an organisation's name counts when names are compared: not its case, punctuation or legal form.
-pub(crate) fn organisation_key(name: &str) -> String {
+pub fn organisation_key(name: &str) -> String {
     const FORMS: [&str; 14] = [
         "inc",
         "llc",

@@ -18,7 +18,7 @@ mod language;
 mod letter;
 mod names;
 mod on_record;
-mod phrases;
+pub mod phrases;
 mod places;
 pub mod render;
 pub mod rules;

@@ -5,10 +5,12 @@
 
 use std::{collections::HashMap, ops::Range};
 
-use crate::words::Word;
+use afterword_domain::notes::Field;
+
+use crate::words::{Word, words};
 
 /// A list of phrases, indexed by their first words.
-pub(crate) struct Phrases {
+pub struct Phrases {
     phrases: Vec<Phrase>,
     begins: HashMap<&'static str, Vec<usize>>,
 }
@@ -31,14 +33,15 @@ pub(crate) struct Hit {
 }
 
 /// The rows of a list, without blank ones and comments.
-pub(crate) fn rows(list: &'static str) -> impl Iterator<Item = &'static str> {
+pub fn rows(list: &'static str) -> impl Iterator<Item = &'static str> {
     list.lines()
         .map(str::trim)
         .filter(|row| !row.is_empty() && !row.starts_with("# "))
 }
 
 impl Phrases {
-    pub(crate) fn read(list: &'static str) -> Self {
+    /// Reads a list.
+    pub fn read(list: &'static str) -> Self {
         let mut phrases = Vec::new();
         let mut begins: HashMap<&'static str, Vec<usize>> = HashMap::new();
         for row in rows(list) {
@@ -65,6 +68,18 @@ impl Phrases {
             phrases.push(Phrase { words, instead, right });
         }
         Self { phrases, begins }
+    }
+
+    /// Where phrases stand in a text, in bytes, and what their rows say beside them. What is quoted is not looked at.
+    pub fn places(&self, text: &str) -> Vec<(Range<usize>, Option<&'static str>)> {
+        let words = words(text, Field::Body);
+        let row: Vec<&Word<'_>> = words.iter().collect();
+        let hits = self.find(&row).into_iter();
+        hits.map(|hit| {
+            let (first, last) = (&words[hit.words.start], &words[hit.words.end - 1]);
+            (first.bytes.start..last.bytes.end, hit.instead)
+        })
+        .collect()
     }
 
     /// Every phrase in a row of words, the longest at each place; none reaches over the end of a sentence. "I'm" is
