@@ -22,6 +22,7 @@ use afterword_domain::{
     playbook::{PlaybookRules, adopt},
     refusal::Refusal,
     rejection::Stage,
+    restore::restore,
     timeline::timeline,
 };
 use jiff::{SignedDuration, Timestamp, ToSpan, Unit, tz::TimeZone};
@@ -511,6 +512,15 @@ fn told_in_order_of(lots: &[u16], story: &[Line]) -> Option<Candidate> {
     Some(candidate)
 }
 
+/// The candidate as an export brings it in elsewhere.
+fn restored(exported: &Candidate) -> Candidate {
+    let mut again = nobody();
+    for fact in exported.history() {
+        restore(&mut again, (**fact).clone()).expect("what was recorded can be brought in");
+    }
+    again
+}
+
 proptest! {
     #![proptest_config(laws())]
 
@@ -572,6 +582,12 @@ proptest! {
             candidate.history().iter().map(|fact| (fact.at.clone(), fact.payload())).collect()
         };
         prop_assert_eq!(payloads(&live), payloads(&exported));
+        let restored = restored(&live);
+        prop_assert_eq!(live.history(), restored.history());
+        prop_assert_eq!(&live.tasks, &restored.tasks);
+        prop_assert_eq!(&live.contacts, &restored.contacts);
+        prop_assert_eq!(standing(&live), standing(&restored));
+        prop_assert_eq!(timeline(&live, None, true, END), timeline(&restored, None, true, END));
     }
 
     #[test]
@@ -611,6 +627,12 @@ proptest! {
             candidate.tasks.values().map(|task| candidate.task(task, END)).collect()
         };
         prop_assert_eq!(view(&silent), view(&late));
+        for heard in [&late, &in_time] {
+            let restored = restored(heard);
+            prop_assert_eq!(heard.history(), restored.history());
+            prop_assert_eq!(&heard.tasks, &restored.tasks);
+            prop_assert_eq!(restored.next_moment(), None);
+        }
         for version in [late.version / 2, late.version] {
             let folded = late.at_version(version);
             let again = nobody().fold(late.history().iter().take(version as usize).cloned());

@@ -13,6 +13,7 @@ use crate::{
     api::{Api, Operation, reference},
     edge::{codes::Code, problem},
     events::{envelope_schema, variants},
+    imports::Format,
 };
 
 mod tags;
@@ -392,8 +393,13 @@ fn query_parameter(name: &str, path: &str) -> Value {
         ),
         "format" => (
             "What the file is.",
-            json!({"type": "string", "enum": ["ics", "vcf"]}),
+            json!({"type": "string", "enum": Format::ALL.iter().map(|format| format.name()).collect::<Vec<_>>()}),
             json!("ics"),
+        ),
+        "map" => (
+            "With `format=csv`: what the columns are, as JSON; `docs/imports.md` shows how it is written.",
+            text(),
+            json!(r#"{"target": "openings", "columns": {"organisation": "Company", "position": "Job Title"}}"#),
         ),
         "dry_run" => (
             "Whether to tell only what would be recorded.",

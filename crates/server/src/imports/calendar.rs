@@ -82,7 +82,25 @@ impl Calendar {
 
 /// A zone by its IANA name, or by one of the names that calendars have for it.
 fn named_zone(id: &str) -> Option<Zone> {
-    id.parse().ok().or_else(|| Tz::from_str(id).ok()?.name()?.parse().ok())
+    let known = |id: &str| id.parse().ok().or_else(|| Tz::from_str(id).ok()?.name()?.parse().ok());
+    // "/freeassociation.sourceforge.net/Europe/Berlin", "tzone://Microsoft/Utc"
+    let below = || id.match_indices('/').find_map(|(at, _)| id[at + 1..].parse().ok());
+    known(id).or_else(below).or_else(|| fixed(id))
+}
+
+/// "UTC+11", "GMT-0500": the zones of fixed offsets have their signs the other way round.
+fn fixed(id: &str) -> Option<Zone> {
+    let rest = ["UTC", "GMT"].iter().find_map(|name| id.strip_prefix(name))?;
+    let (sign, rest) = match rest.split_at_checked(1)? {
+        ("+", rest) => ('-', rest),
+        ("-", rest) => ('+', rest),
+        _ => return None,
+    };
+    let hours = rest
+        .strip_suffix(":00")
+        .or_else(|| rest.strip_suffix("00").filter(|hours| !hours.is_empty()));
+    let hours: u8 = hours.unwrap_or(rest).parse().ok()?;
+    format!("Etc/GMT{sign}{hours}").parse().ok()
 }
 
 /// Reads one component.
@@ -129,6 +147,10 @@ impl Message {
         let cancelled = event.status() == Some(&ICalendarStatus::Cancelled);
         match calendar.method.as_str() {
             "" | "PUBLISH" | "REQUEST" | "ADD" | "CANCEL" => {}
+            "COUNTER" => {
+                let told = "METHOD:COUNTER proposes another time; it stands once the organiser has sent it.";
+                return Err(Problem::new(Code::Invalid, told));
+            }
             other => {
                 let told = format!("METHOD:{other} answers an invitation; import the invitation itself.");
                 return Err(Problem::new(Code::Invalid, told));
@@ -136,7 +158,7 @@ impl Message {
         }
         let uid = text_of(event, &ICalendarProperty::Uid).ok_or_else(|| lacks("/subject", "The event has no UID."))?;
         let recurrence = event.property(&ICalendarProperty::RecurrenceId);
-        if recurrence.is_none() && event.is_recurrent() {
+        if recurrence.is_none() && event.is_recurrent() && !is_once(event) {
             return Err(lacks(
                 "/starts_at",
                 "The event repeats (RRULE or RDATE); an interview takes place once.",
@@ -195,6 +217,16 @@ impl Arranged {
             attendees: attendees::of(event, &known.candidate),
         })
     }
+}
+
+/// Whether an event repeats only in name: some programs write a series of one.
+fn is_once(event: &ICalendarComponent) -> bool {
+    let count = |entry: &ICalendarEntry| match entry.values.first() {
+        Some(ICalendarValue::RecurrenceRule(rule)) => rule.count,
+        _ => None,
+    };
+    let rule = event.property(&ICalendarProperty::Rrule).and_then(count);
+    rule == Some(1) && event.property(&ICalendarProperty::Rdate).is_none()
 }
 
 fn date_time(entry: &ICalendarEntry) -> Option<&PartialDateTime> {

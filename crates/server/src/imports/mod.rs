@@ -1,4 +1,4 @@
-//! Files that people have, as facts: invitations and business cards. A file is read against what is known
+//! Files that people have, as facts: invitations, business cards, mail, tables. A file is read against what is known
 //! of the candidate, so that a second import of it, or of a newer one, records only what is new.
 
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use afterword_domain::{
     ids::{ApplicationId, CandidateId},
 };
 use afterword_store::Recorded;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::json;
 
 use crate::{
-    api::{Api, Operation, reference},
+    api::{Api, Operation},
     edge::{
         body,
         codes::Code,
@@ -22,115 +22,70 @@ use crate::{
         query::Query,
         scopes::{Caller, Scope},
     },
-    events::Event,
-    facts::FactResult,
     reading::Answered,
     recording::path_id,
     service::{Shared, reaches, recorded_by, tenant, unavailable},
-    writing::{Writing, refused},
+    writing::Writing,
 };
 
 mod attendees;
 mod calendar;
+mod cells;
+mod columns;
+mod formats;
 mod ics;
+mod jobs;
+mod mail;
+mod people;
 mod place;
 mod reading;
+mod results;
+mod table;
 #[cfg(test)]
 mod tests;
+mod text;
 mod vcf;
 
-pub use reading::{Known, Planned, Row, read};
+use results::Imported;
 
-/// What a file is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// iCalendar: invitations.
-    Ics,
-    /// vCard: business cards.
-    Vcf,
-}
-
-impl Format {
-    /// What its entries are called.
-    const fn entry(self) -> &'static str {
-        match self {
-            Format::Ics => "BEGIN:VEVENT",
-            Format::Vcf => "BEGIN:VCARD",
-        }
-    }
-
-    /// The file's own media types, beside `application/octet-stream`.
-    const fn media_types(self) -> &'static [&'static str] {
-        match self {
-            Format::Ics => &["text/calendar", "application/ics"],
-            Format::Vcf => &["text/vcard", "text/x-vcard", "text/directory"],
-        }
-    }
-}
+pub use columns::ColumnMap;
+pub use formats::Format;
+pub use reading::{Evidence, Known, Planned, Row, read};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Asked {
     format: Format,
     application: Option<ApplicationId>,
+    map: Option<String>,
     #[serde(default)]
     dry_run: bool,
     #[serde(default)]
     atomic: bool,
 }
 
-/// What became of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum Status {
-    Recorded,
-    AlreadyRecorded,
-    Proposed,
-    Refused,
-}
-
-/// An entry of the file, and what became of it.
-#[derive(Serialize)]
-struct Imported {
-    line: usize,
-    status: Status,
-    facts: Vec<Event>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    problem: Option<Value>,
-}
-
 pub(crate) fn endpoints(api: &mut Api) {
-    let result = api.schema_of("ImportResult", json!({
-        "type": "object",
-        "description": "What became of one entry of a file.",
-        "required": ["line", "status", "facts"],
-        "properties": {
-            "line": {"type": "integer", "format": "int32", "minimum": 1, "description": "The line at which the entry begins."},
-            "status": {"type": "string", "enum": ["recorded", "already_recorded", "proposed", "refused"],
-                       "description": "What became of it; `proposed`: nothing was recorded, and the facts are as they would be."},
-            "facts": {"type": "array", "items": reference("Event"), "description": "The facts that it amounts to."},
-            "problem": {"allOf": [reference("Problem")], "description": "Why it was refused."},
-        },
-    }));
-    let answer = api.schema_of("ImportResults", json!({
-        "type": "object",
-        "description": "What became of a file, entry by entry.",
-        "required": ["results"],
-        "properties": {"results": {"type": "array", "items": result, "description": "Each entry's result, in the order of the file."}},
-    }));
+    let answer = results::schema(api);
+    let formats: Vec<String> = Format::ALL
+        .iter()
+        .map(|format| format!("- `{}`: {}", format.name(), format.told()))
+        .collect();
+    let formats = formats.join("\n");
     api.add(Operation {
-        description: "An invitation's attendees other than the candidate become contacts and interviewers; a later \
-                      message of the same UID moves or cancels the interview. A card with the e-mail address of a \
-                      known contact revises it. The same file twice records nothing twice. An entry that is refused \
-                      is reported with its line and the rest goes in, or, with `atomic=true`, nothing does."
-            .to_owned(),
-        query: &["format", "application", "dry_run", "atomic"],
+        description: format!(
+            "An invitation's attendees other than the candidate become contacts and interviewers; a later message of the \
+             same UID moves or cancels the interview. A card with the e-mail address of a known contact revises it. A \
+             message of mail is a proposal of facts, with the words that it rests on: nothing of it is recorded until \
+             its `proposal` is sent to `facts`. The same file twice records nothing twice, nor does a newer one. An \
+             entry that is refused is reported with its line and the rest goes in, or, with `atomic=true`, nothing \
+             does.\n\n{formats}"
+        ),
+        query: &["format", "application", "map", "dry_run", "atomic"],
         body: Some(("application/octet-stream", json!({"type": "string", "format": "binary", "description": "The file, up to 1 MiB.", "example": "BEGIN:VCALENDAR…"}))),
         answer: (200, answer),
         problems: vec![Code::CandidateErased, Code::Stale, Code::UnknownReference, Code::IdempotencyReused],
         route: Arc::new(|| web::post().to(import)),
-        ..Operation::write(Method::POST, "C/imports", "import_file", "Import an invitation or business cards")
+        ..Operation::write(Method::POST, "C/imports", "import_file", "Import a file")
     });
 }
 
@@ -143,6 +98,17 @@ async fn import(
 ) -> Answered {
     caller.require(Scope::CandidatesWrite)?;
     let id: CandidateId = path_id(&request, "candidate")?;
+    let map = match (&asked.map, asked.format) {
+        (Some(map), Format::Csv) => Some(Arc::new(ColumnMap::read(map)?)),
+        (Some(_), _) => return Err(Problem::invalid("?map", "is for `format=csv` alone")),
+        (None, Format::Csv) => {
+            return Err(Problem::invalid(
+                "?map",
+                "is required with `format=csv`: which column is what",
+            ));
+        }
+        (None, _) => None,
+    };
     let file = body::read_bytes(&request, payload, body::LIMIT).await?;
     if !file.is_empty() {
         admit_type(&request, asked.format)?;
@@ -174,8 +140,16 @@ async fn import(
         now: service.now(&caller).await?,
         by: recorded_by(&caller),
     };
-    let mut rows = read(asked.format, &file, known.clone())?;
-    if asked.dry_run {
+    let reading = async |known: Known| {
+        let (format, map, file) = (asked.format, map.clone(), file.clone());
+        let read = web::block(move || read(format, map.as_deref(), &file, known)).await;
+        let mut rows = read.map_err(Problem::internal)??;
+        // Of what is skipped there is nothing to tell.
+        rows.retain(|row| row.result.as_ref().map_or(true, |facts| !facts.is_empty()));
+        Ok::<_, Problem>(rows)
+    };
+    let mut rows = reading(known.clone()).await?;
+    if asked.dry_run || asked.format == Format::Eml {
         let results: Vec<Imported> = rows.iter().map(Imported::proposed).collect();
         return Ok(HttpResponse::Ok().json(json!({"results": results})));
     }
@@ -204,7 +178,7 @@ async fn import(
             response.insert_header(("Idempotency-Replayed", "true"));
             // The entries are told apart as they were when the file came first.
             known.candidate = before(&done);
-            rows = read(asked.format, &file, known)?;
+            rows = reading(known).await?;
         }
         recorded = Some(done);
     }
@@ -238,48 +212,4 @@ fn admit_type(request: &HttpRequest, format: Format) -> Result<(), Problem> {
         Code::UnsupportedMediaType,
         format!("Send the file as `Content-Type: application/octet-stream` or `{right}`."),
     ))
-}
-
-impl Imported {
-    fn proposed(row: &Row) -> Self {
-        match &row.result {
-            Err(problem) => Self::refused(row.line, problem),
-            Ok(planned) => Self::of(row.line, planned.iter().map(|it| &it.decided), Status::Proposed),
-        }
-    }
-
-    fn recorded<'a>(
-        row: &Row,
-        steps: &mut impl Iterator<Item = &'a Result<afterword_store::Step, afterword_domain::refusal::Refusal>>,
-    ) -> Self {
-        let planned = match &row.result {
-            Err(problem) => return Self::refused(row.line, problem),
-            Ok(planned) => planned,
-        };
-        // Refused here is what has become impossible since the file was read.
-        let steps: Vec<_> = steps.take(planned.len()).map(Result::as_ref).collect();
-        match steps.into_iter().collect::<Result<Vec<_>, _>>() {
-            Err(refusal) => Self::refused(row.line, &refused(refusal.clone())),
-            Ok(steps) => Self::of(row.line, steps.iter().map(|step| &step.decided), Status::Recorded),
-        }
-    }
-
-    fn of<'a>(line: usize, facts: impl Iterator<Item = &'a Decided> + Clone, new: Status) -> Self {
-        let any_new = facts.clone().any(|decided| matches!(decided, Decided::Recorded(_)));
-        Self {
-            line,
-            status: if any_new { new } else { Status::AlreadyRecorded },
-            facts: facts.map(|decided| Event::of(decided.envelope())).collect(),
-            problem: None,
-        }
-    }
-
-    fn refused(line: usize, problem: &Problem) -> Self {
-        Self {
-            line,
-            status: Status::Refused,
-            facts: Vec::new(),
-            problem: FactResult::refused(problem).problem,
-        }
-    }
 }

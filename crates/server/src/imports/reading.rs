@@ -12,9 +12,18 @@ use afterword_domain::{
     values::{Email, Line},
 };
 use jiff::Timestamp;
+use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Format, ics, vcf};
+use super::{
+    Format,
+    cells::Cells,
+    columns::{ColumnMap, Target},
+    formats::Reads,
+    ics, jobs, mail, people,
+    table::Table,
+    text, vcf,
+};
 use crate::{
     edge::problem::{Code, Problem},
     writing::refused,
@@ -30,6 +39,33 @@ pub struct Row {
     pub line: usize,
     /// The facts that it amounts to, all of them or none.
     pub result: Result<Vec<Planned>, Problem>,
+    /// The words that a proposal rests on.
+    pub evidence: Vec<Evidence>,
+}
+
+impl Row {
+    /// A row that amounts to nothing.
+    pub(super) fn refused(line: usize, problem: Problem) -> Self {
+        Self {
+            line,
+            result: Err(problem),
+            evidence: Vec::new(),
+        }
+    }
+}
+
+/// Words that a proposal rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// What they speak for: a fact, a date, the application.
+    pub about: String,
+    /// Where they stand: `from`, `subject`, `body` or `calendar`.
+    pub field: &'static str,
+    /// The sentence or the line.
+    pub quote: String,
+    /// The words in it that say so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub words: Option<String>,
 }
 
 /// A fact that an entry amounts to.
@@ -41,25 +77,60 @@ pub struct Planned {
     pub decided: Decided,
 }
 
-/// Reads a file.
+/// Reads a file; a table that is no known program's by a column map.
 ///
 /// # Errors
 /// When it is no file of this format at all; what is wrong with one entry is that row's own.
-pub fn read(format: Format, bytes: &[u8], mut known: Known) -> Result<Vec<Row>, Problem> {
-    let text = std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
-    let text = text.ok_or_else(|| Problem::malformed("The file is not text in UTF-8."))?;
-    let rows = match format {
-        Format::Ics => ics::rows(text, &mut known),
-        Format::Vcf => vcf::rows(text, &mut known),
+pub fn read(format: Format, map: Option<&ColumnMap>, bytes: &[u8], mut known: Known) -> Result<Vec<Row>, Problem> {
+    let entry = match format.reads() {
+        Reads::Message => return mail::rows(bytes, &mut known),
+        Reads::Calendar => "BEGIN:VEVENT",
+        Reads::Cards => "BEGIN:VCARD",
+        Reads::Table(_) | Reads::Mapped => "row",
+    };
+    let text = text::decoded(bytes)?;
+    let rows = match format.reads() {
+        Reads::Calendar => ics::rows(&text, &mut known),
+        Reads::Table(map) => table(&text, map, &mut known)?,
+        Reads::Mapped => {
+            let none = || Problem::invalid("?map", "is required: which column of the table is what");
+            table(&text, map.ok_or_else(none)?, &mut known)?
+        }
+        Reads::Cards | Reads::Message => vcf::rows(&text, &mut known),
     };
     match rows.len() {
-        0 => Err(Problem::malformed(format!("The file has no {}.", format.entry()))),
+        0 => Err(Problem::malformed(format!("The file has no {entry}."))),
         1..=MOST => Ok(rows),
-        many => Err(Problem::new(
+        _ => Err(Problem::new(
             Code::Invalid,
-            format!("The file has {many} entries; send up to {MOST} at a time."),
+            format!("The file has more than {MOST} entries; send up to {MOST} at a time."),
         )),
     }
+}
+
+/// Every row of a table.
+fn table(text: &str, map: &ColumnMap, known: &mut Known) -> Result<Vec<Row>, Problem> {
+    let table = Table::find(text, map)?;
+    let mut rows = Vec::new();
+    table.records(|record| {
+        let row = known.row(record.line, |known| {
+            let cells = Cells {
+                map,
+                columns: &table.columns,
+                cells: &record.cells?,
+            };
+            match map.target {
+                Target::Contacts => people::contact(known, &cells),
+                Target::Connections => people::connection(known, &cells),
+                Target::Applications => jobs::application(known, &cells),
+                Target::Openings => jobs::opening(known, &cells),
+                Target::Activities => jobs::activity(known, &cells),
+            }
+        });
+        rows.push(row);
+        rows.len() <= MOST
+    });
+    Ok(rows)
 }
 
 /// What entries are read against: the candidate as the entries before have left them.
@@ -79,7 +150,11 @@ impl Known {
     /// Reads one entry and takes note of what it will have changed for those after it.
     pub(super) fn row(&mut self, line: usize, entry: impl FnOnce(&Self) -> Result<Vec<Proposal>, Problem>) -> Row {
         let result = entry(self).and_then(|proposals| self.rehearse(proposals));
-        Row { line, result }
+        Row {
+            line,
+            result,
+            evidence: Vec::new(),
+        }
     }
 
     fn rehearse(&mut self, proposals: Vec<Proposal>) -> Result<Vec<Planned>, Problem> {
@@ -122,10 +197,14 @@ impl Known {
 
     /// The contact with this e-mail address: a known one, or the id that a new one will have.
     pub(super) fn contact(&self, email: &Email) -> ContactId {
+        let lower = |email: &'_ Email| email.as_str().to_lowercase();
+        let sought = lower(email);
         let same = |other: &Option<Email>| {
-            other
-                .as_ref()
-                .is_some_and(|other| folded(other.as_str()) == folded(email.as_str()))
+            other.as_ref().is_some_and(|other| {
+                let other = other.as_str();
+                // Only few are worth a second look.
+                other.len() == sought.len() && other.to_lowercase() == sought
+            })
         };
         let mut contacts = self.candidate.contacts.values();
         let known = contacts.find(|contact| contact.status == ContactStatus::Known && same(contact.email.get()));

@@ -18,6 +18,11 @@ use crate::{
     recording::FromBody,
 };
 
+mod mail;
+mod odd_ics;
+mod properties;
+mod tables;
+
 const INVITATION: &str = include_str!("../../../../examples/invitation.ics");
 const PRIYA: &str = include_str!("../../../../examples/priya-raman.vcf");
 const TOMAS: &str = include_str!("../../../../examples/tomas-ortega.vcf");
@@ -68,14 +73,14 @@ impl Mara {
             now: now(),
             by: "key".into(),
         };
-        read(format, text.as_bytes(), known)
+        read(format, None, text.as_bytes(), known)
     }
 
     /// Records what a file amounts to, and tells each row as its line and the names of its new facts.
     fn import(&mut self, format: Format, text: &str) -> Vec<(usize, Result<Vec<&'static str>, String>)> {
         let rows = self.plan(format, text).unwrap();
         let mut told = Vec::new();
-        for Row { line, result } in rows {
+        for Row { line, result, .. } in rows {
             let result = result.map_err(|problem| problem.to_string()).map(|planned| {
                 let decide = |proposal| decide(&mut self.candidate, proposal, now(), &"key".into()).unwrap();
                 let decided = planned.into_iter().map(|it| it.proposal).map(decide);
@@ -353,6 +358,18 @@ fn times_are_read_in_utc_in_named_zones_and_in_the_zones_that_the_file_defines()
             "America/New_York",
         ),
         (
+            "",
+            "DTSTART;TZID=/freeassociation.sourceforge.net/Europe/Berlin:20261201T090000",
+            "2026-12-01T09:00:00+01:00",
+            "Europe/Berlin",
+        ),
+        (
+            "",
+            "DTSTART;TZID=UTC+11:20261201T090000",
+            "2026-12-01T09:00:00+11:00",
+            "Etc/GMT-11",
+        ),
+        (
             &zone("Lima here", "X-LIC-LOCATION:America/Lima\r\n"),
             "DTSTART;TZID=Lima here:20261201T090000",
             "2026-12-01T09:00:00-05:00",
@@ -442,7 +459,7 @@ fn a_new_invitation_needs_an_application_and_a_reply_is_no_invitation() {
         by: "key".into(),
     };
     let refused = |text: &str, known| {
-        read(Format::Ics, text.as_bytes(), known)
+        read(Format::Ics, None, text.as_bytes(), known)
             .unwrap()
             .remove(0)
             .result
@@ -608,7 +625,10 @@ fn garbage_is_a_problem_and_never_a_panic() {
             b"BEGIN:",
             b"END:VEVENT\nEND:VCARD",
         ] {
-            assert_eq!(read(format, garbage, known()).unwrap_err().code(), Code::Malformed);
+            assert_eq!(
+                read(format, None, garbage, known()).unwrap_err().code(),
+                Code::Malformed
+            );
         }
         for _ in 0..300 {
             let mut bytes = whole.as_bytes().to_vec();
@@ -631,7 +651,7 @@ fn garbage_is_a_problem_and_never_a_panic() {
                 let end = (at + length).min(bytes.len());
                 bytes.splice(at..end, with[roll(with.len())].iter().copied());
             }
-            let _ = read(format, &bytes, known());
+            let _ = read(format, None, &bytes, known());
         }
     }
     let many = "BEGIN:VCARD\nFN:A\nEND:VCARD\n".repeat(1001);
@@ -648,4 +668,77 @@ fn the_interviews_id_follows_from_the_invitation() {
         })
         .collect();
     assert_eq!(ids[0], ids[1]);
+}
+
+#[test]
+fn invitations_of_exchange_and_of_booking_tools_are_read() {
+    let outlook = include_str!("../../tests/files/outlook.ics");
+    let booking = include_str!("../../tests/files/booking.ics");
+    let mut mara = Mara::new();
+    assert_eq!(
+        mara.imported(Format::Ics, outlook),
+        ["ContactCollected", "InterviewScheduled"]
+    );
+    let interview = mara.interview();
+    assert_eq!(interview.starts_at.to_string(), "2026-12-03T14:00:00+01:00");
+    assert_eq!(
+        (interview.time_zone.name(), interview.format),
+        ("Europe/Berlin", Held::Video)
+    );
+    assert!(mara.imported(Format::Ics, outlook).is_empty());
+    let mut mara = Mara::new();
+    assert_eq!(mara.imported(Format::Ics, booking), ["InterviewScheduled"]);
+    assert_eq!(mara.interview().format, Held::Phone);
+    let cancelled = booking.replace("SUMMARY", "STATUS:CANCELLED\r\nSEQUENCE:1\r\nSUMMARY");
+    assert_eq!(mara.imported(Format::Ics, &cancelled), ["InterviewCancelled"]);
+}
+
+#[test]
+fn a_series_of_one_is_one_and_another_method_says_what_it_is() {
+    let mara = Mara::new();
+    let once = times("DTSTART:20261201T090000Z\r\nDURATION:PT1H\r\nRRULE:FREQ=DAILY;COUNT=1");
+    assert!(mara.plan(Format::Ics, &once).unwrap()[0].result.is_ok());
+    for (method, told) in [
+        ("COUNTER", "another time"),
+        ("REPLY", "answers"),
+        ("DECLINECOUNTER", "answers"),
+    ] {
+        let file = INVITATION.replace("METHOD:REQUEST", &format!("METHOD:{method}"));
+        let rows = mara.plan(Format::Ics, &file).unwrap();
+        let problem = rows[0].result.as_ref().unwrap_err().to_string();
+        assert!(problem.contains(told), "{problem}");
+    }
+}
+
+#[test]
+fn old_cards_in_old_character_sets_are_read() {
+    let mut mara = Mara::new();
+    let read_bytes = |mara: &Mara, bytes: &[u8]| {
+        let known = Known {
+            candidate: mara.candidate.clone(),
+            application: None,
+            now: now(),
+            by: "key".into(),
+        };
+        read(Format::Vcf, None, bytes, known).unwrap()
+    };
+    for (bytes, name, title) in [
+        (
+            &include_bytes!("../../tests/files/old.vcf")[..],
+            "İlknur Öz",
+            Some("Geschäftsführerin der Gesellschaft für Robotik"),
+        ),
+        (&include_bytes!("../../tests/files/latin.vcf")[..], "Jörg Müller", None),
+    ] {
+        let rows = read_bytes(&mara, bytes);
+        let planned = rows.into_iter().next().unwrap().result.unwrap().remove(0);
+        let fact = serde_json::to_value(&planned.decided.envelope().data).unwrap();
+        assert_eq!((&fact["name"], fact["title"].as_str()), (&json!(name), title));
+        decide(&mut mara.candidate, planned.proposal, now(), &"key".into()).unwrap();
+        let again = read_bytes(&mara, bytes);
+        assert!(matches!(
+            again[0].result.as_ref().unwrap()[0].decided,
+            Decided::Already(_)
+        ));
+    }
 }
