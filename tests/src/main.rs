@@ -24,6 +24,7 @@ mod events;
 mod facts;
 mod harness;
 mod idempotency;
+mod imports;
 mod interviews;
 mod keys;
 mod kill;
