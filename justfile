@@ -38,6 +38,10 @@ released:
 clients:
     .ci/sdk/run
 
+# Reads what the service writes with other libraries than its own.
+interop:
+    .ci/interop/run
+
 # Measures the service beside its peers; docs/performance.md says how.
 bench *options:
     cargo run --release --manifest-path crates/bench/Cargo.toml -- {{ options }}

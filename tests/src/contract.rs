@@ -16,18 +16,20 @@ pub struct Operation {
     pub body: Option<&'static str>,
 }
 
-/// Every operation, but the stream: it has no end, and a story of its own.
+/// Every operation that needs a key, but the stream: it has no end, and a story of its own.
 pub fn operations() -> Vec<Operation> {
     let api = Api::of_the_mission();
-    let operation = |it: &afterword::api::Operation| Operation {
-        method: it.method.as_str().parse().expect("a method"),
-        path: it.path.clone(),
-        query: it.query,
-        scope: it.scope.expect("every operation needs a scope"),
-        body: it.body.as_ref().map(|(content_type, _)| *content_type),
+    let operation = |it: &afterword::api::Operation| {
+        Some(Operation {
+            method: it.method.as_str().parse().expect("a method"),
+            path: it.path.clone(),
+            query: it.query,
+            scope: it.scope?,
+            body: it.body.as_ref().map(|(content_type, _)| *content_type),
+        })
     };
     let ends = |it: &&afterword::api::Operation| it.path != "/v1/events/stream";
-    api.operations().iter().filter(ends).map(operation).collect()
+    api.operations().iter().filter(ends).filter_map(operation).collect()
 }
 
 /// The paths of a template for the things that a scene has.
@@ -86,6 +88,7 @@ pub fn nobodys(template: &str) -> String {
         "task:task",
         "event:evt",
         "offer:offer",
+        "calendar:cal",
         "key:key",
         "note_delivery:ndl",
     ];

@@ -88,10 +88,10 @@ async fn a_key_does_what_its_scopes_say_and_nothing_else(world: World) {
     for scope in Scope::ALL {
         let client = world.client(scope.name(), None, None).await;
         for operation in operations() {
-            let file = if operation.path.ends_with("/imports") {
-                "?format=vcf"
-            } else {
-                ""
+            let file = match operation.path.as_str() {
+                "/v1/imports" => "?format=export",
+                path if path.ends_with("/imports") => "?format=vcf",
+                _ => "",
             };
             let request = client.request(operation.method.clone(), &format!("{}{file}", nobodys(&operation.path)));
             let request = match operation.body {

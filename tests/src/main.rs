@@ -12,6 +12,9 @@
 
 mod bad_input;
 mod breaking;
+mod bulk;
+mod calendars;
+mod cards;
 mod client;
 mod composing;
 mod connections;
@@ -21,6 +24,7 @@ mod debrief;
 mod documents;
 mod erasure;
 mod events;
+mod exports;
 mod facts;
 mod harness;
 mod idempotency;

@@ -271,10 +271,12 @@ async fn tenants_are_walls_on_every_read(world: World) {
             told["request_id"] = Value::Null;
             assert_eq!(told, nobody, "{answer}");
             assert_eq!(answer.maybe_header("etag"), None);
-            other
-                .get(&format!("{path}?as_of=2026-03-02T14:00:00Z"))
-                .await
-                .refuses(404, "not_found");
+            if operation.query.contains(&"as_of") {
+                other
+                    .get(&format!("{path}?as_of=2026-03-02T14:00:00Z"))
+                    .await
+                    .refuses(404, "not_found");
+            }
         }
     }
 }

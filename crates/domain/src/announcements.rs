@@ -21,6 +21,7 @@ use uuid::Uuid;
 use crate::{
     applications::{Application, Status, organisation},
     candidate::Candidate,
+    catalogue::AnyFact,
     decide::Moved,
     derive,
     fact::{At, Envelope, Fact, Place, TaskRefs},
@@ -171,6 +172,21 @@ pub fn announce(candidate: &mut Candidate, now: Timestamp) -> Vec<Arc<Envelope>>
         announced.push(fact);
     }
     announced
+}
+
+/// Whether an announcement has the id that its kind, its moment and what it is about give it.
+pub(crate) fn is_its_own(fact: &Envelope) -> bool {
+    let at = fact.at.occurred_at;
+    let due = if let AnyFact::TaskOpened(said) = &fact.data {
+        Due::opened(said.task, at)
+    } else if let AnyFact::TaskOverdue(said) = &fact.data {
+        Due::overdue(said.task, at)
+    } else if let AnyFact::SilenceNoticed(said) = &fact.data {
+        Due::silence(said.application, said.stage, at)
+    } else {
+        return false;
+    };
+    due.event() == fact.at.event && at <= fact.at.recorded_at
 }
 
 impl Candidate {

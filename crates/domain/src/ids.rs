@@ -240,6 +240,8 @@ things! {
     Event EventId "evt" "event";
     /// A task: what a play asks for.
     Task TaskId "task" "task";
+    /// A calendar: a secret address of a candidate's dates.
+    Calendar CalendarId "cal" "calendar";
     /// An API key.
     Key KeyId "key" "key";
     /// A webhook: an address that is told of facts.

@@ -32,6 +32,7 @@ pub mod references;
 pub mod refusal;
 pub mod rejection;
 pub mod research;
+pub mod restore;
 pub mod search;
 pub mod status;
 pub mod tasks;

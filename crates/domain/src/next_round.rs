@@ -14,7 +14,7 @@ use crate::{
     contacts::name_of,
     fact::{At, Fact, Place, mention_if},
     ids::{ApplicationId, ContactId, EventId, InterviewId, NextRoundId, NextRoundQuestionId, Subject},
-    interviews::Format,
+    interviews::{Format, Interview},
     play::{Action, Ending, Owed, Owing, Play, of_application},
     refusal::Refusal,
     status::What,
@@ -110,7 +110,7 @@ pub(crate) fn ask_next_round(application: &Application, owing: &mut Owing<'_>) {
 /// One task per item of each announcement; those of an earlier one have lost their reason.
 pub(crate) fn prepare_next_round(application: &Application, owing: &mut Owing<'_>) {
     let zone = application.zone(owing.candidate);
-    let latest = application.next_rounds.values().max_by_key(|round| round.announced.1);
+    let latest = application.latest_next_round();
     let latest = latest.map(|round| (round.id, round.announced.0));
     for round in application.next_rounds.values() {
         let (event, announced) = round.announced;
@@ -130,15 +130,36 @@ pub(crate) fn prepare_next_round(application: &Application, owing: &mut Owing<'_
 
 /// The end of the day before the round: of the interview that was arranged for it, else of the day they named.
 fn day_before(application: &Application, round: &NextRound, zone: &Zone) -> Option<Timestamp> {
-    let announced = round.announced.1.at;
-    let arranged = application
-        .interviews
-        .values()
-        .filter(|interview| interview.cancelled.is_none() && interview.starts_at.timestamp() > announced)
+    let arranged = arranged_for(application, round)
         .map(|interview| day(interview.starts_at.timestamp(), &interview.time_zone))
         .min();
     let date = arranged.or(round.expected_on.map(Date::civil))?;
     Some(closing(date.yesterday().ok()?, zone))
+}
+
+/// The interviews that may be the round which they announced.
+fn arranged_for<'a>(application: &'a Application, round: &NextRound) -> impl Iterator<Item = &'a Arc<Interview>> {
+    let announced = round.announced.1.at;
+    let interviews = application.interviews.values();
+    interviews.filter(move |interview| interview.cancelled.is_none() && interview.starts_at.timestamp() > announced)
+}
+
+impl Application {
+    /// What they said last about the next round.
+    fn latest_next_round(&self) -> Option<&NextRound> {
+        let rounds = self.next_rounds.values().map(Arc::as_ref);
+        rounds.max_by_key(|round| round.announced.1)
+    }
+
+    /// The day on which they expect the next round, as long as no interview is arranged for it.
+    pub fn expected_round(&self) -> Option<(&NextRound, Date)> {
+        let round = self.latest_next_round()?;
+        let expected_on = round.expected_on?;
+        arranged_for(self, round)
+            .next()
+            .is_none()
+            .then_some((round, expected_on))
+    }
 }
 
 /// The candidate asks what the next round will be.

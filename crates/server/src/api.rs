@@ -122,7 +122,11 @@ impl Api {
         api.area("Playbook", crate::playbook::endpoints);
         api.area("Undo", crate::undo::endpoints);
         api.area("Facts", crate::facts::endpoints);
+        api.area("Facts", crate::bulk::endpoints);
+        api.area("Calendars", crate::calendars::endpoints);
+        api.area("Contacts", crate::cards::endpoints);
         api.area("Imports", crate::imports::endpoints);
+        api.area("Exports", crate::exports::endpoints);
         api.area("Events", crate::events::endpoints);
         api.area("Webhooks", crate::webhooks::endpoints);
         api.area("Keys", crate::keys::endpoints);

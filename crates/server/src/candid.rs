@@ -2,14 +2,16 @@
 //! themselves (`Fact::CANDID`); it is taken out of every answer in one place, on its way out, so that no endpoint can
 //! forget it. Views call their fields as the facts do.
 
-use std::sync::LazyLock;
+use std::{pin::Pin, sync::LazyLock};
 
 use actix_web::{
     HttpResponse,
-    body::{BoxBody, to_bytes},
+    body::{BodyStream, BoxBody, MessageBody, to_bytes},
     http::header,
 };
 use afterword_domain::catalogue::AnyFact;
+use bytes::Bytes;
+use futures_util::Stream;
 use serde_json::Value;
 
 /// The names of candid fields.
@@ -18,6 +20,14 @@ static CANDID: LazyLock<Vec<&str>> = LazyLock::new(|| {
     facts.flat_map(|kind| kind.candid).copied().collect()
 });
 
+/// The names of candid fields.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    CANDID.iter().copied()
+}
+
+/// Lines of JSON that are answered one by one.
+pub const LINES: &str = "application/x-ndjson";
+
 /// An answer without what is candid.
 pub async fn without(response: HttpResponse) -> HttpResponse {
     let kind = response.headers().get(header::CONTENT_TYPE);
@@ -25,11 +35,31 @@ pub async fn without(response: HttpResponse) -> HttpResponse {
     if !is_json {
         return response;
     }
+    if kind.is_some_and(|kind| kind == LINES) {
+        // Its end may be far off, or never come: whoever writes it writes whole lines.
+        return response.map_body(|_, body| BoxBody::new(BodyStream::new(kept(body))));
+    }
     let (response, body) = response.into_parts();
     // What cannot be read cannot be looked through.
     let bytes = to_bytes(body).await.unwrap_or_default();
     let kept = pruned(&bytes).map_or_else(|| BoxBody::new(bytes), BoxBody::new);
     response.set_body(kept)
+}
+
+/// The parts of a body, each without what is candid.
+fn kept(mut body: BoxBody) -> impl Stream<Item = Result<Bytes, actix_web::Error>> {
+    futures_util::stream::poll_fn(move |context| {
+        let part = Pin::new(&mut body).poll_next(context);
+        part.map(|part| {
+            part.map(|part| match part {
+                Ok(bytes) => Ok(pruned(&bytes).map_or(bytes, |mut kept| {
+                    kept.push(b'\n');
+                    kept.into()
+                })),
+                Err(error) => Err(actix_web::error::ErrorInternalServerError(error)),
+            })
+        })
+    })
 }
 
 /// JSON without candid fields; none where there are none. Lines of JSON are looked through one by one.
@@ -51,7 +81,8 @@ pub fn pruned(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(kept)
 }
 
-fn prune(value: &mut Value) {
+/// Takes candid fields out of a value.
+pub fn prune(value: &mut Value) {
     match value {
         Value::Object(fields) => {
             fields.retain(|name, _| !CANDID.contains(&name.as_str()));

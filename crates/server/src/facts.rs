@@ -331,13 +331,17 @@ async fn is_there(service: &Service, caller: &Caller, id: CandidateId, proposals
     }
 }
 
-/// A refusal of one fact of the body; a thing that is not there is an unknown reference.
 fn in_body(nth: usize, refusal: Refusal) -> Problem {
+    in_fact(&format!("/facts/{nth}"), refusal)
+}
+
+/// A refusal of one fact of the body, which stands at `base`; a thing that is not there is an unknown reference.
+pub(crate) fn in_fact(base: &str, refusal: Refusal) -> Problem {
     const OF_THE_ENVELOPE: [&str; 3] = ["/id", "/subject", "/occurred_at"];
     let missing = refusal.code == "not_found";
     let place = |pointer: &str| {
         let envelope = OF_THE_ENVELOPE.contains(&pointer) || (missing && pointer == "/application");
-        format!("/facts/{nth}{}{pointer}", if envelope { "" } else { "/data" })
+        format!("{base}{}{pointer}", if envelope { "" } else { "/data" })
     };
     let fields: Vec<(String, String)> = refusal
         .fields

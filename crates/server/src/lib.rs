@@ -4,7 +4,10 @@
 pub mod api;
 pub mod app;
 mod applications;
+mod bulk;
+mod calendars;
 mod candid;
+mod cards;
 pub mod cli;
 mod connections;
 mod contacts;
@@ -13,6 +16,7 @@ pub mod demo;
 mod documents;
 pub mod edge;
 mod events;
+mod exports;
 mod facts;
 pub mod imports;
 mod interviews;

@@ -211,6 +211,9 @@ fn describe(api: &Api, operation: &Operation) -> Value {
         contents.insert((*content).to_owned(), media);
         described["requestBody"] = json!({"required": required, "description": "The request.", "content": contents});
     }
+    if operation.scope.is_none() {
+        described["security"] = json!([]);
+    }
     described["responses"] = Value::Object(answers);
     described
 }
@@ -240,13 +243,10 @@ fn headers(operation: &Operation) -> Value {
 
 /// The problems that an operation can answer with, by status.
 fn problems(operation: &Operation) -> Vec<(u16, Vec<Code>)> {
-    let mut codes = vec![
-        Code::Unauthenticated,
-        Code::InsufficientScope,
-        Code::Invalid,
-        Code::RateLimited,
-        Code::Overloaded,
-    ];
+    let mut codes = vec![Code::Invalid, Code::RateLimited, Code::Overloaded];
+    if operation.scope.is_some() {
+        codes.extend([Code::Unauthenticated, Code::InsufficientScope]);
+    }
     if operation.path.contains('{') {
         codes.push(Code::NotFound);
     }
@@ -269,7 +269,7 @@ fn problems(operation: &Operation) -> Vec<(u16, Vec<Code>)> {
 fn path_parameters(path: &str) -> Vec<Value> {
     let names = path
         .split('/')
-        .filter_map(|part| part.strip_prefix('{').and_then(|part| part.strip_suffix('}')));
+        .filter_map(|part| part.strip_prefix('{')?.split_once('}').map(|(name, _)| name));
     let kinds = ids::Kind::ALL;
     names
         .map(|name| {
@@ -284,11 +284,16 @@ fn path_parameters(path: &str) -> Vec<Value> {
                 return json!({"name": name, "in": "path", "required": true, "description": told,
                     "schema": reference(schema), "example": example});
             }
+            let (told, example) = match name {
+                "token" => ("The secret of the address.".to_owned(), "awc_…".to_owned()),
+                _ => (
+                    format!("The id of the {}.", name.replace('_', " ")),
+                    format!("{prefix}_01k9ze3n8qfq7s5b1x5n0v3gk2"),
+                ),
+            };
             json!({
-                "name": name, "in": "path", "required": true,
-                "description": format!("The id of the {}.", name.replace('_', " ")),
-                "schema": {"type": "string"},
-                "example": format!("{prefix}_01k9ze3n8qfq7s5b1x5n0v3gk2"),
+                "name": name, "in": "path", "required": true, "description": told,
+                "schema": {"type": "string"}, "example": example,
             })
         })
         .collect()
@@ -393,8 +398,17 @@ fn query_parameter(name: &str, path: &str) -> Value {
         ),
         "format" => (
             "What the file is.",
-            json!({"type": "string", "enum": Format::ALL.iter().map(|format| format.name()).collect::<Vec<_>>()}),
-            json!("ics"),
+            if path == "/v1/imports" {
+                json!({"type": "string", "enum": [Format::Export.name()]})
+            } else {
+                json!({"type": "string", "enum": Format::ALL.iter().map(|format| format.name()).collect::<Vec<_>>()})
+            },
+            json!(if path == "/v1/imports" { "export" } else { "ics" }),
+        ),
+        "version" => (
+            "The version of vCard.",
+            json!({"type": "string", "enum": ["3.0", "4.0"], "default": "4.0"}),
+            json!("4.0"),
         ),
         "map" => (
             "With `format=csv`: what the columns are, as JSON; `docs/imports.md` shows how it is written.",

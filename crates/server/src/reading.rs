@@ -49,6 +49,7 @@ pub struct Asked {
     pub(crate) wait: Option<u8>,
     pub(crate) order: Option<Order>,
     pub(crate) recipient: Option<ContactId>,
+    pub(crate) version: Option<crate::cards::Version>,
 }
 
 /// In which order the feed comes.
@@ -186,6 +187,33 @@ impl Api {
             )
         });
         self.add(operation);
+    }
+
+    /// A file about one candidate; `None`: there is no such thing.
+    pub fn reads_file(
+        &mut self,
+        operation: Operation,
+        query: &'static [&'static str],
+        content_type: &'static str,
+        render: fn(&View, &HttpRequest) -> Option<Vec<u8>>,
+    ) {
+        let media = content_type.split(';').next().unwrap_or(content_type);
+        let route = move || {
+            web::get().to(
+                move |caller: Caller, request: HttpRequest, service: Shared, asked: Query<Asked>| async move {
+                    allow(&request, query)?;
+                    let view = view(&caller, &request, &service, asked.0).await?;
+                    let file = render(&view, &request).ok_or_else(Problem::not_found)?;
+                    Ok::<_, Problem>(etag::answer_as(&request, content_type, Vec::new(), file))
+                },
+            )
+        };
+        self.add(Operation {
+            query,
+            media,
+            route: Arc::new(route),
+            ..operation
+        });
     }
 
     /// A list of one candidate's things, in the order that `list` gives.

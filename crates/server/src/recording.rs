@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use actix_web::{
-    HttpRequest, HttpResponse,
+    HttpRequest, HttpResponse, ResponseError,
     http::{Method, header},
     web,
 };
@@ -16,7 +16,7 @@ use afterword_domain::{
     ids::{ApplicationId, CandidateId, EventId, Kind, Subject, ThingId},
     play::Task,
 };
-use afterword_store::{Recorded, Step};
+use afterword_store::{Around, Recorded, Step};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -72,13 +72,15 @@ pub struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    /// The answer that a step of a command has: the same again whenever it is asked for.
-    pub fn of(step: &'a Step) -> Self {
+    /// The answer that a step of a command has: the same again whenever it is asked for. None of a step that was not
+    /// alone in its command.
+    pub fn of(step: &'a Step) -> Option<Self> {
+        let Around { before, after } = step.around.as_ref()?;
         let event = &**step.decided.envelope();
         let now = event.at.recorded_at;
-        let moved = moved(&step.before, &step.after, now);
-        let whole = |tasks: &[Arc<_>]| tasks.iter().map(|task| step.after.task(task, now)).collect();
-        let receipt = step.after.erased_at.map(|erased_at| ErasureReceipt {
+        let moved = moved(before, after, now);
+        let whole = |tasks: &[Arc<_>]| tasks.iter().map(|task| after.task(task, now)).collect();
+        let receipt = after.erased_at.map(|erased_at| ErasureReceipt {
             erased_at,
             keys_gone_by: erased_at
                 .checked_add(jiff::SignedDuration::from_hours(7 * 24))
@@ -89,7 +91,7 @@ impl<'a> Answer<'a> {
             changed: whole(&moved.changed),
             closed: whole(&moved.closed),
         };
-        Self { event, tasks, receipt }
+        Some(Self { event, tasks, receipt })
     }
 }
 
@@ -376,16 +378,21 @@ fn answer(request: &HttpRequest, recorded: &Recorded, step: &Step) -> HttpRespon
     if recorded.replayed {
         response.insert_header(("Idempotency-Replayed", "true"));
     }
-    response.json(Answer::of(step))
+    match Answer::of(step) {
+        Some(answer) => response.json(answer),
+        None => Problem::internal("a fact without the states around it").error_response(),
+    }
 }
 
 /// Where a thing can be read.
 pub fn location(candidate: CandidateId, application: Option<ApplicationId>, subject: Subject) -> String {
     let collection = match subject {
-        Subject::Candidate(_) | Subject::Key(_) | Subject::Webhook(_) | Subject::Delivery(_) => {
-        Subject::Candidate(_) | Subject::Key(_) | Subject::NoteDelivery(_) => {
-            return format!("/v1/candidates/{candidate}");
-        }
+        Subject::Candidate(_)
+        | Subject::Calendar(_)
+        | Subject::Key(_)
+        | Subject::Webhook(_)
+        | Subject::Delivery(_)
+        | Subject::NoteDelivery(_) => return format!("/v1/candidates/{candidate}"),
         Subject::Rejection(_) => {
             let application = application.map(|id| id.to_string()).unwrap_or_default();
             return format!("/v1/candidates/{candidate}/applications/{application}/rejection");

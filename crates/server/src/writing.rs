@@ -60,6 +60,22 @@ impl Writing {
             ]),
             at: service.clock.now(),
         });
+        Ok(Self::named(service, idempotency, IfMatch::of(request)?))
+    }
+
+    /// A part of a request that is recorded by itself; with the request's idempotency key, `name` tells it from the
+    /// others.
+    pub fn of_part(service: &Service, caller: &Caller, key: Option<&str>, name: &[u8], body: &[u8]) -> Self {
+        let tenant = caller.tenant.to_be_bytes();
+        let idempotency = key.map(|key| Idempotency {
+            key: service.hash(&[b"part", &tenant, key.as_bytes(), name]),
+            request: service.hash(&[b"part", &tenant, caller.key_id.as_bytes(), body]),
+            at: service.clock.now(),
+        });
+        Self::named(service, idempotency, IfMatch::Absent)
+    }
+
+    fn named(service: &Service, idempotency: Option<Idempotency>, if_match: IfMatch) -> Self {
         let fresh = match &idempotency {
             Some(named) => Fresh::Derived(Uuid::new_v5(
                 &Uuid::NAMESPACE_OID,
@@ -67,11 +83,11 @@ impl Writing {
             )),
             None => Fresh::Random(service.clock.clone()),
         };
-        Ok(Self {
+        Self {
             idempotency,
-            if_match: IfMatch::of(request)?,
+            if_match,
             fresh,
-        })
+        }
     }
 
     /// A fresh id; with an idempotency key the same again when the request is repeated.

@@ -6,6 +6,7 @@
 
 mod admin;
 mod append;
+mod calendars;
 mod commit;
 mod db;
 mod envelopes;
@@ -45,10 +46,10 @@ pub use playbooks::{Playbooks, written};
 pub use queues::{ApplicationQuery, CandidateQuery, RejectionQuery, TaskFilter, TaskQuery};
 pub use reads::FeedQuery;
 pub use rebuild::Rebuilt;
-pub use recorder::{Command, Idempotency, RecordError, Recorded, Recorder, Step};
+pub use recorder::{Around, Command, Idempotency, RecordError, Recorded, Recorder, Restoration, Restored, Step};
 pub use rows::{
-    ApiKeyRow, ApplicationRow, EventRow, IdempotencyRow, NoteTemplateRow, PlaybookRow, StreamHead, StreamRow, TaskRow,
-    TaskState, TenantId, TenantRow,
+    ApiKeyRow, ApplicationRow, CalendarRow, EventRow, IdempotencyRow, NoteTemplateRow, PlaybookRow, StreamHead,
+    StreamRow, TaskRow, TaskState, TenantId, TenantRow,
 };
 pub use sealing::{Aad, DataKey, Unreadable};
 pub use store::{Place, Store, StoreOptions};

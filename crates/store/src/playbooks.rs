@@ -13,15 +13,32 @@ use uuid::Uuid;
 use crate::{EventRow, Recorder, Store, StoreError, TenantId, rows::PlaybookRow, statement::Statement};
 
 /// The playbooks of a tenant, by version: those that can be read and are what their hash says. Nobody follows the others.
+/// And those that its candidates adopted elsewhere, before they were brought in, by hash. Such a copy has no version here:
+/// the tenant's own playbook is newer, whatever its number.
 #[derive(Debug, Clone, Default)]
-pub struct Playbooks(BTreeMap<u32, Arc<Playbook>>);
+pub struct Playbooks {
+    own: BTreeMap<u32, Arc<Playbook>>,
+    copies: BTreeMap<String, Arc<Playbook>>,
+}
 
 impl Playbooks {
     /// The one that candidates are to adopt.
     pub fn current(&self) -> Arc<Playbook> {
-        self.0
+        self.own
             .last_key_value()
             .map_or_else(Arc::default, |(_, playbook)| Arc::clone(playbook))
+    }
+
+    /// The playbook that a fact says was adopted.
+    fn adopted(&self, fact: &PlaybookAdopted) -> Option<&Arc<Playbook>> {
+        let own = self.own.get(&fact.playbook_version);
+        own.filter(|playbook| *playbook.hash == *fact.hash)
+            .or_else(|| self.copies.get(&fact.hash))
+    }
+
+    /// Whether the playbook that a fact says was adopted is known.
+    pub(crate) fn knows(&self, fact: &PlaybookAdopted) -> bool {
+        self.adopted(fact).is_some()
     }
 }
 
@@ -94,6 +111,38 @@ impl Store {
             .await
     }
 
+    /// The playbooks that candidates adopted elsewhere. They have no version here.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn playbook_copies(&self, tenant: TenantId) -> Result<Vec<PlaybookRow>, StoreError> {
+        let statement = Statement::of(
+            "SELECT hash, rules FROM playbook_copies WHERE tenant_id = $1 ORDER BY hash",
+            [tenant.into()],
+        );
+        self.db()
+            .fetch(tenant, statement, |row| {
+                Ok(PlaybookRow {
+                    version: 0,
+                    hash: row.text(0)?,
+                    rules: row.text(1)?,
+                    recorded_at: 0,
+                    recorded_by: String::new(),
+                })
+            })
+            .await
+    }
+
+    /// Keeps the rules of a playbook that was adopted elsewhere.
+    pub(crate) async fn playbook_copy(&self, tenant: TenantId, hash: &str, rules: &str) -> Result<(), StoreError> {
+        let statement = Statement::of(
+            "INSERT INTO playbook_copies (tenant_id, hash, rules) VALUES ($1, $2, $3) \
+             ON CONFLICT (tenant_id, hash) DO NOTHING",
+            [tenant.into(), hash.into(), rules.into()],
+        );
+        self.db().execute(tenant, statement).await.map(drop).map_err(Into::into)
+    }
+
     /// How many candidates have adopted a version, and how many there are.
     ///
     /// # Errors
@@ -128,10 +177,10 @@ impl Recorder {
     /// # Errors
     /// As above.
     pub async fn newest_playbooks(&self, tenant: TenantId) -> Result<Arc<Playbooks>, StoreError> {
-        let mut playbooks = BTreeMap::new();
+        let mut own = BTreeMap::new();
         for row in self.store().playbooks(tenant).await? {
             if let Some((_, playbook)) = row.read() {
-                playbooks.insert(playbook.version, Arc::new(playbook));
+                own.insert(playbook.version, Arc::new(playbook));
             } else if self.is_news(tenant, row.version) {
                 tracing::error!(
                     tenant = tenant.0,
@@ -140,7 +189,10 @@ impl Recorder {
                 );
             }
         }
-        let playbooks = Arc::new(Playbooks(playbooks));
+        let copies = self.store().playbook_copies(tenant).await?;
+        let copied = |row: PlaybookRow| row.read().map(|(_, playbook)| (row.hash, Arc::new(playbook)));
+        let copies = copies.into_iter().filter_map(copied).collect();
+        let playbooks = Arc::new(Playbooks { own, copies });
         self.known_playbooks().insert(tenant, Arc::clone(&playbooks));
         Ok(playbooks)
     }
@@ -159,10 +211,9 @@ impl Recorder {
 pub(crate) fn put_together(envelope: &mut Envelope, playbooks: &Playbooks) -> Result<(), StoreError> {
     if let AnyFact::PlaybookAdopted(adopted) = &mut envelope.data {
         let version = adopted.playbook_version;
-        let playbook = playbooks.0.get(&version);
         // Rules that were changed together with their row's hash are not those that were adopted.
-        let same = playbook.filter(|playbook| *playbook.hash == *adopted.hash);
-        let playbook = same.ok_or(StoreError::UnreadablePlaybook(version))?;
+        let playbook = playbooks.adopted(adopted);
+        let playbook = playbook.ok_or(StoreError::UnreadablePlaybook(version))?;
         adopted.playbook = Some(Arc::clone(playbook));
     }
     Ok(())

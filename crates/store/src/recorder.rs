@@ -24,7 +24,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use uuid::Uuid;
 
 use crate::{
-    Appended, Commit, Erasure, EventRow, Fence, IdempotencyRow, Store, StoreError, TenantId,
+    Appended, Commit, DataKey, Erasure, EventRow, Fence, IdempotencyRow, Store, StoreError, TenantId,
     envelopes::{moment, seal, seal_payload, signed},
     playbooks::Playbooks,
     projection::Projection,
@@ -33,7 +33,9 @@ use crate::{
 };
 
 mod replay;
+mod restore;
 use replay::{Past, keep};
+pub use restore::{Restoration, Restored};
 
 /// How many facts the cache of candidates holds in all.
 const CACHED_FACTS: u64 = 400_000;
@@ -90,6 +92,12 @@ pub struct Idempotency {
 pub struct Step {
     /// Whether it was recorded now or before, and the fact in the log.
     pub decided: Decided,
+    /// The states around it. Kept where it was alone in its command: ten thousand facts would hold as many states.
+    pub around: Option<Around>,
+}
+
+/// The states around a fact.
+pub struct Around {
     /// The state before it.
     pub before: Candidate,
     /// The state after it.
@@ -448,8 +456,40 @@ impl Recorder {
         results: &[Result<Step, Refusal>],
     ) -> Result<Commit, StoreError> {
         let (tenant, id) = (command.tenant, command.candidate.uuid());
+        let recorded = results.iter().flatten().filter_map(|step| match &step.decided {
+            Decided::Recorded(envelope) => Some(envelope),
+            Decided::Already(_) => None,
+        });
+        let facts: Vec<_> = announced.iter().chain(recorded).chain(adopted).collect();
+        let (mut commit, key) = self.written(tenant, command.fresh, before, after, &facts).await?;
+        commit.fence = command.fence;
+        let asked = command.idempotency.is_some() && after.erased_at.is_none();
+        let kept = (asked && facts.len() != announced.len() + results.len() + adopted.len())
+            .then(|| keep(tenant, &key, id, results));
+        commit.idempotency = command.idempotency.as_ref().map(|idempotency| IdempotencyRow {
+            key_hash: idempotency.key.clone(),
+            request_hash: idempotency.request.clone(),
+            candidate: Some(id),
+            first_version: signed(before.version + 1 + announced.len() as u64),
+            facts: i64::try_from(results.len()).unwrap_or(i64::MAX),
+            sealed: kept,
+            recorded_at: idempotency.at.as_microsecond(),
+        });
+        Ok(commit)
+    }
+
+    /// A commit of facts that lead from one state to another, and the key they are sealed with.
+    async fn written(
+        &self,
+        tenant: TenantId,
+        fresh: bool,
+        before: &Candidate,
+        after: &Candidate,
+        facts: &[&Arc<Envelope>],
+    ) -> Result<(Commit, Arc<DataKey>), StoreError> {
+        let id = after.id.uuid();
         let mut commit = Commit::new(tenant, id, signed(before.version));
-        let found = if command.fresh {
+        let found = if fresh {
             None
         } else {
             self.store.keys().get(tenant, id).await?
@@ -464,14 +504,7 @@ impl Recorder {
             key: &key,
             secret: &self.secret,
         };
-        let recorded = results.iter().flatten().filter_map(|step| match &step.decided {
-            Decided::Recorded(envelope) => Some(envelope),
-            Decided::Already(_) => None,
-        });
-        commit.fence = command.fence;
-        let facts = announced.iter().chain(recorded).chain(adopted);
-        commit.events = facts.map(|envelope| seal(tenant, &key, envelope)).collect();
-        let mut kept = None;
+        commit.events = facts.iter().map(|envelope| seal(tenant, &key, envelope)).collect();
         if let Some(erased_at) = after.erased_at {
             let keys_gone_by = erased_at
                 .checked_add(KEY_BACKUPS)
@@ -481,43 +514,28 @@ impl Recorder {
                 at: erased_at.as_microsecond(),
                 keys_gone_by,
             });
-        } else {
-            if after.version > before.version {
-                // What a retraction takes away leaves no row.
-                commit.replace_rows = before
-                    .applications
-                    .keys()
-                    .any(|known| !after.applications.contains_key(known));
-                let rows = if commit.replace_rows {
-                    projection.all(after)
-                } else {
-                    projection.changed(before, after)
-                };
-                rows.go_with(&mut commit);
-                let rewritten = before
-                    .history()
-                    .iter()
-                    .zip(after.history())
-                    .filter(|(then, now)| !Arc::ptr_eq(then, now));
-                commit.redactions = rewritten
-                    .map(|(_, now)| (signed(now.at.version), seal_payload(tenant, &key, now)))
-                    .collect();
-            }
-            if command.idempotency.is_some() && (commit.events.len() != announced.len() + results.len() + adopted.len())
-            {
-                kept = Some(keep(tenant, &key, id, results));
-            }
+        } else if after.version > before.version {
+            // What a retraction takes away leaves no row.
+            commit.replace_rows = before
+                .applications
+                .keys()
+                .any(|known| !after.applications.contains_key(known));
+            let rows = if commit.replace_rows {
+                projection.all(after)
+            } else {
+                projection.changed(before, after)
+            };
+            rows.go_with(&mut commit);
+            let rewritten = before
+                .history()
+                .iter()
+                .zip(after.history())
+                .filter(|(then, now)| !Arc::ptr_eq(then, now));
+            commit.redactions = rewritten
+                .map(|(_, now)| (signed(now.at.version), seal_payload(tenant, &key, now)))
+                .collect();
         }
-        commit.idempotency = command.idempotency.as_ref().map(|idempotency| IdempotencyRow {
-            key_hash: idempotency.key.clone(),
-            request_hash: idempotency.request.clone(),
-            candidate: Some(id),
-            first_version: signed(before.version + 1 + announced.len() as u64),
-            facts: i64::try_from(results.len()).unwrap_or(i64::MAX),
-            sealed: kept,
-            recorded_at: idempotency.at.as_microsecond(),
-        });
-        Ok(commit)
+        Ok((commit, key))
     }
 }
 
@@ -546,14 +564,15 @@ fn decide_all(
         announced.extend(announce(&mut state, command.now));
     }
     let version = state.version;
-    let mut past = Past::of(before);
+    let alone = command.proposals.len() == 1;
+    let mut past = Past::of(before, alone);
     let mut results = Vec::with_capacity(command.proposals.len());
     for (index, proposal) in command.proposals.iter().enumerate() {
         if let Some(refusal) = taken.get(&index) {
             results.push(Err(refusal.clone()));
             continue;
         }
-        let before = state.clone();
+        let before = alone.then(|| state.clone());
         let decided = decide(&mut state, proposal.clone(), command.now, &command.by);
         results.push(match decided {
             Ok(decided @ Decided::Already(_)) => {
@@ -564,8 +583,10 @@ fn decide_all(
             }
             Ok(decided) => Ok(Step {
                 decided,
-                before,
-                after: state.clone(),
+                around: before.map(|before| Around {
+                    before,
+                    after: state.clone(),
+                }),
             }),
             Err(refusal) => Err(refusal),
         });

@@ -232,3 +232,18 @@ pub struct ApiKeyRow {
     /// When it was revoked.
     pub revoked_at: Option<i64>,
 }
+
+/// A secret address of a candidate's calendar, hashed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CalendarRow {
+    /// Its id.
+    pub calendar_id: Uuid,
+    /// Whose dates it shows.
+    pub candidate: Uuid,
+    /// The hash of its secret, unique in the tenant.
+    pub hash: Vec<u8>,
+    /// When it was made.
+    pub created_at: i64,
+    /// When it was revoked.
+    pub revoked_at: Option<i64>,
+}

@@ -38,9 +38,14 @@ pub fn adopt(candidate: &mut Candidate, playbook: &Arc<Playbook>, now: Timestamp
     }
     let recorded_at = now.max(candidate.recorded_at);
     let key = format!("{}|{}", PlaybookAdopted::NAME, playbook.version);
+    let mut event = EventId::new(Uuid::new_v5(&candidate.id.uuid(), key.as_bytes()));
+    if candidate.fact(event).is_some() {
+        // Another tenant's playbook of that number, adopted before the candidate was brought here.
+        event = EventId::new(Uuid::new_v5(&event.uuid(), playbook.hash.as_bytes()));
+    }
     let mut envelope = Envelope {
         at: At {
-            event: EventId::new(Uuid::new_v5(&candidate.id.uuid(), key.as_bytes())),
+            event,
             candidate: candidate.id,
             version: candidate.version + 1,
             application: None,

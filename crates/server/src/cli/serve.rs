@@ -18,7 +18,7 @@ use crate::edge::{api_key::ApiKey, clock::Clock, rate_limit::Rate, scopes::Scope
 use crate::mail::Post;
 use crate::outgoing::Outgoing;
 use crate::service::Service;
-use crate::{outgoing::Outgoing, time_worker::TimeWorker, webhooks::worker::WebhookWorker};
+use crate::{time_worker::TimeWorker, webhooks::worker::WebhookWorker};
 
 /// Requests have this long to finish, and what they left in the queue a few seconds more: 30 in all.
 const FINISH: Duration = Duration::from_secs(26);

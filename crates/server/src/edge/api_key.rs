@@ -10,7 +10,7 @@ const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 const LIVE: &str = "aw_live_";
 const TEST: &str = "aw_test_";
 const BODY: usize = 30;
-const NUMBER: usize = 6;
+pub(super) const NUMBER: usize = 6;
 
 /// An API key in clear. It shows itself only to who asks with `expose`.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,22 +39,9 @@ pub enum ApiKeyFault {
 impl ApiKey {
     /// A new random key of a tenant.
     pub fn generate(tenant: i64, test: bool) -> Result<Self, ApiKeyFault> {
-        let number = u32::try_from(tenant)
-            .ok()
-            .filter(|number| *number < 1 << 31)
-            .ok_or(ApiKeyFault::Tenant)?;
         let mut text = String::from(if test { TEST } else { LIVE });
-        text.push_str(&base62(number));
-        while text.len() < LIVE.len() + BODY {
-            let mut bytes = [0; 64];
-            getrandom::fill(&mut bytes).map_err(|_| ApiKeyFault::Random)?;
-            // 248 is the greatest multiple of 62 in a byte; what lies above would make the first digits likelier.
-            let fair = bytes
-                .iter()
-                .filter(|byte| **byte < 248)
-                .map(|byte| char::from(DIGITS[usize::from(byte % 62)]));
-            text.extend(fair.take(LIVE.len() + BODY - text.len()));
-        }
+        text.push_str(&base62(tenant_number(tenant)?));
+        random_digits(&mut text, BODY - NUMBER)?;
         text.push_str(&base62(crc32fast::hash(text.as_bytes())));
         Ok(Self { text, tenant })
     }
@@ -72,13 +59,9 @@ impl ApiKey {
         if base62(crc32fast::hash(signed.as_bytes())) != checksum {
             return Err(ApiKeyFault::Checksum);
         }
-        let tenant = body
-            .bytes()
-            .take(NUMBER)
-            .fold(0, |number, byte| number * 62 + digit(byte));
         Ok(Self {
             text: text.to_owned(),
-            tenant,
+            tenant: number(&body[..NUMBER]),
         })
     }
 
@@ -115,8 +98,35 @@ impl fmt::Display for ApiKey {
     }
 }
 
+/// A tenant's number as keys hold it.
+pub(super) fn tenant_number(tenant: i64) -> Result<u32, ApiKeyFault> {
+    let number = u32::try_from(tenant).ok().filter(|number| *number < 1 << 31);
+    number.ok_or(ApiKeyFault::Tenant)
+}
+
+/// Adds so many random digits.
+pub(super) fn random_digits(text: &mut String, many: usize) -> Result<(), ApiKeyFault> {
+    let end = text.len() + many;
+    while text.len() < end {
+        let mut bytes = [0; 64];
+        getrandom::fill(&mut bytes).map_err(|_| ApiKeyFault::Random)?;
+        // 248 is the greatest multiple of 62 in a byte; what lies above would make the first digits likelier.
+        let fair = bytes
+            .iter()
+            .filter(|byte| **byte < 248)
+            .map(|byte| char::from(DIGITS[usize::from(byte % 62)]));
+        text.extend(fair.take(end - text.len()));
+    }
+    Ok(())
+}
+
+/// The number that some digits write.
+pub(super) fn number(digits: &str) -> i64 {
+    digits.bytes().fold(0, |number, byte| number * 62 + digit(byte))
+}
+
 /// A number in six digits: 62⁶ is more than 2³².
-fn base62(number: u32) -> String {
+pub(super) fn base62(number: u32) -> String {
     let mut digits = ['0'; NUMBER];
     digits.iter_mut().rev().fold(number, |rest, place| {
         *place = char::from(DIGITS[(rest % 62) as usize]);

@@ -3,6 +3,7 @@
 
 pub mod api_key;
 pub mod body;
+pub mod calendar_token;
 pub mod clock;
 pub mod codes;
 pub mod cursor;

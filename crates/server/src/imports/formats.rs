@@ -13,6 +13,8 @@ pub(super) enum Reads {
     Calendar,
     Cards,
     Message,
+    /// An archive of a whole candidate, which has a way of its own (`exports/`).
+    Archive,
     /// A table, by a column map of the service's own.
     Table(&'static LazyLock<ColumnMap>),
     /// A table, by the request's column map.
@@ -56,6 +58,7 @@ macro_rules! formats {
 const CALENDAR: &[&str] = &["text/calendar", "application/ics"];
 const CARDS: &[&str] = &["text/vcard", "text/x-vcard", "text/directory"];
 const MESSAGE: &[&str] = &["message/rfc822"];
+const ARCHIVE: &[&str] = &["application/zip"];
 const TABLE: &[&str] = &[
     "text/csv",
     "text/tab-separated-values",
@@ -84,6 +87,8 @@ formats! {
         "Google Contacts as CSV: contacts.";
     Csv "csv" Reads::Mapped, TABLE,
         "Any other table, by a column map (`map=`).";
+    Export "export" Reads::Archive, ARCHIVE,
+        "The archive of an export: the whole candidate, as in `import_export`.";
 }
 
 macro_rules! maps {

@@ -98,6 +98,9 @@ async fn import(
 ) -> Answered {
     caller.require(Scope::CandidatesWrite)?;
     let id: CandidateId = path_id(&request, "candidate")?;
+    if asked.format == Format::Export {
+        return bring_in_export(caller, request, service, payload, id, &asked).await;
+    }
     let map = match (&asked.map, asked.format) {
         (Some(map), Format::Csv) => Some(Arc::new(ColumnMap::read(map)?)),
         (Some(_), _) => return Err(Problem::invalid("?map", "is for `format=csv` alone")),
@@ -185,6 +188,26 @@ async fn import(
     let mut steps = recorded.iter().flat_map(|done| &done.results);
     let results: Vec<Imported> = rows.iter().map(|row| Imported::recorded(row, &mut steps)).collect();
     Ok(response.json(json!({"results": results})))
+}
+
+/// An export is brought in whole, or not at all.
+async fn bring_in_export(
+    caller: Caller,
+    request: HttpRequest,
+    service: Shared,
+    payload: web::Payload,
+    id: CandidateId,
+    asked: &Asked,
+) -> Answered {
+    let strange = [
+        ("?application", asked.application.is_some()),
+        ("?map", asked.map.is_some()),
+        ("?dry_run", asked.dry_run),
+    ];
+    if let Some((name, _)) = strange.iter().find(|(_, given)| *given) {
+        return Err(Problem::invalid(*name, "does not go with `format=export`"));
+    }
+    crate::exports::bring_in(caller, request, service, payload, Some(id)).await
 }
 
 /// The candidate as a command found it.

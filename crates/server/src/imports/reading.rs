@@ -87,6 +87,7 @@ pub fn read(format: Format, map: Option<&ColumnMap>, bytes: &[u8], mut known: Kn
         Reads::Calendar => "BEGIN:VEVENT",
         Reads::Cards => "BEGIN:VCARD",
         Reads::Table(_) | Reads::Mapped => "row",
+        Reads::Archive => "manifest.json",
     };
     let text = text::decoded(bytes)?;
     let rows = match format.reads() {
@@ -96,7 +97,7 @@ pub fn read(format: Format, map: Option<&ColumnMap>, bytes: &[u8], mut known: Kn
             let none = || Problem::invalid("?map", "is required: which column of the table is what");
             table(&text, map.ok_or_else(none)?, &mut known)?
         }
-        Reads::Cards | Reads::Message => vcf::rows(&text, &mut known),
+        Reads::Cards | Reads::Message | Reads::Archive => vcf::rows(&text, &mut known),
     };
     match rows.len() {
         0 => Err(Problem::malformed(format!("The file has no {entry}."))),

@@ -300,7 +300,7 @@ async fn resolved(
 }
 
 fn answered(delivered: &Delivered, replayed: bool) -> HttpResponse {
-    let answer = delivered.step.as_ref().map(Answer::of);
+    let answer = delivered.step.as_ref().and_then(Answer::of);
     let delivery = Delivery::of(&delivered.row);
     let candidate = CandidateId::new(delivered.row.candidate);
     let mut response = HttpResponse::Created();
@@ -309,8 +309,8 @@ fn answered(delivered: &Delivered, replayed: bool) -> HttpResponse {
         delivery.note, delivery.id
     );
     response.insert_header(("Location", location));
-    if let Some(step) = &delivered.step {
-        response.insert_header(("ETag", tag_of(&step.after).to_header()));
+    if let Some(around) = delivered.step.as_ref().and_then(|step| step.around.as_ref()) {
+        response.insert_header(("ETag", tag_of(&around.after).to_header()));
     }
     if replayed {
         response.insert_header(("Idempotency-Replayed", "true"));

@@ -345,13 +345,14 @@ fn template_values(tenant: TenantId, row: &NoteTemplateRow) -> [Value; 7] {
 }
 
 /// What erasing takes away beside the key: `$1` the tenant, `$2` the candidate.
-const ERASE: [&str; 6] = [
+const ERASE: [&str; 7] = [
     "DELETE FROM tasks WHERE tenant_id = $1 AND candidate_id = $2",
     "DELETE FROM applications WHERE tenant_id = $1 AND candidate_id = $2",
     "DELETE FROM stream_groups WHERE tenant_id = $1 AND candidate_id = $2",
     "DELETE FROM mail_deliveries WHERE tenant_id = $1 AND candidate_id = $2",
     "UPDATE idempotency SET sealed = NULL WHERE tenant_id = $1 AND candidate_id = $2 AND sealed IS NOT NULL",
     "UPDATE events SET sealed = NULL WHERE tenant_id = $1 AND candidate_id = $2",
+    "DELETE FROM calendars WHERE tenant_id = $1 AND candidate_id = $2",
 ];
 /// And what is left to be known of the candidate: `$3` when, `$4` until when a backup may still have the key.
 const ERASE_STREAM: &str = "UPDATE streams SET erased_at = $3, keys_gone_by = $4, sealed = NULL, \

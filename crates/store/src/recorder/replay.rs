@@ -12,7 +12,7 @@ use afterword_domain::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Command, Idempotency, RecordError, Recorded, Recorder, Step};
+use super::{Around, Command, Idempotency, RecordError, Recorded, Recorder, Step};
 use crate::{Aad, DataKey, IdempotencyRow, StoreError, TenantId, envelopes::erasure};
 
 /// What an idempotency row keeps of each fact, to give the same answer again.
@@ -63,7 +63,7 @@ impl Recorder {
         if candidate.erased_at.is_some() {
             return self.replay_erasure(command.tenant, &candidate, row.first_version).await;
         }
-        let mut past = Past::of(&candidate);
+        let mut past = Past::of(&candidate, kept.len() == 1);
         let mut results = Vec::with_capacity(kept.len());
         let mut last = first.saturating_sub(1);
         for kept in kept {
@@ -102,8 +102,10 @@ impl Recorder {
         let decided = Decided::Recorded(Arc::new(envelope));
         let step = Step {
             decided,
-            before: Candidate::unknown(candidate.id),
-            after: candidate.clone(),
+            around: Some(Around {
+                before: Candidate::unknown(candidate.id),
+                after: candidate.clone(),
+            }),
         };
         Ok(Recorded {
             results: vec![Ok(step)],
@@ -118,13 +120,16 @@ impl Recorder {
 pub(super) struct Past {
     pub(super) now: Candidate,
     state: Candidate,
+    /// Whether the states are asked for.
+    around: bool,
 }
 
 impl Past {
-    pub(super) fn of(now: &Candidate) -> Self {
+    pub(super) fn of(now: &Candidate, around: bool) -> Self {
         Self {
             now: now.clone(),
             state: Candidate::unknown(now.id),
+            around,
         }
     }
 
@@ -133,6 +138,12 @@ impl Past {
         let last = place(version.checked_sub(1)?)?;
         let history = self.now.history();
         let envelope = Arc::clone(history.get(last)?);
+        if !self.around {
+            return Some(Step {
+                decided: decided(envelope),
+                around: None,
+            });
+        }
         if self.state.version >= version {
             self.state = Candidate::unknown(self.now.id);
         }
@@ -142,8 +153,7 @@ impl Past {
         self.state = after.clone();
         Some(Step {
             decided: decided(envelope),
-            before,
-            after,
+            around: Some(Around { before, after }),
         })
     }
 }

@@ -154,6 +154,10 @@ impl Store {
                 "groups",
                 "SELECT DISTINCT r.candidate_id FROM stream_groups r WHERE r.tenant_id = ",
             ),
+            (
+                "calendars",
+                "SELECT DISTINCT r.candidate_id FROM calendars r WHERE r.tenant_id = ",
+            ),
         ] {
             let mut statement = Statement::new(sql);
             statement

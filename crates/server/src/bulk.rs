@@ -1,0 +1,419 @@
+//! Facts about many candidates, one per line (NDJSON): how a career centre brings in what it has. The body is read and the
+//! results are told as they come, so that neither has to fit into memory; what a line asks for is done or refused by
+//! itself. Lines about one candidate are recorded in their order, those about several at once.
+
+use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{Method, header},
+    web,
+};
+use afterword_domain::{catalogue::AnyFact, decide::Proposal, ids::CandidateId};
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
+
+use crate::{
+    api::{Api, Operation},
+    candid::LINES,
+    edge::{
+        codes::Code,
+        headers, json as strict,
+        problem::Problem,
+        query::{NoParameters, Query},
+        scopes::{Caller, Scope},
+    },
+    events::Event,
+    facts::{FactResult, in_fact, read},
+    reading::Answered,
+    service::{Shared, reaches, tenant, unavailable},
+    writing::Writing,
+};
+
+/// So many lines a request may have, of so many bytes together.
+const MOST: usize = 20_000;
+const BYTES: usize = 64 << 20;
+/// The longest line.
+const LINE: usize = 1 << 20;
+/// So many lines are recorded at a time, those of so many candidates at once.
+const TOGETHER: usize = 256;
+const AT_ONCE: usize = 32;
+/// So long the next part of the body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) fn endpoints(api: &mut Api) {
+    let example = "{\"candidate\": \"cnd_01k9ze3n8qfq7s5b1x5n0v3gk2\", \"type\": \"SearchActivityLogged\", \"data\": {\"kind\": \"searched\"}}\n";
+    let body = json!({"type": "string", "format": "binary", "example": example,
+        "description": "One fact per line, as in `record_facts`, and beside it its `candidate`. Up to 20,000 lines, 64 MiB, 1 MiB in a line."});
+    let told = "{\"line\": 1, \"status\": \"recorded\", \"event\": {}}\n";
+    let answer = json!({"type": "string", "format": "binary", "example": told,
+        "description": "One result per line of the body, in its order: `line`, `status` (`recorded`, `already_recorded` or `refused`), `event` or `problem`."});
+    api.add(Operation {
+        description: "Each line is recorded or refused by itself; a line may rest on those before it, and a \
+                      CandidateRegistered makes the candidate of the lines after it. Results come as they are, while \
+                      the body is still being sent. A body that breaks off, is too long or does not arrive ends with \
+                      one more result, `refused`, that says so: what was told before is recorded, and the same lines \
+                      may be sent again. With an Idempotency-Key, the same lines under the same numbers have the same \
+                      results again; without one, lines with ids of their own do."
+            .to_owned(),
+        body: Some((LINES, body)),
+        answer: (200, answer),
+        media: LINES,
+        problems: vec![Code::Timeout],
+        route: Arc::new(|| web::post().to(record)),
+        ..Operation::write(
+            Method::POST,
+            "/v1/facts",
+            "record_many_facts",
+            "Record facts about many candidates, line by line",
+        )
+    });
+}
+
+async fn record(
+    caller: Caller,
+    request: HttpRequest,
+    service: Shared,
+    payload: web::Payload,
+    _: Query<NoParameters>,
+) -> Answered {
+    caller.require(Scope::CandidatesWrite)?;
+    admit(&request)?;
+    let key = headers::idempotency_key(&request)?;
+    // Whoever sends all of the body before reading of the answer must not wait for himself: results gather here. They
+    // are bounded by the lines that a request may have.
+    let (tell, told) = mpsc::unbounded_channel();
+    let bulk = Bulk {
+        caller,
+        service,
+        key: key.map(|key| key.to_string()),
+        tell,
+    };
+    actix_web::rt::spawn(bulk.record(Lines::of(payload)));
+    let told = futures_util::stream::unfold(told, async |mut told: mpsc::UnboundedReceiver<Bytes>| {
+        told.recv().await.map(|line| (Ok::<_, Infallible>(line), told))
+    });
+    Ok(HttpResponse::Ok().content_type(LINES).streaming(told))
+}
+
+/// What can be refused before the first line is read.
+fn admit(request: &HttpRequest) -> Result<(), Problem> {
+    let of = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let essence = of(header::CONTENT_TYPE).and_then(|kind| kind.split(';').next());
+    let essence = essence.unwrap_or_default().trim().to_ascii_lowercase();
+    let known = [LINES, "application/ndjson", "application/jsonl"];
+    let packed = of(header::CONTENT_ENCODING).is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
+    if !known.contains(&essence.as_str()) || packed {
+        return Err(Problem::new(
+            Code::UnsupportedMediaType,
+            format!("Send lines of JSON as `Content-Type: {LINES}`, without a Content-Encoding."),
+        ));
+    }
+    let announced = of(header::CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > BYTES as u64) {
+        return Err(too_long());
+    }
+    Ok(())
+}
+
+fn too_long() -> Problem {
+    Problem::new(
+        Code::TooLarge,
+        format!("A body may have up to {MOST} lines and {BYTES} bytes: send the rest in another request."),
+    )
+}
+
+/// A line's result.
+#[derive(Serialize)]
+struct Told {
+    line: usize,
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<Event>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<Value>,
+}
+
+impl Told {
+    fn bytes(line: usize, result: FactResult) -> Vec<u8> {
+        let FactResult { status, event, problem } = result;
+        let told = Self {
+            line,
+            status,
+            event,
+            problem,
+        };
+        let mut bytes = serde_json::to_vec(&told).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes
+    }
+}
+
+/// A line that can be read: whose it is, and the fact.
+struct Line {
+    /// Its place among those that are recorded together.
+    place: usize,
+    bytes: Bytes,
+    fact: Map<String, Value>,
+}
+
+/// One request.
+struct Bulk {
+    caller: Caller,
+    service: Shared,
+    key: Option<String>,
+    tell: mpsc::UnboundedSender<Bytes>,
+}
+
+impl Bulk {
+    /// Records line after line, until the body ends or nobody listens any more.
+    async fn record(self, mut lines: Lines) {
+        loop {
+            let (some, end) = lines.some().await;
+            let last = some.last().map_or(lines.number, |(number, _)| *number);
+            if !some.is_empty() && self.tell.send(self.together(some).await).is_err() {
+                return;
+            }
+            match end {
+                None => {}
+                Some(Ok(())) => return,
+                Some(Err(problem)) => {
+                    let told = Told::bytes(last + 1, FactResult::refused(&problem));
+                    self.tell.send(told.into()).ok();
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Records some lines, and gives their results.
+    async fn together(&self, some: Vec<(usize, Result<Bytes, Problem>)>) -> Bytes {
+        let numbers: Vec<usize> = some.iter().map(|(number, _)| *number).collect();
+        let mut results: Vec<Option<FactResult>> = numbers.iter().map(|_| None).collect();
+        let mut groups: Vec<(CandidateId, Vec<Line>)> = Vec::new();
+        let mut known: HashMap<CandidateId, usize> = HashMap::new();
+        for (place, (_, line)) in some.into_iter().enumerate() {
+            match line.and_then(|line| whose(place, line)) {
+                Err(problem) => results[place] = Some(FactResult::refused(&problem)),
+                Ok((candidate, line)) => {
+                    let group = *known.entry(candidate).or_insert(groups.len());
+                    if group == groups.len() {
+                        groups.push((candidate, Vec::new()));
+                    }
+                    groups[group].1.push(line);
+                }
+            }
+        }
+        let first = numbers.first().copied().unwrap_or_default();
+        let recording = groups.into_iter().map(|(id, lines)| self.about_one(first, id, lines));
+        let mut recording = futures_util::stream::iter(recording).buffer_unordered(AT_ONCE);
+        while let Some(told) = recording.next().await {
+            for (place, result) in told {
+                results[place] = Some(result);
+            }
+        }
+        let lost = || FactResult::refused(&Problem::internal("a line without a result"));
+        let told = numbers.into_iter().zip(results);
+        told.flat_map(|(number, result)| Told::bytes(number, result.unwrap_or_else(lost)))
+            .collect()
+    }
+
+    /// Records lines about one candidate, in their order.
+    async fn about_one(&self, first: usize, id: CandidateId, lines: Vec<Line>) -> Vec<(usize, FactResult)> {
+        let name = [&first.to_be_bytes()[..], id.uuid().as_bytes()].concat();
+        let said: Vec<&[u8]> = lines.iter().map(|line| &line.bytes[..]).collect();
+        let writing = Writing::of_part(
+            &self.service,
+            &self.caller,
+            self.key.as_deref(),
+            &name,
+            &said.join(&b'\n'),
+        );
+        let mut told = Vec::with_capacity(lines.len());
+        let mut places = Vec::with_capacity(lines.len());
+        let mut proposals: Vec<Proposal> = Vec::with_capacity(lines.len());
+        for (nth, Line { place, fact, .. }) in (0u32..).zip(lines) {
+            let fresh = [writing.fresh(2 * nth), writing.fresh(2 * nth + 1)];
+            match read(Value::Object(fact), id, fresh) {
+                Err(problem) => told.push((place, FactResult::refused(&problem))),
+                Ok(proposal) => {
+                    places.push(place);
+                    proposals.push(proposal);
+                }
+            }
+        }
+        // What comes before its candidate is registered has none.
+        let early = match self.early(id, &proposals).await {
+            Ok(early) => early,
+            Err(problem) => {
+                let refused = |place| (place, FactResult::refused(&problem));
+                told.extend(places.into_iter().map(refused));
+                return told;
+            }
+        };
+        let unknown = Problem::unknown_reference("/candidate", "is not the id of a candidate");
+        proposals.drain(..early);
+        told.extend(
+            places
+                .drain(..early)
+                .map(|place| (place, FactResult::refused(&unknown))),
+        );
+        if proposals.is_empty() {
+            return told;
+        }
+        let recorded = writing
+            .record(&self.service, &self.caller, id, false, proposals, false)
+            .await;
+        match recorded {
+            Err(problem) => told.extend(places.into_iter().map(|place| (place, FactResult::refused(&problem)))),
+            Ok(done) => {
+                let results = done.results.iter().map(|result| match result {
+                    Ok(step) => FactResult::of(step),
+                    Err(refusal) => FactResult::refused(&in_fact("", refusal.clone())),
+                });
+                told.extend(places.into_iter().zip(results));
+            }
+        }
+        told
+    }
+
+    /// How many of the facts come before there is a candidate whom the caller reaches.
+    async fn early(&self, id: CandidateId, proposals: &[Proposal]) -> Result<usize, Problem> {
+        let candidate = self.service.recorder.candidate(tenant(&self.caller), id).await;
+        let candidate = candidate.map_err(unavailable)?;
+        let registers = |it: &Proposal| matches!(it.fact, AnyFact::CandidateRegistered(_));
+        match candidate.version {
+            0 => Ok(proposals.iter().position(registers).unwrap_or(proposals.len())),
+            _ if !reaches(&self.caller, &candidate) => Ok(proposals.len()),
+            _ if candidate.erased_at.is_some() => Err(Problem::refused(
+                "candidate_erased",
+                "The candidate was erased: nothing more can be recorded.",
+            )),
+            _ => Ok(0),
+        }
+    }
+}
+
+/// Whose line it is.
+fn whose(place: usize, bytes: Bytes) -> Result<(CandidateId, Line), Problem> {
+    let mut fact = strict::parse(&bytes)?;
+    let registers = fact.get("type").is_some_and(|name| name == "CandidateRegistered");
+    let named = match fact.shift_remove("candidate") {
+        None | Some(Value::Null) if registers => fact.get("subject").cloned(),
+        named => named,
+    };
+    let candidate = match named {
+        None | Some(Value::Null) => return Err(Problem::invalid("/candidate", "is missing: whom the fact is about")),
+        Some(id) => id.as_str().and_then(|id| id.parse().ok()),
+    };
+    let candidate =
+        candidate.ok_or_else(|| Problem::unknown_reference("/candidate", "is not the id of a candidate"))?;
+    Ok((candidate, Line { place, bytes, fact }))
+}
+
+/// The body, line by line.
+struct Lines {
+    payload: web::Payload,
+    held: BytesMut,
+    /// So far into what is held no line ends.
+    looked: usize,
+    bytes: usize,
+    /// The number of the last line.
+    number: usize,
+    /// Whether the line at hand is too long, so that the rest of it is passed over.
+    passing: bool,
+    ended: bool,
+}
+
+/// How the body ended.
+type End = Result<(), Problem>;
+
+impl Lines {
+    fn of(payload: web::Payload) -> Self {
+        Self {
+            payload,
+            held: BytesMut::new(),
+            looked: 0,
+            bytes: 0,
+            number: 0,
+            passing: false,
+            ended: false,
+        }
+    }
+
+    /// The next lines, as many as are recorded together, with their numbers; and how the body ended, if it did.
+    async fn some(&mut self) -> (Vec<(usize, Result<Bytes, Problem>)>, Option<End>) {
+        let mut some = Vec::new();
+        while some.len() < TOGETHER {
+            match self.next().await {
+                Ok(Some(line)) => {
+                    self.number += 1;
+                    if self.number > MOST {
+                        self.number = MOST;
+                        return (some, Some(Err(too_long())));
+                    }
+                    if !line.as_ref().is_ok_and(|line| line.trim_ascii().is_empty()) {
+                        some.push((self.number, line));
+                    }
+                }
+                Ok(None) => return (some, Some(Ok(()))),
+                Err(problem) => return (some, Some(Err(problem))),
+            }
+        }
+        (some, None)
+    }
+
+    /// The next line; none at the end. What is wrong with one line is that line's.
+    async fn next(&mut self) -> Result<Option<Result<Bytes, Problem>>, Problem> {
+        loop {
+            let end = self.held[self.looked..].iter().position(|byte| *byte == b'\n');
+            if let Some(end) = end {
+                let line = self.held.split_to(self.looked + end + 1).freeze();
+                return Ok(Some(self.whole(line.slice(..line.len() - 1))));
+            }
+            self.looked = self.held.len();
+            if self.held.len() > LINE {
+                self.passing = true;
+                self.held.clear();
+                self.looked = 0;
+            }
+            if self.ended {
+                let line = self.held.split().freeze();
+                let any = !line.is_empty() || self.passing;
+                return Ok(any.then(|| self.whole(line)));
+            }
+            let part = tokio::time::timeout(PATIENCE, self.payload.next()).await;
+            let part = part.map_err(|_| {
+                let told = format!(
+                    "The next part of the body did not arrive within {} s.",
+                    PATIENCE.as_secs()
+                );
+                Problem::new(Code::Timeout, told)
+            })?;
+            match part {
+                None => self.ended = true,
+                Some(Err(_)) => return Err(Problem::malformed("The body broke off.")),
+                Some(Ok(part)) => {
+                    self.bytes += part.len();
+                    if self.bytes > BYTES {
+                        return Err(too_long());
+                    }
+                    self.held.extend_from_slice(&part);
+                }
+            }
+        }
+    }
+
+    /// A line of which the end was found.
+    fn whole(&mut self, line: Bytes) -> Result<Bytes, Problem> {
+        self.looked = 0;
+        if std::mem::take(&mut self.passing) || line.len() > LINE {
+            let told = format!("A line may have up to {LINE} bytes.");
+            return Err(Problem::new(Code::TooLarge, told));
+        }
+        Ok(line)
+    }
+}

@@ -1,0 +1,260 @@
+//! Bringing the candidate of an export in.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, http::header, web};
+use afterword_domain::{
+    candidate::Candidate,
+    catalogue::AnyFact,
+    decide::{Decided, Proposal},
+    fact::Envelope,
+    ids::CandidateId,
+    restore::proposed,
+};
+use afterword_store::{RecordError, Restoration, Restored};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{
+    ARCHIVE,
+    archive::{self, Archive, wrong},
+};
+use crate::{
+    edge::{
+        body,
+        codes::Code,
+        etag::ETag,
+        problem::Problem,
+        scopes::{Caller, Scope},
+    },
+    facts::FactResult,
+    reading::Answered,
+    service::{Shared, reaches, reused, tenant, unavailable},
+    writing::{Writing, refused},
+};
+
+/// The largest archive.
+const LIMIT: usize = 16 << 20;
+/// What was taken back is folded out of all that came before: so many facts may be folded again for an archive.
+const FOLDED_AGAIN: u64 = 2_000_000;
+/// So long a name in `recorded_by` may be.
+const BY: usize = 100;
+
+/// A fact of the archive, and what became of it. It is not told again: the client has it.
+#[derive(Serialize)]
+struct Row {
+    line: usize,
+    status: &'static str,
+    facts: [(); 0],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<Value>,
+}
+
+/// Brings a candidate in, who must be the one of the address where that names one.
+pub(crate) async fn bring_in(
+    caller: Caller,
+    request: HttpRequest,
+    service: Shared,
+    payload: web::Payload,
+    named: Option<CandidateId>,
+) -> Answered {
+    caller.require(Scope::CandidatesWrite)?;
+    let file = body::read_bytes(&request, payload, LIMIT).await?;
+    admit_type(&request, &file)?;
+    let mut writing = Writing::of_bytes(&service, &caller, &request, &file)?;
+    if let Some(id) = named {
+        there(&service, &caller, id, false).await?;
+    }
+    let archive = web::block(move || archive::read(&file))
+        .await
+        .map_err(Problem::internal)??;
+    let id = archive.candidate;
+    if named.is_some_and(|named| named != id) {
+        let told = "it is of another candidate than the address";
+        return Err(wrong("manifest.json", told.to_owned()));
+    }
+    admit(&archive, service.now(&caller).await?)?;
+    let known = there(&service, &caller, id, true).await?;
+    if let Some(known) = &known {
+        writing.meets(&tag(known))?;
+    }
+    let facts = Arc::new(archive.facts);
+    let mut merged = false;
+    if let Some(named) = &mut writing.idempotency {
+        let key = service.hash(&[b"merge", &named.key]);
+        let before = service.recorder.store().idempotent(tenant(&caller), &key).await;
+        merged = before.map_err(unavailable)?.is_some();
+    }
+    let condition = |candidate: &Candidate| reaches(&caller, candidate);
+    if !merged {
+        let wanted = Restoration {
+            tenant: tenant(&caller),
+            candidate: id,
+            facts: Arc::clone(&facts),
+            playbooks: archive.playbooks,
+            condition: &condition,
+            idempotency: writing.idempotency.clone(),
+        };
+        let restored = service.recorder.restore(wanted).await;
+        let restored = restored.map_err(|error| problem_of(error, known.is_some()))?;
+        if let Restored::Done {
+            candidate,
+            from,
+            replayed,
+        } = restored
+        {
+            let rows = facts.iter().enumerate().map(|(nth, fact)| {
+                let new = fact.at.version >= from;
+                Row::new(nth + 1, if new { "recorded" } else { "already_recorded" })
+            });
+            return Ok(answer(&candidate, replayed, rows.collect()));
+        }
+    }
+    if let Some(named) = &mut writing.idempotency {
+        named.key = service.hash(&[b"merge", &named.key]);
+    }
+    merge(&service, &caller, writing, id, &facts).await
+}
+
+/// Both have gone on since: what is missing here is recorded now, each fact for itself.
+async fn merge(service: &Shared, caller: &Caller, writing: Writing, id: CandidateId, facts: &[Envelope]) -> Answered {
+    let told_by_clients = |fact: &Envelope| {
+        let kind = fact.data.kind();
+        !kind.by_the_clock && !kind.by_the_service
+    };
+    let (lines, proposals): (Vec<usize>, Vec<Proposal>) = facts
+        .iter()
+        .enumerate()
+        .filter(|(_, fact)| told_by_clients(fact))
+        .map(|(nth, fact)| (nth + 1, proposed(fact)))
+        .unzip();
+    let done = writing.record(service, caller, id, false, proposals, false).await?;
+    let rows = lines.into_iter().zip(&done.results).map(|(line, result)| match result {
+        Ok(step) => match step.decided {
+            Decided::Recorded(_) => Row::new(line, "recorded"),
+            Decided::Already(_) => Row::new(line, "already_recorded"),
+        },
+        Err(refusal) => Row {
+            problem: FactResult::refused(&refused(refusal.clone())).problem,
+            ..Row::new(line, "refused")
+        },
+    });
+    Ok(answer(&done.candidate, done.replayed, rows.collect()))
+}
+
+impl Row {
+    const fn new(line: usize, status: &'static str) -> Self {
+        Self {
+            line,
+            status,
+            facts: [],
+            problem: None,
+        }
+    }
+}
+
+fn tag(candidate: &Candidate) -> ETag {
+    let version = i64::try_from(candidate.version).unwrap_or(i64::MAX);
+    ETag::of_candidate(candidate.id.uuid(), version)
+}
+
+fn answer(candidate: &Candidate, replayed: bool, results: Vec<Row>) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header((header::ETAG, tag(candidate).to_header()))
+        .insert_header((header::LOCATION, format!("/v1/candidates/{}", candidate.id)));
+    if replayed {
+        response.insert_header(("Idempotency-Replayed", "true"));
+    }
+    response.json(json!({"results": results}))
+}
+
+/// The candidate as it is here, if the caller may write about it.
+async fn there(
+    service: &Shared,
+    caller: &Caller,
+    id: CandidateId,
+    may_be_new: bool,
+) -> Result<Option<Arc<Candidate>>, Problem> {
+    let candidate = service.recorder.candidate(tenant(caller), id).await;
+    let candidate = candidate.map_err(unavailable)?;
+    match candidate.version {
+        0 if may_be_new => Ok(None),
+        0 => Err(Problem::not_found()),
+        _ if !reaches(caller, &candidate) => Err(Problem::not_found()),
+        _ if candidate.erased_at.is_some() => Err(Problem::refused(
+            "candidate_erased",
+            "The candidate was erased: nothing more can be recorded.",
+        )),
+        _ => Ok(Some(candidate)),
+    }
+}
+
+/// What the facts of an archive say of their recording must be possible.
+fn admit(archive: &Archive, now: Timestamp) -> Result<(), Problem> {
+    let latest = now + SignedDuration::from_secs(60);
+    let mut again = 0;
+    for (nth, fact) in archive.facts.iter().enumerate() {
+        let place = format!("facts.ndjson line {}", nth + 1);
+        if fact.at.recorded_at > latest {
+            return Err(wrong(&place, "recorded_at must not be in the future".to_owned()));
+        }
+        if matches!(fact.data, AnyFact::FactRetracted(_) | AnyFact::ContactErased(_)) {
+            again += nth as u64;
+        }
+        if again > FOLDED_AGAIN {
+            let told = "too much was taken back before it: bring the candidate in by `C/facts`";
+            return Err(wrong(&place, told.to_owned()));
+        }
+        let by = &fact.at.recorded_by;
+        if by.is_empty() || by.len() > BY || !by.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(wrong(
+                &place,
+                "recorded_by must be the id of a key, or `clock`".to_owned(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn admit_type(request: &HttpRequest, file: &[u8]) -> Result<(), Problem> {
+    let given = request.headers().get(header::CONTENT_TYPE);
+    let given = given.and_then(|given| given.to_str().ok()).unwrap_or_default();
+    let essence = given.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if file.is_empty() || ["application/octet-stream", ARCHIVE].contains(&essence.as_str()) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Code::UnsupportedMediaType,
+        format!("Send the archive as `Content-Type: application/octet-stream` or `{ARCHIVE}`."),
+    ))
+}
+
+fn problem_of(error: RecordError, was_here: bool) -> Problem {
+    match error {
+        RecordError::Refused { index, refusal } => {
+            let place = format!("facts.ndjson line {}", index + 1);
+            let code = Code::named(&refusal.code).unwrap_or(Code::Refused);
+            // Nothing in the body is an address.
+            let code = if code == Code::NotFound {
+                Code::UnknownReference
+            } else {
+                code
+            };
+            let problem = Problem::new(code, format!("{place} cannot be: {}", refusal.detail));
+            let problem = problem.at(place.clone(), refusal.detail.clone());
+            refusal.fields.iter().fold(problem, |problem, (pointer, told)| {
+                problem.at(format!("{place}{pointer}"), told.clone())
+            })
+        }
+        RecordError::Stale(_) if was_here => Problem::not_found(),
+        RecordError::Stale(_) => Problem::new(
+            Code::InsufficientScope,
+            "This key may only bring in candidates that it will reach.",
+        ),
+        RecordError::IdempotencyReused => reused(),
+        fenced @ RecordError::Fenced => Problem::internal(fenced),
+        RecordError::Store(error) => unavailable(error),
+    }
+}

@@ -1,0 +1,209 @@
+//! Bringing a candidate in from an export: the stream is appended as it was, in one commit, or nothing is.
+
+use std::sync::Arc;
+
+use afterword_domain::{
+    candidate::Candidate, catalogue::AnyFact, fact::Envelope, ids::CandidateId, refusal::Refusal, restore::restore,
+};
+
+use super::{ATTEMPTS, Idempotency, RecordError, Recorder};
+use crate::{
+    Appended, IdempotencyRow, Playbooks, StoreError, TenantId,
+    envelopes::signed,
+    playbooks::{put_together, written},
+};
+
+/// A stream to bring in.
+pub struct Restoration<'a> {
+    /// Whose log.
+    pub tenant: TenantId,
+    /// Whose stream.
+    pub candidate: CandidateId,
+    /// Its facts from the first on, in order.
+    pub facts: Arc<Vec<Envelope>>,
+    /// The rules of the playbooks that were adopted in it.
+    pub playbooks: Vec<afterword_domain::playbook::PlaybookRules>,
+    /// What must hold of the state before and of the state after.
+    pub condition: &'a (dyn Fn(&Candidate) -> bool + Send + Sync),
+    /// Where the client names the request.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// What became of it.
+pub enum Restored {
+    /// The stream here is that of the export, or goes on from it.
+    Done {
+        /// The candidate as it is now.
+        candidate: Arc<Candidate>,
+        /// The facts from this version on were brought in; those before were here.
+        from: u64,
+        /// Whether the answer is that of an earlier request of the same name.
+        replayed: bool,
+    },
+    /// The stream here has facts that the export has not, and the other way round.
+    Diverged,
+}
+
+/// Whether two facts are the same one. What it says may have been redacted since, when a contact was erased.
+fn same(one: &Envelope, other: &Envelope) -> bool {
+    (one.at.event, one.at.subject, one.at.occurred_at, one.data.name())
+        == (
+            other.at.event,
+            other.at.subject,
+            other.at.occurred_at,
+            other.data.name(),
+        )
+}
+
+impl Recorder {
+    /// Brings a stream in.
+    ///
+    /// # Errors
+    /// When one of its facts cannot be, the condition does not hold, the idempotency key was used otherwise, or the
+    /// store cannot.
+    pub async fn restore(&self, wanted: Restoration<'_>) -> Result<Restored, RecordError> {
+        let (tenant, id) = (wanted.tenant, wanted.candidate);
+        if let Some(named) = &wanted.idempotency
+            && let Some(row) = self.store.idempotent(tenant, &named.key).await?
+        {
+            return self.restored_before(&wanted, named, &row).await;
+        }
+        let _turn = self.lane(tenant, id.uuid()).await;
+        for _ in 0..ATTEMPTS {
+            let before = self.candidate(tenant, id).await?;
+            if before.erased_at.is_some() {
+                let refusal = Refusal::new(
+                    "candidate_erased",
+                    "The candidate was erased: nothing more can be recorded.",
+                );
+                return Err(RecordError::Refused { index: 0, refusal });
+            }
+            if before.version > 0 && !(wanted.condition)(&before) {
+                return Err(RecordError::Stale(Box::new((*before).clone())));
+            }
+            let known = before.history();
+            let goes_on = known.len() <= wanted.facts.len()
+                && known.iter().zip(wanted.facts.iter()).all(|(one, it)| same(one, it));
+            let here = |fact: &Envelope| before.fact(fact.at.event).is_some_and(|known| same(known, fact));
+            if known.len() == wanted.facts.len() || !goes_on {
+                if !wanted.facts.iter().all(here) {
+                    return Ok(Restored::Diverged);
+                }
+                return Ok(Restored::Done {
+                    from: wanted.facts.len() as u64 + 1,
+                    candidate: before,
+                    replayed: false,
+                });
+            }
+            let playbooks = self.adopted_elsewhere(&wanted).await?;
+            let (from, facts) = ((*before).clone(), Arc::clone(&wanted.facts));
+            // Thousands of facts are folded: that would hold up whoever shares this thread.
+            let folding = tokio::task::spawn_blocking(move || folded(from, &facts, &playbooks));
+            let folded = folding
+                .await
+                .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            let after = folded.map_err(|(index, refusal)| RecordError::Refused { index, refusal })?;
+            if !(wanted.condition)(&after) {
+                return Err(RecordError::Stale(Box::new((*before).clone())));
+            }
+            let new: Vec<_> = after.history().iter().skip(known.len()).collect();
+            let (mut commit, _) = self.written(tenant, false, &before, &after, &new).await?;
+            commit.idempotency = wanted.idempotency.as_ref().map(|named| IdempotencyRow {
+                key_hash: named.key.clone(),
+                request_hash: named.request.clone(),
+                candidate: Some(id.uuid()),
+                first_version: signed(before.version + 1),
+                facts: i64::try_from(new.len()).unwrap_or(i64::MAX),
+                sealed: None,
+                recorded_at: named.at.as_microsecond(),
+            });
+            match self.store.append(commit).await? {
+                Appended::Done { .. } => {
+                    let after = Arc::new(after);
+                    self.remember(tenant, &after);
+                    return Ok(Restored::Done {
+                        from: before.version + 1,
+                        candidate: after,
+                        replayed: false,
+                    });
+                }
+                Appended::KeyUsed(row) => {
+                    let Some(named) = &wanted.idempotency else { break };
+                    return self.restored_before(&wanted, named, &row).await;
+                }
+                Appended::IdTaken {
+                    event_id, candidate, ..
+                } if candidate != id.uuid() => {
+                    let index = wanted.facts.iter().position(|fact| fact.at.event.uuid() == event_id);
+                    let refusal = Refusal::new("id_taken", "A fact of another candidate has this id.")
+                        .at("/id", "must be new in this tenant");
+                    let index = index.unwrap_or(0);
+                    return Err(RecordError::Refused { index, refusal });
+                }
+                Appended::ExternalIdTaken => {
+                    let refusal = Refusal::new("external_id_taken", "Another candidate has this external id.")
+                        .at("/data/external_id", "must be unique among the tenant's candidates");
+                    return Err(RecordError::Refused { index: 0, refusal });
+                }
+                Appended::Fenced => return Err(RecordError::Fenced),
+                Appended::Erased => self.cache.invalidate(&(tenant, id.uuid())),
+                Appended::Conflict | Appended::IdTaken { .. } => {}
+            }
+        }
+        Err(RecordError::Store(StoreError::Overloaded))
+    }
+
+    /// What came of an earlier request of the same name.
+    async fn restored_before(
+        &self,
+        wanted: &Restoration<'_>,
+        named: &Idempotency,
+        row: &IdempotencyRow,
+    ) -> Result<Restored, RecordError> {
+        if row.request_hash != named.request || row.candidate != Some(wanted.candidate.uuid()) {
+            return Err(RecordError::IdempotencyReused);
+        }
+        let candidate = self.candidate(wanted.tenant, wanted.candidate).await?;
+        Ok(Restored::Done {
+            candidate,
+            from: row.first_version.unsigned_abs(),
+            replayed: true,
+        })
+    }
+
+    /// The tenant's playbooks, with those that the stream adopted elsewhere.
+    async fn adopted_elsewhere(&self, wanted: &Restoration<'_>) -> Result<Arc<Playbooks>, StoreError> {
+        let playbooks = self.newest_playbooks(wanted.tenant).await?;
+        let unknown = |fact: &Envelope| match &fact.data {
+            AnyFact::PlaybookAdopted(adopted) if !playbooks.knows(adopted) => Some(adopted.hash.clone()),
+            _ => None,
+        };
+        let unknown: Vec<String> = wanted.facts.iter().filter_map(unknown).collect();
+        let mut copied = false;
+        for rules in &wanted.playbooks {
+            let (hash, text) = written(rules);
+            if unknown.contains(&hash) && rules.read(0, &hash).is_ok() {
+                self.store.playbook_copy(wanted.tenant, &hash, &text).await?;
+                copied = true;
+            }
+        }
+        if copied {
+            return self.newest_playbooks(wanted.tenant).await;
+        }
+        Ok(playbooks)
+    }
+}
+
+/// The state with the facts that it has not yet; else which of them cannot be, and why.
+fn folded(mut state: Candidate, facts: &[Envelope], playbooks: &Playbooks) -> Result<Candidate, (usize, Refusal)> {
+    let known = state.history().len();
+    for (index, fact) in facts.iter().enumerate().skip(known) {
+        let mut fact = fact.clone();
+        put_together(&mut fact, playbooks).map_err(|_| {
+            let told = "names a playbook whose rules the archive does not hold";
+            (index, Refusal::invalid("/data/hash", told))
+        })?;
+        restore(&mut state, fact).map_err(|refusal| (index, refusal))?;
+    }
+    Ok(state)
+}
