@@ -9,6 +9,8 @@ use futures_util::future::join_all;
 use jiff::SignedDuration;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use serde_json::json;
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::tenants::{Reach, create_key, create_tenant};
@@ -116,6 +118,7 @@ pub struct Running {
     server: JoinHandle<std::io::Result<()>>,
     beside: JoinSet<()>,
     workers: [JoinHandle<()>; 2],
+    signals: Signals,
 }
 
 impl Running {
@@ -125,6 +128,8 @@ impl Running {
     /// When the listener cannot be used.
     pub fn start(service: Service, listener: TcpListener, rate: Option<Rate>) -> Result<Self, Failure> {
         let address = listener.local_addr()?;
+        // Whoever is told that it listens may tell it to stop.
+        let signals = Signals::new()?;
         let metrics = record_metrics();
         let (store, clock) = (service.recorder.store().clone(), service.clock.clone());
         let mut beside = JoinSet::new();
@@ -155,6 +160,7 @@ impl Running {
             server: tokio::spawn(server),
             beside,
             workers,
+            signals,
         })
     }
 
@@ -169,7 +175,7 @@ impl Running {
     /// When the server ends by itself.
     pub async fn until_told(mut self) -> Result<(), Failure> {
         tokio::select! {
-            signal = told_to_stop() => {
+            signal = self.signals.heard() => {
                 tracing::info!(signal = signal?, "stopping");
                 self.stop().await;
                 Ok(())
@@ -200,19 +206,42 @@ impl Running {
     }
 }
 
+/// What tells the process to stop, heard from the moment on in which this is made.
 #[cfg(unix)]
-async fn told_to_stop() -> std::io::Result<&'static str> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => Ok("SIGTERM"),
-        _ = interrupt.recv() => Ok("SIGINT"),
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn heard(&mut self) -> std::io::Result<&'static str> {
+        tokio::select! {
+            _ = self.terminate.recv() => Ok("SIGTERM"),
+            _ = self.interrupt.recv() => Ok("SIGINT"),
+        }
     }
 }
 
 #[cfg(not(unix))]
-async fn told_to_stop() -> std::io::Result<&'static str> {
-    tokio::signal::ctrl_c().await.map(|()| "Ctrl-C")
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn heard(&mut self) -> std::io::Result<&'static str> {
+        tokio::signal::ctrl_c().await.map(|()| "Ctrl-C")
+    }
 }
 
 /// Begins to count and measure. None where somebody in this process does so already.
