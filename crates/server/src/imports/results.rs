@@ -60,7 +60,8 @@ pub(super) fn schema(api: &mut Api) -> Value {
             "status": {"type": "string", "enum": ["recorded", "already_recorded", "proposed", "refused"],
                        "description": "What became of it; `proposed`: nothing was recorded, and the facts are as they would be."},
             "facts": {"type": "array", "items": reference("Event"), "description": "The facts that it amounts to."},
-            "proposal": {"allOf": [reference("FactsToRecord")], "description": "Of what is proposed: the facts as a body for `facts`, which records them as it stands."},
+            // Not a reference to `FactsToRecord`: its types of facts become more, and in an answer that would break clients.
+            "proposal": {"type": "object", "additionalProperties": true, "description": "Of what is proposed: the facts as a body for `record_facts`, which records them as it stands."},
             "evidence": {"type": "array", "items": evidence, "description": "Of mail: the words that the facts rest on."},
             "problem": {"allOf": [reference("Problem")], "description": "Why it was refused."},
         },
