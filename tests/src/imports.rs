@@ -314,7 +314,9 @@ async fn what_is_no_such_file_is_refused_whole(world: World) {
     let scene = Scene::applied(world).await;
     let before = scene.head().await;
     // Archives are larger, and have stories of their own.
-    let formats = afterword::imports::Format::ALL.iter().filter(|it| it.name() != "export");
+    let formats = afterword::imports::Format::ALL
+        .iter()
+        .filter(|it| it.name() != "export");
     for format in formats {
         let map = if format.name() == "csv" {
             "&map=%7B%22target%22%3A%22contacts%22%2C%22columns%22%3A%7B%22name%22%3A%22Name%22%7D%7D"

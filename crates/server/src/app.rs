@@ -1,6 +1,10 @@
 //! The service as an HTTP server: what every request passes through, and what is served beside the API.
 
-use std::{net::TcpListener, sync::Arc, time::Duration};
+use std::{
+    net::TcpListener,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use actix_web::{
     App, HttpResponse, HttpServer,
@@ -9,9 +13,10 @@ use actix_web::{
     middleware::{Compress, from_fn},
     web,
 };
+use bytes::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::Value;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::{
     api::Api,
@@ -40,6 +45,11 @@ pub struct Options {
 /// How long requests in flight have after the server was told to stop.
 const SHUTDOWN: u64 = 25;
 
+/// Every endpoint, once for all servers of a process and all their workers.
+static API: LazyLock<Api> = LazyLock::new(Api::of_the_mission);
+/// The OpenAPI document as it is served: some megabytes, and ten times that as JSON in memory.
+static CONTRACT: LazyLock<Bytes> = LazyLock::new(|| serde_json::to_vec(&openapi()).unwrap_or_default().into());
+
 /// The OpenAPI document.
 pub fn openapi() -> Value {
     document(&mut Api::of_the_mission())
@@ -50,8 +60,6 @@ pub fn openapi() -> Value {
 /// # Errors
 /// When the listener cannot be used.
 pub fn run(service: Service, listener: TcpListener, options: Options) -> std::io::Result<Server> {
-    let api = Arc::new(Api::of_the_mission());
-    let contract = openapi();
     let address = listener
         .local_addr()
         .map(|at| format!("http://{at}"))
@@ -64,7 +72,7 @@ pub fn run(service: Service, listener: TcpListener, options: Options) -> std::io
         clock,
         base: String::new(),
     });
-    let methods = web::Data::new(api.methods());
+    let methods = web::Data::new(API.methods());
     let service = web::Data::new(service);
     let metrics = options.metrics;
     let server = HttpServer::new(move || {
@@ -76,10 +84,11 @@ pub fn run(service: Service, listener: TcpListener, options: Options) -> std::io
             .wrap(from_fn(edge))
             .wrap(Compress::default())
             .configure(pages::configure)
-            .configure(|app| api.configure(app))
+            .configure(|app| API.configure(app))
             .route("/healthz", web::get().to(healthy))
             .route("/readyz", web::get().to(ready))
-            .service(SwaggerUi::new("/docs/{_:.*}").external_url_unchecked("/openapi.json", contract.clone()))
+            .route("/openapi.json", web::get().to(contract))
+            .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json")))
             .route(
                 "/docs",
                 web::get().to(|| async {
@@ -115,6 +124,13 @@ pub fn run(service: Service, listener: TcpListener, options: Options) -> std::io
         .disable_signals()
         .listen(listener)?;
     Ok(server.run())
+}
+
+/// The OpenAPI document.
+async fn contract() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("application/json")
+        .body(CONTRACT.clone())
 }
 
 /// The process lives.
