@@ -166,7 +166,7 @@ async fn an_archive_holds_everything(world: World) {
     );
     assert_eq!(
         (&manifest["facts"], &manifest["letters"], &manifest["contacts"]),
-        (&json!(lines.len()), &json!(2), &json!(1))
+        (&json!(lines.len()), &json!(3), &json!(1))
     );
     for file in manifest["files"].as_array().unwrap() {
         let bytes = &files[file["name"].as_str().unwrap()];

@@ -5,6 +5,7 @@
 //! A story is an `async fn(World)`, named in `stories![…]`, which tells it on SQLite and on PostgreSQL.
 
 use std::{
+    cell::RefCell,
     ops::Deref,
     sync::{
         LazyLock,
@@ -12,6 +13,7 @@ use std::{
     },
 };
 
+use actix_web::dev::ServerHandle;
 use afterword::{
     app,
     edge::{api_key::ApiKey, clock::Clock},
@@ -99,9 +101,17 @@ pub async fn tell<F: Future<Output = ()>>(kind: Kind, story: impl FnOnce(World) 
         return;
     };
     let clock = Clock::fixed(moment(BEGINNING));
-    let world = World::new(kind, options, store.clone(), clock).await;
-    let tenant = world.tenant;
-    story(world).await;
+    let (tenant, servers) = SERVERS
+        .scope(RefCell::default(), async {
+            let world = World::new(kind, options, store.clone(), clock).await;
+            let tenant = world.tenant;
+            story(world).await;
+            (tenant, SERVERS.with(RefCell::take))
+        })
+        .await;
+    for server in servers {
+        behind(async move { server.stop(false).await }).await.expect("stopped");
+    }
     assert_eq!(
         verify(&store, tenant).await,
         Vec::<Told>::new(),
@@ -238,7 +248,12 @@ fn service(store: Store, clock: Clock) -> Service {
     Service::new(store, clock).with_mail(POST.clone())
 }
 
-/// Starts a server, which stays, and gives its address.
+tokio::task_local! {
+    /// The servers of the story that is being told: they are stopped when it is.
+    static SERVERS: RefCell<Vec<ServerHandle>>;
+}
+
+/// Starts a server, which stays until the story is told, and gives its address.
 pub fn serve(service: Service, options: app::Options) -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let base = format!("http://{}", listener.local_addr().expect("its address"));
@@ -247,7 +262,11 @@ pub fn serve(service: Service, options: app::Options) -> String {
         ..options
     };
     let _within = BEHIND.enter();
-    BEHIND.spawn(app::run(service, listener, options).expect("a server"));
+    let server = app::run(service, listener, options).expect("a server");
+    SERVERS
+        .try_with(|servers| servers.borrow_mut().push(server.handle()))
+        .ok();
+    BEHIND.spawn(server);
     base
 }
 
