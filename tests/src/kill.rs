@@ -20,9 +20,9 @@ use crate::{
     client::{Client, id},
     harness::{Kind, behind, options},
     scenes::{applies, registers},
+    soak::rounds,
 };
 
-const KILLS: u64 = 5;
 const WRITERS: usize = 8;
 
 /// The program, built where it is not newer than its sources.
@@ -200,7 +200,8 @@ async fn killed_again_and_again(kind: Kind) {
         applications.push(applies(&client, &candidate, "Acme").await);
     }
     let mut acknowledged = BTreeSet::new();
-    for kill in 0..KILLS {
+    let kills = rounds(5, 1_000);
+    for kill in 0..kills {
         let writers: Vec<_> = (0..WRITERS)
             .map(|nth| {
                 behind(write(
@@ -209,7 +210,7 @@ async fn killed_again_and_again(kind: Kind) {
                 ))
             })
             .collect();
-        tokio::time::sleep(Duration::from_millis(120 + 90 * kill)).await;
+        tokio::time::sleep(Duration::from_millis(120 + 90 * (kill % 5))).await;
         process.child.kill().expect("killed");
         process.child.wait().expect("gone");
         let mut open = Vec::new();
@@ -241,7 +242,7 @@ async fn killed_again_and_again(kind: Kind) {
         assert!(acknowledged.is_subset(&found));
     }
     assert!(
-        acknowledged.len() > WRITERS * KILLS as usize,
+        acknowledged.len() > WRITERS * kills as usize,
         "hardly any load: {} facts",
         acknowledged.len()
     );

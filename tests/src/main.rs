@@ -53,6 +53,7 @@ mod rust_client;
 mod scenes;
 mod search;
 mod searches;
+mod soak;
 mod status;
 mod stream;
 mod tasks;
