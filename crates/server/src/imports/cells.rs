@@ -109,7 +109,9 @@ impl Cells<'_> {
         let when = read(text, &self.map.dates, zone).filter(|when| (1900..=2200).contains(&when.day.year()));
         when.map(Some).ok_or_else(|| {
             let shown: String = text.chars().take(40).collect();
-            lacks("/occurred_at", format!("{shown:?} cannot be read as a date."))
+            let forms: String = self.map.dates.iter().map(|form| format!(" or `{form}`")).collect();
+            let right = format!("{shown:?} cannot be read as a date; it is read as ISO 8601{forms}.");
+            lacks("/occurred_at", right)
         })
     }
 

@@ -107,10 +107,15 @@ fn same_person(known: &Known, card: &ContactCollected) -> Option<ContactId> {
     }
     let organisation = organisation_key(card.organisation_name.as_ref()?.as_str());
     let name = folded(card.name.as_str());
+    let called_so = |other: &str| {
+        // Only few are worth a second look.
+        let may = other.len() == name.len() || !other.is_ascii() || !name.is_ascii();
+        may && folded(other) == name
+    };
     let is = |contact: &&std::sync::Arc<Contact>| {
         let there = contact.organisation_name.get().as_ref();
         contact.status == ContactStatus::Known
-            && folded(contact.name.as_str()) == name
+            && called_so(contact.name.as_str())
             && there.is_some_and(|there| organisation_key(there.as_str()) == organisation)
             // Two addresses are two people, as far as anybody can tell.
             && (card.email.is_none() || contact.email.get().is_none())

@@ -31,6 +31,8 @@ use crate::{
 
 /// As many entries as `C/facts` takes facts.
 const MOST: usize = 1000;
+/// People in a table: whom somebody met in a career. What fits into the largest body is not much more.
+const MOST_PEOPLE: usize = 10_000;
 
 /// An entry of a file.
 #[derive(Debug)]
@@ -99,13 +101,26 @@ pub fn read(format: Format, map: Option<&ColumnMap>, bytes: &[u8], mut known: Kn
         }
         Reads::Cards | Reads::Message | Reads::Archive => vcf::rows(&text, &mut known),
     };
+    let most = match format.reads() {
+        Reads::Table(map) => most(map),
+        Reads::Mapped => map.map_or(MOST, most),
+        _ => MOST,
+    };
     match rows.len() {
         0 => Err(Problem::malformed(format!("The file has no {entry}."))),
-        1..=MOST => Ok(rows),
-        _ => Err(Problem::new(
+        many if many > most => Err(Problem::new(
             Code::Invalid,
-            format!("The file has more than {MOST} entries; send up to {MOST} at a time."),
+            format!("The file has more than {most} entries; send up to {most} at a time."),
         )),
+        _ => Ok(rows),
+    }
+}
+
+/// How many rows of a table are read.
+const fn most(map: &ColumnMap) -> usize {
+    match map.target {
+        Target::Contacts | Target::Connections => MOST_PEOPLE,
+        Target::Applications | Target::Openings | Target::Activities => MOST,
     }
 }
 
@@ -129,7 +144,7 @@ fn table(text: &str, map: &ColumnMap, known: &mut Known) -> Result<Vec<Row>, Pro
             }
         });
         rows.push(row);
-        rows.len() <= MOST
+        rows.len() <= most(map)
     });
     Ok(rows)
 }

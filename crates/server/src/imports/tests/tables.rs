@@ -300,8 +300,11 @@ fn a_file_of_another_kind_is_told_from_the_named_one() {
         refused(Format::Csv, Some(map), UTF_16).errors()[0].pointer,
         "?map/columns/email"
     );
-    let many = format!("Name\n{}", "A\n".repeat(1001));
+    let many = format!("Name\n{}", "A\n".repeat(10_001));
     let map = r#"{"target": "contacts", "columns": {"name": "Name"}}"#;
+    assert_eq!(refused(Format::Csv, Some(map), many.as_bytes()).code(), Code::Invalid);
+    let many = format!("Firm,Post\n{}", "A,B\n".repeat(1001));
+    let map = r#"{"target": "openings", "columns": {"organisation": "Firm", "position": "Post"}}"#;
     assert_eq!(refused(Format::Csv, Some(map), many.as_bytes()).code(), Code::Invalid);
     let header = "First Name,Last Name,URL,Email Address,Company,Position,Connected On\n";
     assert_eq!(
