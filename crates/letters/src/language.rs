@@ -100,10 +100,22 @@ fn said(rule: &'static Rule, phrases: &Phrases, words: &[&Word<'_>], letter: &Le
                 .into_iter()
                 .flat_map(|instead| instead.split(", "))
                 .partition(|it| it.contains('…'));
-            let advice = told.first().map_or_else(String::new, |it| format!(" Better: “{it}”."));
-            let suggestions = exact.into_iter().map(str::to_owned).collect();
+            let advice = match told[..] {
+                [] => String::new(),
+                _ => format!(" Better: “{}”.", told.join("” or “")),
+            };
+            let suggestions = exact.into_iter().map(|it| as_begun(here[0], it)).collect();
             findings.at(rule, &place, format!("{}: “{text}”.{advice}", rule.title), suggestions);
         }
+    }
+}
+
+/// What stands at the beginning of a sentence is written so.
+fn as_begun(first: &Word<'_>, instead: &str) -> String {
+    let mut letters = instead.chars();
+    match letters.next() {
+        Some(letter) if first.begins && first.is_capitalised() => letter.to_uppercase().chain(letters).collect(),
+        _ => instead.to_owned(),
     }
 }
 
