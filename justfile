@@ -42,6 +42,10 @@ released:
 clients:
     .ci/sdk/run
 
+# The review's tests in a build that looks at grammar too; builds for many minutes.
+grammar:
+    cargo test --package afterword-letters --features grammar
+
 # Reads what the service writes with other libraries than its own.
 interop:
     .ci/interop/run

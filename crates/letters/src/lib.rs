@@ -14,6 +14,8 @@ pub mod compose;
 mod context;
 pub mod eml;
 mod findings;
+#[cfg(feature = "grammar")]
+mod grammar;
 mod language;
 mod letter;
 mod names;
@@ -28,7 +30,12 @@ pub mod templates;
 mod words;
 
 pub use context::{Address, Context, Organisation, Other, Person, Sender};
-pub use spelling::warm_up;
+/// Reads the dictionaries now, so that no letter waits for them.
+pub fn warm_up() {
+    spelling::warm_up();
+    #[cfg(feature = "grammar")]
+    grammar::warm_up();
+}
 
 use afterword_domain::{
     candidate::Candidate,
@@ -38,8 +45,13 @@ use afterword_domain::{
 };
 use jiff::Timestamp;
 
-/// The version of the rules: recorded with each review, so that an old one can be told from a new one.
-pub const RULESET: &str = "2026.11";
+/// The version of the rules: recorded with each review, so that an old one can be told from a new one. A service that looks
+/// at grammar too finds more, and says so.
+pub const RULESET: &str = if cfg!(feature = "grammar") {
+    "2026.12+grammar"
+} else {
+    "2026.12"
+};
 
 /// What a letter says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +91,8 @@ pub fn review(context: &Context, written: Written<'_>) -> Review {
     spelling::look(&letter, &mut findings);
     language::look(context, &letter, &mut findings);
     around::look(context, &letter, &mut findings);
+    #[cfg(feature = "grammar")]
+    grammar::look(&letter, &mut findings);
     Review {
         ruleset: RULESET,
         findings: findings.in_order(),

@@ -116,6 +116,9 @@ rules! {
     AGREEMENT "agreement" Error "Words that do not agree"
         "It reads as carelessness, even where it was only a late change."
         "The questions was good." => "The questions were good.";
+    GRAMMAR "grammar" Advice "Grammar, in a service that was built to look at it"
+        "The reader stumbles over it, and has to go back."
+        "The work was did by me." => "The work was done by me.";
     INFORMAL "informal" Warning "An informal word"
         "The tone of a chat is right among friends; the letter goes to somebody who decides."
         "Hey Anna, the chat was awesome." => "Dear Anna, I enjoyed our conversation.";

@@ -105,8 +105,7 @@ fn lists_word(list: &str, word: &str) -> bool {
     false
 }
 
-/// Reads the dictionaries now, so that no letter waits for them.
-pub fn warm_up() {
+pub(crate) fn warm_up() {
     american();
     british();
     lists();

@@ -78,7 +78,7 @@ fn reviewed(candidate: &Candidate, note: Subject, now: Timestamp) -> Option<Note
 #[derive(Debug, Serialize, ToSchema)]
 pub struct NoteChecked {
     /// The version of the rules.
-    #[schema(example = "2026.11")]
+    #[schema(example = "2026.12")]
     pub ruleset: &'static str,
     /// What was found.
     pub findings: Vec<Finding>,
