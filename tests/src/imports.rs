@@ -397,12 +397,14 @@ async fn a_thousand_rows_go_in_at_once(world: World) {
     let answer = imports(&scene, &scene.ada, "format=linkedin_connections", file.clone()).await;
     assert!(statuses(&answer).iter().all(|status| status == "recorded"));
     assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
-    file.push_str("A,B,https://www.linkedin.com/in/ab,,Acme,Engineer,1 Mar 2024\n");
+    let header = file.lines().next().expect("a header");
+    let same = "A,B0,https://www.linkedin.com/in/ab0,,Acme,Engineer,1 Mar 2024\n".repeat(10_001);
+    let file = format!("{header}\n{same}");
     let many = imports(&scene, &scene.ada, "format=linkedin_connections", file).await;
     assert!(
         many.refuses(422, "invalid")["detail"]
             .as_str()
             .unwrap()
-            .contains("1000")
+            .contains("10000")
     );
 }
