@@ -3,6 +3,7 @@
 use afterword::app::Options;
 use afterword_domain::ids::{ContactId, EventId};
 use futures_util::future::join_all;
+use jiff::SignedDuration;
 use reqwest::{Method, RequestBuilder, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -20,6 +21,7 @@ stories![
     only_a_success_is_kept_under_a_name,
     a_name_is_looked_up_before_the_condition,
     the_same_request_sent_at_once_is_answered_once_and_told_again,
+    what_is_no_fact_is_changed_once_too,
     a_name_belongs_to_its_tenant,
     a_name_is_one_key_of_visible_characters,
     a_fact_sent_again_by_its_id_is_answered_as_before,
@@ -304,6 +306,86 @@ async fn the_same_request_sent_at_once_is_answered_once_and_told_again(world: Wo
         let effect = if name == "d" { 2 } else { 1 };
         assert_eq!(scene.lists_feed().await.len(), before + effect, "{name}");
     }
+}
+
+/// Sends a request to two instances, four times to each at once, under one name: one of them carries it out, and all get
+/// the same answer, less what is shown once.
+async fn at_once(clients: [&Client; 2], method: Method, path: &str, body: Value, name: &str) -> Value {
+    let asks = (0..8).map(|nth| {
+        let client = clients[nth % 2].clone();
+        let request = client.request(method.clone(), path);
+        let request = match (&body, method == Method::PATCH) {
+            (Value::Null, _) => request,
+            (body, true) => request
+                .header(CONTENT_TYPE, "application/merge-patch+json")
+                .body(body.to_string()),
+            (body, false) => request.json(body),
+        };
+        let request = named(request, name);
+        async move { client.send(request).await }
+    });
+    let answers = join_all(asks).await;
+    let is_first = |answer: &&Answer| answer.maybe_header("idempotency-replayed").is_none();
+    let first: Vec<&Answer> = answers.iter().filter(is_first).collect();
+    assert_eq!(first.len(), 1, "{path}: {}", answers[0]);
+    let told = |answer: &Answer| {
+        let mut json = answer.json.clone();
+        for shown_once in ["secret", "key", "url"] {
+            json.as_object_mut().expect("an object").remove(shown_once);
+        }
+        (answer.status, json)
+    };
+    for answer in &answers {
+        assert!(answer.status < 300, "{path}: {answer}");
+        assert_eq!(told(answer), told(&answers[0]), "{path}");
+    }
+    first[0].json.clone()
+}
+
+async fn what_is_no_fact_is_changed_once_too(world: World) {
+    let scene = Scene::interviewed(world).await;
+    let elsewhere = scene.another(scene.clock.clone(), Options::default());
+    let at_once = async |method: Method, path: &str, body: Value, name: &str| {
+        at_once([&scene, &elsewhere], method, path, body, name).await
+    };
+    let host = json!({"host": "smtp.centre.example", "port": 465, "security": "tls"});
+    at_once(Method::PUT, "/v1/mail", host, "mail").await;
+    scene.clock.advance(SignedDuration::from_mins(1));
+    at_once(Method::DELETE, "/v1/mail", Value::Null, "no-mail").await;
+    scene.get("/v1/mail").await.refuses(404, "not_found");
+
+    let hook = json!({"url": "https://hooks.centre.example/in"});
+    let made = at_once(Method::POST, "/v1/webhooks", hook, "hook").await;
+    assert_eq!(scene.lists("/v1/webhooks").await.len(), 1);
+    let hook = format!("/v1/webhooks/{}", made["id"].as_str().expect("an id"));
+    at_once(Method::PATCH, &hook, json!({"payload": "full"}), "full").await;
+    let since = json!({"since": scene.clock.now().to_string()});
+    at_once(Method::POST, &format!("{hook}/redeliveries"), since, "again").await;
+    let rolled = at_once(Method::POST, &format!("{hook}/secret/rolled"), json!({}), "roll").await;
+    assert!(rolled["secret"].is_string() && rolled["secret"] != made["secret"]);
+    at_once(Method::DELETE, &hook, Value::Null, "no-hook").await;
+    scene.get(&hook).await.refuses(404, "not_found");
+
+    let keys = scene.lists("/v1/keys").await.len();
+    let key = at_once(Method::POST, "/v1/keys", json!({"scopes": ["candidates:read"]}), "key").await;
+    let path = format!("/v1/keys/{}", key["id"].as_str().expect("an id"));
+    at_once(
+        Method::POST,
+        &format!("{path}/rolled"),
+        json!({"overlap": "PT1H"}),
+        "roll-key",
+    )
+    .await;
+    assert_eq!(scene.lists("/v1/keys").await.len(), keys + 2);
+    at_once(Method::DELETE, &path, Value::Null, "no-key").await;
+    assert_eq!(scene.lists("/v1/keys").await.len(), keys + 1);
+
+    let calendars = format!("{}/calendars", scene.ada);
+    let calendar = at_once(Method::POST, &calendars, json!({}), "calendar").await;
+    assert_eq!(scene.lists(&calendars).await.len(), 1);
+    let path = format!("{calendars}/{}", calendar["id"].as_str().expect("an id"));
+    at_once(Method::DELETE, &path, Value::Null, "no-calendar").await;
+    assert!(scene.lists(&calendars).await.is_empty());
 }
 
 async fn a_name_belongs_to_its_tenant(world: World) {

@@ -1,7 +1,7 @@
 //! The playbook: replaced whole, checked rule by rule, adopted candidate by candidate, and tried out before.
 
 use afterword::{service::Service, time_worker::TimeWorker};
-use afterword_store::{Appended, Commit, PlaybookRow, Told};
+use afterword_store::{Appended, Beside, Commit, PlaybookRow, Told};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -324,13 +324,14 @@ async fn rules_that_are_not_what_their_hash_says_are_followed_by_nobody(world: W
     ];
     for (version, hash, rules) in changed {
         let mut commit = Commit::new(scene.tenant, uuid::Uuid::now_v7(), 0);
-        commit.playbook = Some(PlaybookRow {
+        let row = PlaybookRow {
             version,
             hash,
             rules,
             recorded_at: scene.clock.now().as_microsecond(),
             recorded_by: "somebody".to_owned(),
-        });
+        };
+        commit.beside = Some(Beside::playbook(scene.tenant, &row));
         let store = scene.store.clone();
         let appended = behind(async move { store.append(commit).await }).await.expect("done");
         assert!(matches!(appended, Ok(Appended::Done { .. })), "{appended:?}");

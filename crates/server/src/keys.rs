@@ -8,7 +8,7 @@ use afterword_domain::{
     time::Instant,
     values::{Label, Line},
 };
-use afterword_store::ApiKeyRow;
+use afterword_store::{ApiKeyRow, Beside};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -30,7 +30,7 @@ use crate::{
     reading::Answered,
     recording::path_id,
     service::{Shared, tenant, unavailable},
-    writing::Writing,
+    writing::{Changed, Writing},
 };
 
 /// A key to make.
@@ -245,25 +245,31 @@ async fn make(
         expires_at: None,
         revoked_at: None,
     };
-    put(&service, &caller, &writing, row).await
+    put(&service, &caller, &writing, row, None).await
 }
 
-/// Stores a new key; its secret is in the one answer to the request that made it.
-async fn put(service: &Shared, caller: &Caller, writing: &Writing, mut row: ApiKeyRow) -> Answered {
-    // Whatever the request does can be done again without harm, so that its name may be kept first.
-    writing.claim(service, caller).await?;
+/// Stores a new key, and what else goes with it; its secret is in the one answer to the request that made it.
+async fn put(
+    service: &Shared,
+    caller: &Caller,
+    writing: &Writing,
+    mut row: ApiKeyRow,
+    with: Option<Beside>,
+) -> Answered {
     let secret = ApiKey::generate(caller.tenant, caller.test).map_err(Problem::internal)?;
     row.hash = secret.hash().to_vec();
-    match service.recorder.store().api_key_put(tenant(caller), &row).await {
-        Ok(()) => Ok(HttpResponse::Created()
-            .insert_header(("Location", "/v1/keys"))
-            .json(Key::of(&row, Some(&secret)))),
-        // The same request, sent twice at once: the other one was quicker.
-        Err(error) => match earlier(service, caller, writing, row.key_id).await? {
-            Some(known) => Ok(again(HttpResponse::Created(), &known)),
-            None => Err(unavailable(error)),
-        },
+    let mut made = Beside::api_key(tenant(caller), &row);
+    if let Some(with) = with {
+        made = made.and(with);
     }
+    if matches!(writing.change(service, caller, made).await?, Changed::Done) {
+        return Ok(HttpResponse::Created()
+            .insert_header(("Location", "/v1/keys"))
+            .json(Key::of(&row, Some(&secret))));
+    }
+    // The same request, sent twice at once: the other one was quicker.
+    let known = earlier(service, caller, writing, row.key_id).await?;
+    Ok(again(HttpResponse::Created(), &known.ok_or_else(Problem::not_found)?))
 }
 
 /// The key that an earlier request of the same name left, revoked since or not.
@@ -349,16 +355,11 @@ async fn roll(
                 expires_at: None,
                 ..old
             };
-            put(&service, &caller, &writing, row).await?
+            // Never later than it ends already.
+            let ends = Beside::api_key_expires(tenant(&caller), id.uuid(), until);
+            put(&service, &caller, &writing, row, Some(ends)).await?
         }
     };
-    // Never later than it ends already.
-    service
-        .recorder
-        .store()
-        .api_key_expire(tenant(&caller), id.uuid(), until)
-        .await
-        .map_err(unavailable)?;
     authenticator.forget();
     Ok(answer)
 }
@@ -374,20 +375,19 @@ async fn revoke(
     let id: KeyId = path_id(&request, "key")?;
     let writing = Writing::of_bytes(&service, &caller, &request, &[])?;
     let now = service.clock.now().as_microsecond();
+    // Looked at first: what the same request does meanwhile does not stand in its way.
+    let found = find(&service, &caller, id.uuid()).await;
     let answer = match earlier(&service, &caller, &writing, id.uuid()).await? {
         Some(known) => again(HttpResponse::Ok(), &known),
         None => {
-            let row = find(&service, &caller, id.uuid()).await?;
-            writing.claim(&service, &caller).await?;
-            HttpResponse::Ok().json(Key::of(&row, None))
+            let row = found?;
+            let revoked = Beside::api_key_revoked(tenant(&caller), id.uuid(), now);
+            match writing.change(&service, &caller, revoked).await? {
+                Changed::Done => HttpResponse::Ok().json(Key::of(&row, None)),
+                Changed::Before | Changed::Conflict => again(HttpResponse::Ok(), &row),
+            }
         }
     };
-    service
-        .recorder
-        .store()
-        .api_key_revoke(tenant(&caller), id.uuid(), now)
-        .await
-        .map_err(unavailable)?;
     authenticator.forget();
     Ok(answer)
 }

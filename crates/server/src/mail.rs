@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, http::Method, web};
 use afterword_domain::time::Instant;
+use afterword_store::{Beside, IdempotencyRow};
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
@@ -21,7 +22,7 @@ use crate::{
     },
     reading::Answered,
     service::{Service, Shared, tenant, unavailable},
-    writing::Writing,
+    writing::{Changed, Writing},
 };
 
 mod deliveries;
@@ -114,16 +115,9 @@ async fn on_record(service: &Service, caller: &Caller) -> Result<Option<(Setting
     Ok(Some((settings, Instant::from(at))))
 }
 
-/// When a request was made: where it has a name, when that was kept, so that its answer is the same again.
-async fn made_at(service: &Service, caller: &Caller, writing: &Writing) -> Result<Timestamp, Problem> {
-    let Some(named) = &writing.idempotency else {
-        return Ok(service.clock.now());
-    };
-    let kept = service.recorder.store().idempotent(tenant(caller), &named.key);
-    let at = kept.await.map_err(unavailable)?.map(|row| row.recorded_at);
-    Ok(at
-        .and_then(|at| Timestamp::from_microsecond(at).ok())
-        .unwrap_or(named.at))
+/// When the same request was made before.
+fn made_at(before: &IdempotencyRow) -> Result<Timestamp, Problem> {
+    Timestamp::from_microsecond(before.recorded_at).map_err(Problem::internal)
 }
 
 fn tag(kept: Option<&(Settings, Instant)>) -> Result<ETag, Problem> {
@@ -149,21 +143,29 @@ async fn put(
     let body = body::read_json(&request, payload, body::LIMIT).await?;
     let writing = Writing::of(&service, &caller, &request, &body)?;
     let wanted: Settings = body::into_typed(Value::Object(body))?;
-    if writing.was_made(&service, &caller).await? {
-        return Ok(answered(&wanted, made_at(&service, &caller, &writing).await?, true));
-    }
-    let before = on_record(&service, &caller).await?;
-    writing.meets(&tag(before.as_ref())?)?;
-    let settings = wanted.checked(before.as_ref().map(|(settings, _)| settings), service.mail.outgoing())?;
-    writing.claim(&service, &caller).await?;
-    let at = made_at(&service, &caller, &writing).await?;
-    let bytes = serde_json::to_vec(&settings).map_err(Problem::internal)?;
     let store = service.recorder.store();
-    store
-        .mail_put(tenant(&caller), &bytes, at.as_microsecond())
-        .await
-        .map_err(unavailable)?;
-    Ok(answered(&settings, at, false))
+    loop {
+        // Looked at first: what the same request does meanwhile does not stand in its way.
+        let before = on_record(&service, &caller).await?;
+        if let Some(made) = writing.before(&service, &caller).await? {
+            return Ok(answered(&wanted, made_at(&made)?, true));
+        }
+        writing.meets(&tag(before.as_ref())?)?;
+        let (before, since) = (before.as_ref().map(|(settings, _)| settings), since(before.as_ref()));
+        let settings = wanted.clone().checked(before, service.mail.outgoing())?;
+        let bytes = serde_json::to_vec(&settings).map_err(Problem::internal)?;
+        let change = store.mail_put(tenant(&caller), &bytes, writing.at.as_microsecond(), since);
+        match writing.change(&service, &caller, change).await? {
+            Changed::Done => return Ok(answered(&settings, writing.at, false)),
+            // Of two at once the slower one looks again.
+            Changed::Before | Changed::Conflict => {}
+        }
+    }
+}
+
+/// When settings were put, as the store keeps it.
+fn since(kept: Option<&(Settings, Instant)>) -> Option<i64> {
+    kept.map(|(_, at)| at.timestamp().as_microsecond())
 }
 
 fn answered(settings: &Settings, at: Timestamp, replayed: bool) -> HttpResponse {
@@ -181,20 +183,27 @@ fn answered(settings: &Settings, at: Timestamp, replayed: bool) -> HttpResponse 
 async fn delete(caller: Caller, request: HttpRequest, service: Shared, _: Query<NoParameters>) -> Answered {
     may_manage(&caller)?;
     let writing = Writing::of_bytes(&service, &caller, &request, &[])?;
-    let mut response = HttpResponse::Ok();
-    if writing.was_made(&service, &caller).await? {
-        response.insert_header(("Idempotency-Replayed", "true"));
-    } else {
+    loop {
         let before = on_record(&service, &caller).await?;
-        if before.is_none() {
-            return Err(Problem::not_found());
+        if let Some(made) = writing.before(&service, &caller).await? {
+            return Ok(removed(made_at(&made)?, true));
         }
+        let since = since(before.as_ref()).ok_or_else(Problem::not_found)?;
         writing.meets(&tag(before.as_ref())?)?;
-        writing.claim(&service, &caller).await?;
-        let store = service.recorder.store();
-        store.mail_delete(tenant(&caller)).await.map_err(unavailable)?;
+        let change = Beside::mail_deleted(tenant(&caller), since);
+        match writing.change(&service, &caller, change).await? {
+            Changed::Done => return Ok(removed(writing.at, false)),
+            Changed::Before | Changed::Conflict => {}
+        }
     }
-    Ok(response.json(MailRemoved {
-        removed_at: Instant::from(made_at(&service, &caller, &writing).await?),
-    }))
+}
+
+fn removed(at: Timestamp, replayed: bool) -> HttpResponse {
+    let mut response = HttpResponse::Ok();
+    if replayed {
+        response.insert_header(("Idempotency-Replayed", "true"));
+    }
+    response.json(MailRemoved {
+        removed_at: Instant::from(at),
+    })
 }

@@ -11,7 +11,7 @@ use afterword_domain::{
     playbook::{Holiday, Number, Playbook, PlaybookAdopted, PlaybookRules, RuleNumber, adopt},
     time::{Instant, Period},
 };
-use afterword_store::{Appended, Commit, IdempotencyRow, PlaybookRow, written};
+use afterword_store::{Beside, PlaybookRow, written};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -28,8 +28,8 @@ use crate::{
     },
     reading::{Answered, Asked, Page, allow},
     recording::path_id,
-    service::{Service, Shared, reaches, recorded_by, reused, tenant, unavailable, unreadable_playbook},
-    writing::Writing,
+    service::{Service, Shared, reaches, recorded_by, tenant, unavailable, unreadable_playbook},
+    writing::{Changed, Writing},
 };
 
 const LIST: &[&str] = &["limit", "cursor"];
@@ -367,7 +367,6 @@ async fn put(
     let writing = Writing::of(&service, &caller, &request, &body)?;
     let rules: PlaybookRules = body::into_typed(Value::Object(body))?;
     let (_, hash, text) = read(&rules, 0, "")?;
-    let store = service.recorder.store();
     loop {
         let rows = rows(&service, &caller).await?;
         let before = rows.last();
@@ -384,18 +383,16 @@ async fn put(
             recorded_at: service.clock.now().as_microsecond(),
             recorded_by: recorded_by(&caller).to_string(),
         };
-        let mut commit = Commit::new(tenant(&caller), writing.fresh(0), 0);
-        commit.idempotency = named(&writing, row.version);
-        commit.playbook = (!same).then(|| row.clone());
-        match store.append(commit).await.map_err(unavailable)? {
-            Appended::Done { .. } if same => return answered(before, false),
-            Appended::Done { .. } => {
+        let change = (!same).then(|| Beside::playbook(tenant(&caller), &row));
+        match writing.change_to(&service, &caller, row.version, change).await? {
+            Changed::Done if same => return answered(before, false),
+            Changed::Done => {
                 let newest = service.recorder.newest_playbooks(tenant(&caller));
                 newest.await.map_err(unavailable)?;
                 return answered(Some(&row), false);
             }
             // Of two at once the slower one looks again.
-            _ => {}
+            Changed::Before | Changed::Conflict => {}
         }
     }
 }
@@ -418,30 +415,11 @@ async fn earlier<'r>(
     writing: &Writing,
     rows: &'r [PlaybookRow],
 ) -> Result<Option<Option<&'r PlaybookRow>>, Problem> {
-    let Some(named) = &writing.idempotency else {
-        return Ok(None);
-    };
-    let known = service.recorder.store().idempotent(tenant(caller), &named.key);
-    match known.await.map_err(unavailable)? {
-        Some(before) if before.request_hash != named.request => Err(reused()),
-        Some(before) if before.first_version == 0 => Ok(Some(None)),
-        Some(before) => Ok(rows.iter().find(|row| row.version == before.first_version).map(Some)),
-        None => Ok(None),
-    }
-}
-
-/// The name of a request, where it has one, with the version that it makes or finds.
-pub(crate) fn named(writing: &Writing, version: i64) -> Option<IdempotencyRow> {
-    let named = writing.idempotency.as_ref()?;
-    Some(IdempotencyRow {
-        key_hash: named.key.clone(),
-        request_hash: named.request.clone(),
-        candidate: None,
-        first_version: version,
-        facts: 0,
-        sealed: None,
-        recorded_at: named.at.as_microsecond(),
-    })
+    let before = writing.before(service, caller).await?;
+    Ok(before.and_then(|before| match before.first_version {
+        0 => Some(None),
+        version => rows.iter().find(|row| row.version == version).map(Some),
+    }))
 }
 
 async fn try_out(

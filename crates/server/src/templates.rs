@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, http::Method, web};
 use afterword_domain::{notes::NoteKind, time::Instant};
 use afterword_letters::templates::{KINDS, Template, Tone, Variant, kind_name};
-use afterword_store::{Appended, Commit, NoteTemplateRow};
+use afterword_store::{Beside, NoteTemplateRow};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -21,10 +21,9 @@ use crate::{
         query::{self, NoParameters, Query},
         scopes::{Bound, Caller, Scope},
     },
-    playbook::named as name_of,
     reading::{Answered, Asked, Page, allow},
-    service::{Shared, recorded_by, reused, tenant, unavailable},
-    writing::Writing,
+    service::{Shared, recorded_by, tenant, unavailable},
+    writing::{Changed, Writing},
 };
 
 const LIST: &[&str] = &["limit", "cursor"];
@@ -269,11 +268,10 @@ async fn replace(
     (kind, tone): (NoteKind, Tone),
     variants: Option<String>,
 ) -> Answered {
-    let store = service.recorder.store();
     loop {
         let rows = rows(service, caller, kind, tone).await?;
-        if let Some(version) = earlier(service, caller, writing).await? {
-            let row = rows.iter().find(|row| row.version == version);
+        if let Some(earlier) = writing.before(service, caller).await? {
+            let row = rows.iter().find(|row| row.version == earlier.first_version);
             return answered(&TemplateView::of(kind, tone, row)?, true);
         }
         let before = rows.last();
@@ -288,12 +286,10 @@ async fn replace(
             recorded_at: service.clock.now().as_microsecond(),
             recorded_by: recorded_by(caller).to_string(),
         };
-        let mut commit = Commit::new(tenant(caller), writing.fresh(0), 0);
-        commit.idempotency = name_of(writing, version);
-        commit.template = (!same).then(|| row.clone());
+        let change = (!same).then(|| Beside::template(tenant(caller), &row));
         let made = if same { before } else { Some(&row) };
         // Of two at once the slower one looks again.
-        if let Appended::Done { .. } = store.append(commit).await.map_err(unavailable)? {
+        if let Changed::Done = writing.change_to(service, caller, version, change).await? {
             return answered(&TemplateView::of(kind, tone, made)?, false);
         }
     }
@@ -308,16 +304,4 @@ fn answered(view: &TemplateView, replayed: bool) -> Answered {
         response.insert_header(("Idempotency-Replayed", "true"));
     }
     Ok(response.json(view))
-}
-
-/// The version that an earlier request of the same name made.
-async fn earlier(service: &Shared, caller: &Caller, writing: &Writing) -> Result<Option<i64>, Problem> {
-    let Some(named) = &writing.idempotency else {
-        return Ok(None);
-    };
-    let known = service.recorder.store().idempotent(tenant(caller), &named.key);
-    match known.await.map_err(unavailable)? {
-        Some(before) if before.request_hash != named.request => Err(reused()),
-        before => Ok(before.map(|it| it.first_version)),
-    }
 }

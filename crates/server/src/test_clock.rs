@@ -13,7 +13,7 @@ use afterword_domain::{
     ids::CandidateId,
     time::Instant,
 };
-use afterword_store::{Appended, Commit, Fence, Idempotency, IdempotencyRow, RecordError, Store, TenantId};
+use afterword_store::{Appended, Beside, Commit, Fence, Idempotency, IdempotencyRow, RecordError, Store, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -335,8 +335,10 @@ impl<'a> Hand<'a> {
             fired_in_all,
             next,
         };
+        // The clock shows the end and the request's name is kept, both or neither: sent again, `to_next` goes no farther.
+        let mut commit = Commit::new(self.tenant, self.holder, 0);
+        commit.beside = Some(Beside::test_clock(self.tenant, to.as_microsecond()));
         if let Some(named) = &self.named {
-            let mut commit = Commit::new(self.tenant, self.holder, 0);
             commit.idempotency = Some(IdempotencyRow {
                 key_hash: named.key.clone(),
                 request_hash: named.request.clone(),
@@ -346,11 +348,12 @@ impl<'a> Hand<'a> {
                 sealed: Some(serde_json::to_vec(&moved).map_err(Problem::internal)?),
                 recorded_at: named.at.as_microsecond(),
             });
-            if matches!(store.append(commit).await.map_err(unavailable)?, Appended::KeyUsed(_)) {
-                return Err(reused());
-            }
         }
-        Ok(moved)
+        match store.append(commit).await.map_err(unavailable)? {
+            Appended::Done { .. } => Ok(moved),
+            Appended::KeyUsed(_) => Err(reused()),
+            _ => Err(backwards(pointer, "must not be before what the clock shows")),
+        }
     }
 
     async fn shows(&self, at: i64) -> Result<bool, Problem> {
@@ -405,10 +408,7 @@ impl<'a> Hand<'a> {
                 return Err(Problem::overloaded(1));
             }
         }
-        if self.shows(until).await? {
-            return Ok((fired, fired_in_all));
-        }
-        Err(backwards(pointer, "must not be before what the clock shows"))
+        Ok((fired, fired_in_all))
     }
 }
 

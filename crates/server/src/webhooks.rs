@@ -13,7 +13,7 @@ use afterword_domain::{
     time::Instant,
     values::{Label, Patch, not_null},
 };
-use afterword_store::WebhookRow;
+use afterword_store::{Beside, WebhookRow};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -34,7 +34,7 @@ use crate::{
     reading::{Answered, Page},
     recording::path_id,
     service::{Service, Shared, tenant, unavailable},
-    writing::Writing,
+    writing::{Changed, Writing},
 };
 
 mod deliveries;
@@ -404,7 +404,6 @@ async fn make(
             format!("There are {MOST} webhooks; take one away first."),
         ));
     }
-    writing.claim(&service, &caller).await?;
     let secret = WebhookSecret::generate().ok_or_else(|| Problem::internal("no random numbers"))?;
     let position = head(&service, &caller).await?;
     let row = WebhookRow {
@@ -430,7 +429,8 @@ async fn make(
         revision: 0,
         created_at: service.clock.now().as_microsecond(),
     };
-    if !store.webhook_put(tenant(&caller), &row).await.map_err(unavailable)? {
+    let made = Beside::webhook(tenant(&caller), &row);
+    if !matches!(writing.change(&service, &caller, made).await?, Changed::Done) {
         // The same request, sent twice at once: the other one was quicker, and was told the secret.
         let known = store.webhook(tenant(&caller), id).await.map_err(unavailable)?;
         let known = known.ok_or_else(Problem::not_found)?;
@@ -501,7 +501,7 @@ async fn change(
     let body = body::read_json(&request, payload, body::LIMIT).await?;
     let writing = Writing::of(&service, &caller, &request, &body)?;
     let wanted: WebhookToChange = body::into_typed(Value::Object(body))?;
-    let (store, head) = (service.recorder.store(), head(&service, &caller).await?);
+    let head = head(&service, &caller).await?;
     if writing.was_made(&service, &caller).await? {
         let known = Webhook::of(&service, &caller, &row, head, None)?;
         return Ok(again(HttpResponse::Ok(), known));
@@ -550,16 +550,20 @@ async fn change(
             }
             Some(_) | None => {}
         }
-        if store.webhook_change(tenant(&caller), &row).await.map_err(unavailable)? {
-            if !enabled && row.state == "enabled" {
-                let afresh = store.deliveries_afresh(tenant(&caller), row.id, now);
-                afresh.await.map_err(unavailable)?;
-            }
+        let mut changed = Beside::webhook_changed(tenant(&caller), &row);
+        if !enabled && row.state == "enabled" {
+            changed = changed.and(Beside::deliveries_afresh(tenant(&caller), row.id, now));
+        }
+        let changed = writing.change(&service, &caller, changed).await?;
+        if matches!(changed, Changed::Done) {
             break;
         }
         row = find(&service, &caller, &request).await?;
+        if matches!(changed, Changed::Before) {
+            let known = Webhook::of(&service, &caller, &row, head, None)?;
+            return Ok(again(HttpResponse::Ok(), known));
+        }
     }
-    writing.claim(&service, &caller).await?;
     service.webhooks_have_changed();
     Ok(HttpResponse::Ok().json(Webhook::of(&service, &caller, &row, head, None)?))
 }
@@ -568,16 +572,22 @@ async fn delete(caller: Caller, request: HttpRequest, service: Shared, _: Query<
     caller.require(Scope::WebhooksManage)?;
     let writing = Writing::of_bytes(&service, &caller, &request, &[])?;
     let id: WebhookId = path_id(&request, "webhook")?;
-    if writing.was_made(&service, &caller).await? {
-        return Ok(HttpResponse::Ok()
-            .insert_header(("Idempotency-Replayed", "true"))
-            .json(WebhookDeleted { id }));
+    let mut response = HttpResponse::Ok();
+    // Looked at first: what the same request does meanwhile does not stand in its way.
+    let found = find(&service, &caller, &request).await;
+    let mut replayed = writing.was_made(&service, &caller).await?;
+    if !replayed {
+        let deleted = Beside::webhook_deleted(tenant(&caller), found?.id);
+        replayed = match writing.change(&service, &caller, deleted).await? {
+            Changed::Done => false,
+            Changed::Before => true,
+            Changed::Conflict => return Err(Problem::not_found()),
+        };
     }
-    let row = find(&service, &caller, &request).await?;
-    let deleted = service.recorder.store().webhook_delete(tenant(&caller), row.id).await;
-    deleted.map_err(unavailable)?;
-    writing.claim(&service, &caller).await?;
-    Ok(HttpResponse::Ok().json(WebhookDeleted { id }))
+    if replayed {
+        response.insert_header(("Idempotency-Replayed", "true"));
+    }
+    Ok(response.json(WebhookDeleted { id }))
 }
 
 async fn roll(
@@ -598,11 +608,6 @@ async fn roll(
         return Err(Problem::invalid("/overlap", "must be between PT0S and PT720H"));
     }
     let head = head(&service, &caller).await?;
-    // Sent again, it must not roll again; so its name is kept first.
-    if writing.claim(&service, &caller).await? {
-        let known = Webhook::of(&service, &caller, &row, head, None)?;
-        return Ok(again(HttpResponse::Created(), known));
-    }
     let secret = WebhookSecret::generate().ok_or_else(|| Problem::internal("no random numbers"))?;
     let now = service.clock.now();
     let until = now.checked_add(overlap).unwrap_or(Timestamp::MAX);
@@ -611,11 +616,17 @@ async fn roll(
         let mut sealed = sealed.ok_or_else(|| Problem::internal("a webhook cannot be read"))?;
         sealed.roll(&secret, now, until);
         row.sealed = sealed.seal(&service, tenant(&caller), row.id);
-        let changed = service.recorder.store().webhook_change(tenant(&caller), &row).await;
-        if changed.map_err(unavailable)? {
+        let rolled = Beside::webhook_changed(tenant(&caller), &row);
+        let rolled = writing.change(&service, &caller, rolled).await?;
+        if matches!(rolled, Changed::Done) {
             break;
         }
         row = find(&service, &caller, &request).await?;
+        // Sent again, it does not roll again.
+        if matches!(rolled, Changed::Before) {
+            let known = Webhook::of(&service, &caller, &row, head, None)?;
+            return Ok(again(HttpResponse::Created(), known));
+        }
     }
     Ok(HttpResponse::Created()
         .insert_header(("Location", format!("/v1/webhooks/{}", WebhookId::new(row.id))))

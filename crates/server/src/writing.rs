@@ -4,7 +4,8 @@ use actix_web::HttpRequest;
 use afterword_domain::{
     candidate::Candidate, catalogue::AnyFact, decide::Proposal, ids::CandidateId, refusal::Refusal,
 };
-use afterword_store::{Appended, Command, Commit, Idempotency, IdempotencyRow, RecordError, Recorded};
+use afterword_store::{Appended, Beside, Command, Commit, Idempotency, IdempotencyRow, RecordError, Recorded};
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -23,8 +24,20 @@ use crate::{
 /// A request that writes: its name, its condition, and the ids that it makes.
 pub struct Writing {
     pub(crate) idempotency: Option<Idempotency>,
+    /// When it came, by the wall's clock.
+    pub(crate) at: Timestamp,
     if_match: IfMatch,
     fresh: Fresh,
+}
+
+/// What became of a change of what is no fact.
+pub enum Changed {
+    /// It is made.
+    Done,
+    /// The same request made it before.
+    Before,
+    /// Nothing is changed: what it rests on is not there, or has moved on.
+    Conflict,
 }
 
 enum Fresh {
@@ -47,7 +60,7 @@ impl Writing {
 
     /// The same, of a request whose body is no JSON.
     pub fn of_bytes(service: &Service, caller: &Caller, request: &HttpRequest, body: &[u8]) -> Result<Self, Problem> {
-        let tenant = caller.tenant.to_be_bytes();
+        let (tenant, at) = (caller.tenant.to_be_bytes(), service.clock.now());
         let idempotency = headers::idempotency_key(request)?.map(|key| Idempotency {
             key: service.hash(&[b"key", &tenant, key.as_bytes()]),
             request: service.hash(&[
@@ -58,24 +71,24 @@ impl Writing {
                 request.uri().to_string().as_bytes(),
                 body,
             ]),
-            at: service.clock.now(),
+            at,
         });
-        Ok(Self::named(service, idempotency, IfMatch::of(request)?))
+        Ok(Self::named(service, idempotency, at, IfMatch::of(request)?))
     }
 
     /// A part of a request that is recorded by itself; with the request's idempotency key, `name` tells it from the
     /// others.
     pub fn of_part(service: &Service, caller: &Caller, key: Option<&str>, name: &[u8], body: &[u8]) -> Self {
-        let tenant = caller.tenant.to_be_bytes();
+        let (tenant, at) = (caller.tenant.to_be_bytes(), service.clock.now());
         let idempotency = key.map(|key| Idempotency {
             key: service.hash(&[b"part", &tenant, key.as_bytes(), name]),
             request: service.hash(&[b"part", &tenant, caller.key_id.as_bytes(), body]),
-            at: service.clock.now(),
+            at,
         });
-        Self::named(service, idempotency, IfMatch::Absent)
+        Self::named(service, idempotency, at, IfMatch::Absent)
     }
 
-    fn named(service: &Service, idempotency: Option<Idempotency>, if_match: IfMatch) -> Self {
+    fn named(service: &Service, idempotency: Option<Idempotency>, at: Timestamp, if_match: IfMatch) -> Self {
         let fresh = match &idempotency {
             Some(named) => Fresh::Derived(Uuid::new_v5(
                 &Uuid::NAMESPACE_OID,
@@ -85,6 +98,7 @@ impl Writing {
         };
         Self {
             idempotency,
+            at,
             if_match,
             fresh,
         }
@@ -98,10 +112,10 @@ impl Writing {
         }
     }
 
-    /// Whether the same request was made before, where it has a name. For requests that record no facts.
-    pub async fn was_made(&self, service: &Service, caller: &Caller) -> Result<bool, Problem> {
+    /// What was kept of the same request when it was made before, where it has a name. For requests that record no facts.
+    pub async fn before(&self, service: &Service, caller: &Caller) -> Result<Option<IdempotencyRow>, Problem> {
         let Some(named) = &self.idempotency else {
-            return Ok(false);
+            return Ok(None);
         };
         let store = service.recorder.store();
         match store
@@ -110,30 +124,54 @@ impl Writing {
             .map_err(unavailable)?
         {
             Some(before) if before.request_hash != named.request => Err(reused()),
-            before => Ok(before.is_some()),
+            before => Ok(before),
         }
     }
 
-    /// Keeps the name of such a request, where it has one, and says whether the same request kept it before. Done before
-    /// the request's work, the work is done once at most; done after it, once at least.
-    pub async fn claim(&self, service: &Service, caller: &Caller) -> Result<bool, Problem> {
-        let Some(named) = &self.idempotency else {
-            return Ok(false);
+    /// Whether the same request was made before.
+    pub async fn was_made(&self, service: &Service, caller: &Caller) -> Result<bool, Problem> {
+        Ok(self.before(service, caller).await?.is_some())
+    }
+
+    /// Makes a change of what is no fact. It goes in together with the request's name, so that it is made once however
+    /// often the request comes, and whatever happens to the service in between.
+    pub async fn change(&self, service: &Service, caller: &Caller, change: Beside) -> Result<Changed, Problem> {
+        self.change_to(service, caller, 0, Some(change)).await
+    }
+
+    /// The same, and keeps which version it makes, or finds where there is nothing to change.
+    pub async fn change_to(
+        &self,
+        service: &Service,
+        caller: &Caller,
+        version: i64,
+        change: Option<Beside>,
+    ) -> Result<Changed, Problem> {
+        let (key_hash, request_hash) = match (&self.idempotency, &change) {
+            (Some(named), _) => (named.key.clone(), named.request.clone()),
+            (None, None) => return Ok(Changed::Done),
+            // A name that nobody knows: by it alone the store sees that it is in, where the answer to COMMIT was lost.
+            (None, Some(_)) => {
+                let name = self.fresh(u32::MAX).into_bytes().to_vec();
+                (name.clone(), name)
+            }
         };
         let mut commit = Commit::new(tenant(caller), self.fresh(0), 0);
         commit.idempotency = Some(IdempotencyRow {
-            key_hash: named.key.clone(),
-            request_hash: named.request.clone(),
+            key_hash,
+            request_hash: request_hash.clone(),
             candidate: None,
-            first_version: 0,
+            first_version: version,
             facts: 0,
             sealed: None,
-            recorded_at: service.clock.now().as_microsecond(),
+            recorded_at: self.at.as_microsecond(),
         });
+        commit.beside = change;
         match service.recorder.store().append(commit).await.map_err(unavailable)? {
-            Appended::KeyUsed(before) if before.request_hash != named.request => Err(reused()),
-            Appended::KeyUsed(_) => Ok(true),
-            _ => Ok(false),
+            Appended::Done { .. } => Ok(Changed::Done),
+            Appended::KeyUsed(before) if before.request_hash != request_hash => Err(reused()),
+            Appended::KeyUsed(_) => Ok(Changed::Before),
+            _ => Ok(Changed::Conflict),
         }
     }
 

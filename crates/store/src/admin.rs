@@ -1,5 +1,6 @@
 //! Tenants, API keys, and the age of idempotency rows.
 
+use crate::beside::Beside;
 use crate::error::{StoreError, code};
 use crate::rows::{ApiKeyRow, TenantId, TenantRow};
 use crate::statement::{Cells, Statement};
@@ -29,6 +30,52 @@ fn api_key(row: &dyn Cells) -> Result<ApiKeyRow, sqlx::Error> {
         expires_at: row.maybe_int(7)?,
         revoked_at: row.maybe_int(8)?,
     })
+}
+
+fn key_made(tenant: TenantId, key: &ApiKeyRow) -> Statement {
+    Statement::of(
+        "INSERT INTO api_keys (tenant_id, key_id, hash, scopes, name, candidate_id, group_label, created_at, \
+         expires_at, revoked_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        [
+            tenant.into(),
+            key.key_id.into(),
+            key.hash.as_slice().into(),
+            key.scopes.as_str().into(),
+            key.name.clone().into(),
+            key.candidate.into(),
+            key.group.clone().into(),
+            key.created_at.into(),
+            key.expires_at.into(),
+            key.revoked_at.into(),
+        ],
+    )
+}
+
+impl Beside {
+    /// Makes an API key.
+    #[must_use]
+    pub fn api_key(tenant: TenantId, key: &ApiKeyRow) -> Self {
+        Self::must(key_made(tenant, key))
+    }
+
+    /// Revokes an API key. Revoked stays revoked since the first time.
+    #[must_use]
+    pub fn api_key_revoked(tenant: TenantId, key_id: Uuid, now: i64) -> Self {
+        Self::must(Statement::of(
+            "UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $3) WHERE tenant_id = $1 AND key_id = $2",
+            [tenant.into(), key_id.into(), now.into()],
+        ))
+    }
+
+    /// Lets an API key end at a moment, and not later than it would have.
+    #[must_use]
+    pub fn api_key_expires(tenant: TenantId, key_id: Uuid, at: i64) -> Self {
+        Self::must(Statement::of(
+            "UPDATE api_keys SET expires_at = CASE WHEN expires_at < $3 THEN expires_at ELSE $3 END \
+             WHERE tenant_id = $1 AND key_id = $2",
+            [tenant.into(), key_id.into(), at.into()],
+        ))
+    }
 }
 
 impl Store {
@@ -77,23 +124,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer, or the id or the hash is there already.
     pub async fn api_key_put(&self, tenant: TenantId, key: &ApiKeyRow) -> Result<(), StoreError> {
-        let statement = Statement::of(
-            "INSERT INTO api_keys (tenant_id, key_id, hash, scopes, name, candidate_id, group_label, created_at, \
-             expires_at, revoked_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-            [
-                tenant.into(),
-                key.key_id.into(),
-                key.hash.as_slice().into(),
-                key.scopes.as_str().into(),
-                key.name.clone().into(),
-                key.candidate.into(),
-                key.group.clone().into(),
-                key.created_at.into(),
-                key.expires_at.into(),
-                key.revoked_at.into(),
-            ],
-        );
-        self.db().execute(tenant, statement).await?;
+        self.db().execute(tenant, key_made(tenant, key)).await?;
         Ok(())
     }
 
@@ -122,31 +153,6 @@ impl Store {
             .push(" AND hash = ")
             .bind(hash);
         self.db().fetch_one(tenant, statement, api_key).await
-    }
-
-    /// Revokes an API key; false when there is none of this id. Revoked stays revoked since the first time.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn api_key_revoke(&self, tenant: TenantId, key_id: Uuid, now: i64) -> Result<bool, StoreError> {
-        let statement = Statement::of(
-            "UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $3) WHERE tenant_id = $1 AND key_id = $2",
-            [tenant.into(), key_id.into(), now.into()],
-        );
-        Ok(self.db().execute(tenant, statement).await? > 0)
-    }
-
-    /// Lets an API key end at a moment, and not later than it would have; false when there is none of this id.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn api_key_expire(&self, tenant: TenantId, key_id: Uuid, at: i64) -> Result<bool, StoreError> {
-        let statement = Statement::of(
-            "UPDATE api_keys SET expires_at = CASE WHEN expires_at < $3 THEN expires_at ELSE $3 END \
-             WHERE tenant_id = $1 AND key_id = $2",
-            [tenant.into(), key_id.into(), at.into()],
-        );
-        Ok(self.db().execute(tenant, statement).await? > 0)
     }
 
     /// Takes idempotency rows away that were made before a moment, and says how many.

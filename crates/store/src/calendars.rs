@@ -1,5 +1,6 @@
 //! Secret addresses of calendars.
 
+use crate::beside::Beside;
 use crate::error::StoreError;
 use crate::rows::{CalendarRow, TenantId};
 use crate::statement::{Cells, Statement};
@@ -18,15 +19,14 @@ fn calendar(row: &dyn Cells) -> Result<CalendarRow, sqlx::Error> {
     })
 }
 
-impl Store {
-    /// Makes a calendar.
-    ///
-    /// # Errors
-    /// When the database does not answer, or the id or the hash is there already.
-    pub async fn calendar_put(&self, tenant: TenantId, row: &CalendarRow) -> Result<(), StoreError> {
-        let statement = Statement::of(
+impl Beside {
+    /// Makes a calendar; a conflict where it is there already, or its candidate is erased.
+    #[must_use]
+    pub fn calendar(tenant: TenantId, row: &CalendarRow) -> Self {
+        Self::must(Statement::of(
             "INSERT INTO calendars (tenant_id, calendar_id, candidate_id, hash, created_at, revoked_at) \
-             VALUES ($1, $2, $3, $4, $5, $6)",
+             SELECT $1, $2, $3, $4, $5, $6 WHERE NOT EXISTS (SELECT 1 FROM streams WHERE tenant_id = $1 \
+             AND candidate_id = $3 AND erased_at IS NOT NULL) ON CONFLICT DO NOTHING",
             [
                 tenant.into(),
                 row.calendar_id.into(),
@@ -35,11 +35,21 @@ impl Store {
                 row.created_at.into(),
                 row.revoked_at.into(),
             ],
-        );
-        self.db().execute(tenant, statement).await?;
-        Ok(())
+        ))
     }
 
+    /// Revokes a calendar. Revoked stays revoked since the first time.
+    #[must_use]
+    pub fn calendar_revoked(tenant: TenantId, row: &CalendarRow, now: i64) -> Self {
+        Self::must(Statement::of(
+            "UPDATE calendars SET revoked_at = COALESCE(revoked_at, $4) \
+             WHERE tenant_id = $1 AND candidate_id = $2 AND calendar_id = $3",
+            [tenant.into(), row.candidate.into(), row.calendar_id.into(), now.into()],
+        ))
+    }
+}
+
+impl Store {
     /// A candidate's calendars, oldest first, the revoked ones too.
     ///
     /// # Errors
@@ -67,25 +77,5 @@ impl Store {
             .push(" AND hash = ")
             .bind(hash);
         self.db().fetch_one(tenant, statement, calendar).await
-    }
-
-    /// Revokes a calendar. Revoked stays revoked since the first time.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn calendar_revoke(
-        &self,
-        tenant: TenantId,
-        candidate: Uuid,
-        calendar: Uuid,
-        now: i64,
-    ) -> Result<(), StoreError> {
-        let statement = Statement::of(
-            "UPDATE calendars SET revoked_at = COALESCE(revoked_at, $4) \
-             WHERE tenant_id = $1 AND candidate_id = $2 AND calendar_id = $3",
-            [tenant.into(), candidate.into(), calendar.into(), now.into()],
-        );
-        self.db().execute(tenant, statement).await?;
-        Ok(())
     }
 }

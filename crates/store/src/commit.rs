@@ -1,10 +1,9 @@
 //! What is asked of the appender, and what it answers. One commit is decided on one version of one candidate; all of it
 //! goes in, or nothing.
 
+use crate::beside::Beside;
 use crate::keys::WrappedKey;
-use crate::rows::{
-    ApplicationRow, EventRow, IdempotencyRow, NoteTemplateRow, PlaybookRow, StreamRow, TaskRow, TenantId,
-};
+use crate::rows::{ApplicationRow, EventRow, IdempotencyRow, StreamRow, TaskRow, TenantId};
 use crate::timers::Fence;
 use uuid::Uuid;
 
@@ -37,10 +36,10 @@ pub struct Commit {
     pub replace_rows: bool,
     /// The request that made it.
     pub idempotency: Option<IdempotencyRow>,
-    /// The next version of the tenant's playbook. Another one of its number there already makes the commit a conflict.
-    pub playbook: Option<PlaybookRow>,
-    /// The next version of one of the tenant's templates; the same holds.
-    pub template: Option<NoteTemplateRow>,
+    /// A change of what lies beside the log. Where it finds something else than it rests on, the commit is a conflict. Such
+    /// a commit has a transaction of its own; what would do harm twice needs the name of its request beside it, by which
+    /// it is recognised where the answer to COMMIT was lost.
+    pub beside: Option<Beside>,
     /// Payloads to rewrite: version and new sealed payload.
     pub redactions: Vec<(i64, Vec<u8>)>,
     /// Erase the candidate, after everything else in here.
@@ -67,15 +66,14 @@ impl Commit {
             applications: Vec::new(),
             replace_rows: false,
             idempotency: None,
-            playbook: None,
-            template: None,
+            beside: None,
             redactions: Vec::new(),
             erase: None,
             fence: None,
         }
     }
 
-    /// Whether it touches its candidate at all; an idempotency row, a playbook or a template may also go in alone.
+    /// Whether it touches its candidate at all; a request's name and what lies beside the log may also go in alone.
     pub(crate) fn touches_stream(&self) -> bool {
         !self.events.is_empty()
             || self.stream.is_some()
@@ -105,8 +103,8 @@ pub enum Appended {
         /// The position of its first event; where it has none, the next position of the log.
         first_position: i64,
     },
-    /// The stream, the tenant's playbook or template has moved on, or another writer's key is in the key store: load again
-    /// (key included) and decide again.
+    /// The stream or what lies beside the log has moved on, or another writer's key is in the key store: load again (key
+    /// included) and decide again.
     Conflict,
     /// An event of this id is in the tenant's log already.
     IdTaken {

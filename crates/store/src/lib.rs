@@ -6,6 +6,7 @@
 
 mod admin;
 mod append;
+mod beside;
 mod calendars;
 mod commit;
 mod db;
@@ -38,6 +39,7 @@ mod views;
 mod wake;
 mod webhooks;
 
+pub use beside::Beside;
 pub use commit::{Appended, Commit, Erasure};
 pub use error::{OpenError, StoreError};
 pub use keys::{Keys, WrappedKey};

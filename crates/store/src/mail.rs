@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::{Aad, Store, StoreError, TenantId, statement::Statement};
+use crate::{Aad, Beside, Store, StoreError, TenantId, statement::Statement};
 
 const fn place(tenant: TenantId) -> Aad<'static> {
     Aad {
@@ -35,30 +35,31 @@ impl Store {
         )))
     }
 
-    /// Puts a tenant's mail settings in place of those before.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn mail_put(&self, tenant: TenantId, settings: &[u8], now: i64) -> Result<(), StoreError> {
-        let statement = Statement::of(
-            "INSERT INTO mail_settings (tenant_id, sealed, updated_at) VALUES ($1, $2, $3) \
-             ON CONFLICT (tenant_id) DO UPDATE SET sealed = excluded.sealed, updated_at = excluded.updated_at",
-            [
-                tenant.into(),
-                self.sealing_key("mail").seal(&place(tenant), settings).into(),
-                now.into(),
-            ],
-        );
-        self.db().execute(tenant, statement).await?;
-        Ok(())
+    /// Puts a tenant's mail settings in place of those before; a conflict where these are not from the moment named.
+    #[must_use]
+    pub fn mail_put(&self, tenant: TenantId, settings: &[u8], now: i64, before: Option<i64>) -> Beside {
+        let sealed = self.sealing_key("mail").seal(&place(tenant), settings);
+        Beside::must(match before {
+            None => Statement::of(
+                "INSERT INTO mail_settings (tenant_id, sealed, updated_at) VALUES ($1, $2, $3) \
+                 ON CONFLICT (tenant_id) DO NOTHING",
+                [tenant.into(), sealed.into(), now.into()],
+            ),
+            Some(before) => Statement::of(
+                "UPDATE mail_settings SET sealed = $2, updated_at = $3 WHERE tenant_id = $1 AND updated_at = $4",
+                [tenant.into(), sealed.into(), now.into(), before.into()],
+            ),
+        })
     }
+}
 
-    /// Takes a tenant's mail settings away. False where there were none.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn mail_delete(&self, tenant: TenantId) -> Result<bool, StoreError> {
-        let statement = Statement::of("DELETE FROM mail_settings WHERE tenant_id = $1", [tenant.into()]);
-        Ok(self.db().execute(tenant, statement).await? > 0)
+impl Beside {
+    /// Takes a tenant's mail settings away; a conflict where they are not from the moment named.
+    #[must_use]
+    pub fn mail_deleted(tenant: TenantId, before: i64) -> Self {
+        Self::must(Statement::of(
+            "DELETE FROM mail_settings WHERE tenant_id = $1 AND updated_at = $2",
+            [tenant.into(), before.into()],
+        ))
     }
 }

@@ -9,7 +9,7 @@
 use uuid::Uuid;
 
 use crate::{
-    Store, StoreError, TenantId,
+    Beside, Store, StoreError, TenantId,
     statement::{Cells, Statement},
 };
 
@@ -145,19 +145,21 @@ impl NoteDeliveryRow {
     }
 }
 
-impl Store {
-    /// Begins a delivery. False where another one of the note is open, or this one is there already.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn note_delivery_begin(
-        &self,
-        tenant: TenantId,
-        row: &NoteDeliveryRow,
-        now: i64,
-    ) -> Result<bool, StoreError> {
-        self.note_deliveries_lapse(tenant, row.candidate, row.note, now).await?;
-        let statement = Statement::of(
+/// Writes down what deliveries of a note have come to mean that nobody is at any more.
+fn lapsed(tenant: TenantId, row: &NoteDeliveryRow, now: i64) -> Statement {
+    Statement::of(
+        "UPDATE mail_deliveries SET state = CASE stage WHEN 'text' THEN 'unknown' ELSE 'failed' END, \
+         reason = 'interrupted' WHERE tenant_id = $1 AND candidate_id = $2 AND note_id = $3 \
+         AND state = 'sending' AND until_at < $4",
+        [tenant.into(), row.candidate.into(), row.note.into(), now.into()],
+    )
+}
+
+impl Beside {
+    /// Begins a delivery; a conflict where another one of the note is open, or this one is there already.
+    #[must_use]
+    pub fn note_delivery(tenant: TenantId, row: &NoteDeliveryRow, now: i64) -> Self {
+        let begin = Statement::of(
             "INSERT INTO mail_deliveries (tenant_id, candidate_id, delivery_id, note_id, revision, recipients, state, \
              stage, started_at, until_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
             [
@@ -173,9 +175,28 @@ impl Store {
                 row.until_at.into(),
             ],
         );
-        Ok(self.db().execute(tenant, statement).await? > 0)
+        Self::may(lapsed(tenant, row, now)).and(Self::must(begin))
     }
 
+    /// Keeps what somebody said of a delivery whose fate is not known; a conflict where it is known, or the opposite was
+    /// said.
+    #[must_use]
+    pub fn note_delivery_resolved(tenant: TenantId, row: &NoteDeliveryRow, accepted: bool, now: i64) -> Self {
+        let resolve = Statement::of(
+            "UPDATE mail_deliveries SET resolved = $4 WHERE tenant_id = $1 AND candidate_id = $2 AND delivery_id = $3 \
+             AND state = 'unknown' AND COALESCE(resolved, $4) = $4",
+            [
+                tenant.into(),
+                row.candidate.into(),
+                row.delivery_id.into(),
+                i64::from(accepted).into(),
+            ],
+        );
+        Self::may(lapsed(tenant, row, now)).and(Self::must(resolve))
+    }
+}
+
+impl Store {
     /// Takes back a delivery that has just begun and will not be carried out.
     ///
     /// # Errors
@@ -236,31 +257,6 @@ impl Store {
         Ok(self.db().execute(tenant, statement).await? > 0)
     }
 
-    /// Keeps what somebody said of a delivery whose fate is not known. False where it is known, or the opposite was said.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn note_delivery_resolve(
-        &self,
-        tenant: TenantId,
-        row: &NoteDeliveryRow,
-        accepted: bool,
-        now: i64,
-    ) -> Result<bool, StoreError> {
-        self.note_deliveries_lapse(tenant, row.candidate, row.note, now).await?;
-        let statement = Statement::of(
-            "UPDATE mail_deliveries SET resolved = $4 WHERE tenant_id = $1 AND candidate_id = $2 AND delivery_id = $3 \
-             AND state = 'unknown' AND COALESCE(resolved, $4) = $4",
-            [
-                tenant.into(),
-                row.candidate.into(),
-                row.delivery_id.into(),
-                i64::from(accepted).into(),
-            ],
-        );
-        Ok(self.db().execute(tenant, statement).await? > 0)
-    }
-
     /// Closes a delivery of which somebody has said what became of it.
     ///
     /// # Errors
@@ -276,24 +272,6 @@ impl Store {
              WHERE tenant_id = $1 AND candidate_id = $2 AND delivery_id = $3 AND state = 'unknown' \
              AND resolved IS NOT NULL",
             [tenant.into(), row.candidate.into(), row.delivery_id.into(), now.into()],
-        );
-        self.db().execute(tenant, statement).await?;
-        Ok(())
-    }
-
-    /// Writes down what deliveries of a note have come to mean that nobody is at any more.
-    async fn note_deliveries_lapse(
-        &self,
-        tenant: TenantId,
-        candidate: Uuid,
-        note: Uuid,
-        now: i64,
-    ) -> Result<(), StoreError> {
-        let statement = Statement::of(
-            "UPDATE mail_deliveries SET state = CASE stage WHEN 'text' THEN 'unknown' ELSE 'failed' END, \
-             reason = 'interrupted' WHERE tenant_id = $1 AND candidate_id = $2 AND note_id = $3 \
-             AND state = 'sending' AND until_at < $4",
-            [tenant.into(), candidate.into(), note.into(), now.into()],
         );
         self.db().execute(tenant, statement).await?;
         Ok(())

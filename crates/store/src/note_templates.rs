@@ -1,17 +1,17 @@
 //! A tenant's templates for letters: immutable rows, of which the newest counts. A new one goes in with a commit.
 
 use crate::{
-    Store, StoreError, TenantId,
+    Beside, Store, StoreError, TenantId,
     rows::NoteTemplateRow,
     statement::{Cells, Statement},
 };
 
 /// The newest version of each template of a tenant.
-pub(crate) const NEWEST_TEMPLATES: &str = "SELECT t.kind, t.tone, t.version, t.variants, t.recorded_at, t.recorded_by \
+const NEWEST_TEMPLATES: &str = "SELECT t.kind, t.tone, t.version, t.variants, t.recorded_at, t.recorded_by \
      FROM note_templates t JOIN (SELECT kind, tone, MAX(version) AS newest FROM note_templates WHERE tenant_id = $1 \
      GROUP BY kind, tone) n ON n.kind = t.kind AND n.tone = t.tone AND n.newest = t.version WHERE t.tenant_id = $1";
 
-pub(crate) fn template(row: &dyn Cells) -> Result<NoteTemplateRow, sqlx::Error> {
+fn template(row: &dyn Cells) -> Result<NoteTemplateRow, sqlx::Error> {
     Ok(NoteTemplateRow {
         kind: row.text(0)?,
         tone: row.text(1)?,
@@ -20,6 +20,27 @@ pub(crate) fn template(row: &dyn Cells) -> Result<NoteTemplateRow, sqlx::Error> 
         recorded_at: row.int(4)?,
         recorded_by: row.text(5)?,
     })
+}
+
+impl Beside {
+    /// The next version of one of a tenant's templates; a conflict where it is not the next.
+    #[must_use]
+    pub fn template(tenant: TenantId, row: &NoteTemplateRow) -> Self {
+        Self::must(Statement::of(
+            "INSERT INTO note_templates (tenant_id, kind, tone, version, variants, recorded_at, recorded_by) \
+             SELECT $1, $2, $3, $4, $5, $6, $7 WHERE (SELECT COALESCE(MAX(version), 0) FROM note_templates \
+             WHERE tenant_id = $1 AND kind = $2 AND tone = $3) = $4 - 1",
+            [
+                tenant.into(),
+                row.kind.as_str().into(),
+                row.tone.as_str().into(),
+                row.version.into(),
+                row.variants.as_deref().into(),
+                row.recorded_at.into(),
+                row.recorded_by.as_str().into(),
+            ],
+        ))
+    }
 }
 
 impl Store {

@@ -10,7 +10,7 @@ use afterword_domain::{
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{EventRow, Recorder, Store, StoreError, TenantId, rows::PlaybookRow, statement::Statement};
+use crate::{Beside, EventRow, Recorder, Store, StoreError, TenantId, rows::PlaybookRow, statement::Statement};
 
 /// The playbooks of a tenant, by version: those that can be read and are what their hash says. Nobody follows the others.
 /// And those that its candidates adopted elsewhere, before they were brought in, by hash. Such a copy has no version here:
@@ -62,6 +62,26 @@ impl PlaybookRow {
         let rules: PlaybookRules = serde_json::from_str(&self.rules).ok()?;
         let playbook = rules.read(u32::try_from(self.version).ok()?, &self.hash).ok()?;
         Some((rules, playbook))
+    }
+}
+
+impl Beside {
+    /// The next version of a tenant's playbook; a conflict where it is not the next.
+    #[must_use]
+    pub fn playbook(tenant: TenantId, row: &PlaybookRow) -> Self {
+        Self::must(Statement::of(
+            "INSERT INTO playbooks (tenant_id, version, hash, rules, recorded_at, recorded_by) \
+             SELECT $1, $2, $3, $4, $5, $6 \
+             WHERE (SELECT COALESCE(MAX(version), 0) FROM playbooks WHERE tenant_id = $1) = $2 - 1",
+            [
+                tenant.into(),
+                row.version.into(),
+                row.hash.as_str().into(),
+                row.rules.as_str().into(),
+                row.recorded_at.into(),
+                row.recorded_by.as_str().into(),
+            ],
+        ))
     }
 }
 

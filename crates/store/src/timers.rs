@@ -6,7 +6,7 @@
 
 use uuid::Uuid;
 
-use crate::{Store, StoreError, TenantId, statement::Statement};
+use crate::{Beside, Store, StoreError, TenantId, statement::Statement};
 
 /// The right to write that a lease gives, as a commit names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +15,22 @@ pub struct Fence {
     pub lease: &'static str,
     /// Its token when it was taken.
     pub token: i64,
+}
+
+fn clock_set(tenant: TenantId, now: i64) -> Statement {
+    Statement::of(
+        "INSERT INTO test_clocks (tenant_id, now_at) VALUES ($1, $2) \
+         ON CONFLICT (tenant_id) DO UPDATE SET now_at = excluded.now_at WHERE test_clocks.now_at <= excluded.now_at",
+        [tenant.into(), now.into()],
+    )
+}
+
+impl Beside {
+    /// Sets a tenant's test clock; a conflict where it shows a later moment already.
+    #[must_use]
+    pub fn test_clock(tenant: TenantId, now: i64) -> Self {
+        Self::must(clock_set(tenant, now))
+    }
 }
 
 impl Store {
@@ -116,13 +132,7 @@ impl Store {
     /// # Errors
     /// When the database does not answer.
     pub async fn test_clock_set(&self, tenant: TenantId, now: i64) -> Result<bool, StoreError> {
-        let statement = Statement::of(
-            "INSERT INTO test_clocks (tenant_id, now_at) VALUES ($1, $2) \
-             ON CONFLICT (tenant_id) DO UPDATE SET now_at = excluded.now_at \
-             WHERE test_clocks.now_at <= excluded.now_at",
-            [tenant.into(), now.into()],
-        );
-        Ok(self.db().execute(tenant, statement).await? > 0)
+        Ok(self.db().execute(tenant, clock_set(tenant, now)).await? > 0)
     }
 
     /// When the newest fact of a tenant was recorded.

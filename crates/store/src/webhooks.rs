@@ -10,7 +10,7 @@
 use uuid::Uuid;
 
 use crate::{
-    Fence, Store, StoreError, TenantId,
+    Beside, Fence, Store, StoreError, TenantId,
     statement::{Cells, Statement, Value},
 };
 
@@ -129,12 +129,38 @@ fn fenced(statement: &mut Statement, tenant: TenantId, fence: Fence) {
         .push(")");
 }
 
-impl Store {
-    /// Makes a webhook. False where there is one of this id.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn webhook_put(&self, tenant: TenantId, row: &WebhookRow) -> Result<bool, StoreError> {
+/// Takes the heads that are none any more from their place, and puts those there that are.
+fn line_up(tenant: TenantId, webhook: Uuid, candidates: &[Uuid], now: i64) -> [Statement; 2] {
+    const EARLIER: &str = "EXISTS (SELECT 1 FROM webhook_deliveries e WHERE e.tenant_id = d.tenant_id AND \
+         e.webhook_id = d.webhook_id AND e.candidate_id = d.candidate_id AND e.state = 'pending' AND \
+         e.position < d.position)";
+    let of = |statement: &mut Statement| {
+        statement
+            .push(" WHERE d.tenant_id = ")
+            .bind(tenant)
+            .push(" AND d.webhook_id = ")
+            .bind(webhook)
+            .push(" AND d.state = 'pending'");
+        if !candidates.is_empty() {
+            statement
+                .push(" AND d.candidate_id IN ")
+                .bind_list(candidates.iter().copied());
+        }
+    };
+    let mut back = Statement::new("UPDATE webhook_deliveries AS d SET next_at = NULL");
+    of(&mut back);
+    back.push(" AND d.next_at IS NOT NULL AND ").push(EARLIER);
+    let mut front = Statement::new("UPDATE webhook_deliveries AS d SET next_at = ");
+    front.bind(now);
+    of(&mut front);
+    front.push(" AND d.next_at IS NULL AND NOT ").push(EARLIER);
+    [back, front]
+}
+
+impl Beside {
+    /// Makes a webhook; a conflict where there is one of this id.
+    #[must_use]
+    pub fn webhook(tenant: TenantId, row: &WebhookRow) -> Self {
         let mut statement = Statement::new(
             "INSERT INTO webhooks (tenant_id, webhook_id, url_hash, sealed, types, candidate_id, group_label, payload, \
              candid, state, disabled_reason, failing_since, quiet_until, position, revision, created_at) VALUES ",
@@ -160,35 +186,13 @@ impl Store {
         statement
             .bind_rows([values])
             .push(" ON CONFLICT (tenant_id, webhook_id) DO NOTHING");
-        Ok(self.db().execute(tenant, statement).await? > 0)
+        Self::must(statement)
     }
 
-    /// All webhooks of a tenant, the oldest first.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn webhooks(&self, tenant: TenantId) -> Result<Vec<WebhookRow>, StoreError> {
-        let mut statement = Statement::new(WEBHOOK);
-        statement.bind(tenant).push(" ORDER BY created_at, webhook_id");
-        self.db().fetch(tenant, statement, webhook).await
-    }
-
-    /// A webhook.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn webhook(&self, tenant: TenantId, id: Uuid) -> Result<Option<WebhookRow>, StoreError> {
-        let mut statement = Statement::new(WEBHOOK);
-        statement.bind(tenant).push(" AND webhook_id = ").bind(id);
-        self.db().fetch_one(tenant, statement, webhook).await
-    }
-
-    /// Changes what its owner may change. False where somebody else has changed it since it was read.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn webhook_change(&self, tenant: TenantId, row: &WebhookRow) -> Result<bool, StoreError> {
-        let statement = Statement::of(
+    /// Changes what a webhook's owner may change; a conflict where somebody else has changed it since it was read.
+    #[must_use]
+    pub fn webhook_changed(tenant: TenantId, row: &WebhookRow) -> Self {
+        Self::must(Statement::of(
             "UPDATE webhooks SET url_hash = $4, sealed = $5, types = $6, group_label = $7, payload = $8, candid = $9, \
              state = $10, disabled_reason = $11, failing_since = $12, quiet_until = $13, revision = revision + 1 \
              WHERE tenant_id = $1 AND webhook_id = $2 AND revision = $3",
@@ -207,39 +211,72 @@ impl Store {
                 row.failing_since.into(),
                 row.quiet_until.into(),
             ],
-        );
-        Ok(self.db().execute(tenant, statement).await? > 0)
+        ))
     }
 
-    /// Takes a webhook away, and its deliveries. False where there is none.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn webhook_delete(&self, tenant: TenantId, id: Uuid) -> Result<bool, StoreError> {
-        let webhook = Statement::of(
-            "DELETE FROM webhooks WHERE tenant_id = $1 AND webhook_id = $2",
-            [tenant.into(), id.into()],
-        );
-        let there = self.db().execute(tenant, webhook).await? > 0;
-        let deliveries = Statement::of(
-            "DELETE FROM webhook_deliveries WHERE tenant_id = $1 AND webhook_id = $2",
-            [tenant.into(), id.into()],
-        );
-        self.db().execute(tenant, deliveries).await?;
-        Ok(there)
+    /// Takes a webhook away, and its deliveries; a conflict where there is none.
+    #[must_use]
+    pub fn webhook_deleted(tenant: TenantId, id: Uuid) -> Self {
+        let webhook = "DELETE FROM webhooks WHERE tenant_id = $1 AND webhook_id = $2";
+        let deliveries = "DELETE FROM webhook_deliveries WHERE tenant_id = $1 AND webhook_id = $2";
+        Self::must(Statement::of(webhook, [tenant.into(), id.into()]))
+            .and(Self::may(Statement::of(deliveries, [tenant.into(), id.into()])))
     }
 
     /// Sets a webhook back to a position, so that all behind it is delivered again.
+    #[must_use]
+    pub fn webhook_set_back(tenant: TenantId, id: Uuid, position: i64) -> Self {
+        Self::may(Statement::of(
+            "UPDATE webhooks SET position = $3 WHERE tenant_id = $1 AND webhook_id = $2 AND position > $3",
+            [tenant.into(), id.into(), position.into()],
+        ))
+    }
+
+    /// Has a delivery made again: at once, unless another of its candidate is to come before it. A conflict where there is
+    /// none.
+    #[must_use]
+    pub fn delivery_again(tenant: TenantId, webhook: Uuid, row: &DeliveryRow, now: i64) -> Self {
+        let again = Self::must(Statement::of(
+            "UPDATE webhook_deliveries SET state = 'pending', attempts = 0, first_at = NULL, \
+             next_at = CASE WHEN next_at IS NULL THEN NULL ELSE $4 END \
+             WHERE tenant_id = $1 AND webhook_id = $2 AND position = $3",
+            [tenant.into(), webhook.into(), row.position.into(), now.into()],
+        ));
+        let lined_up = line_up(tenant, webhook, &[row.candidate], now);
+        lined_up.into_iter().map(Self::may).fold(again, Self::and)
+    }
+
+    /// Makes all that is pending due at once and as if it had never been tried.
+    #[must_use]
+    pub fn deliveries_afresh(tenant: TenantId, webhook: Uuid, now: i64) -> Self {
+        Self::may(Statement::of(
+            "UPDATE webhook_deliveries SET attempts = 0, first_at = NULL, \
+             next_at = CASE WHEN next_at IS NULL THEN NULL ELSE $3 END \
+             WHERE tenant_id = $1 AND webhook_id = $2 AND state = 'pending'",
+            [tenant.into(), webhook.into(), now.into()],
+        ))
+    }
+}
+
+impl Store {
+    /// All webhooks of a tenant, the oldest first.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn webhook_set_back(&self, tenant: TenantId, id: Uuid, position: i64) -> Result<(), StoreError> {
-        let statement = Statement::of(
-            "UPDATE webhooks SET position = $3 WHERE tenant_id = $1 AND webhook_id = $2 AND position > $3",
-            [tenant.into(), id.into(), position.into()],
-        );
-        self.db().execute(tenant, statement).await?;
-        Ok(())
+    pub async fn webhooks(&self, tenant: TenantId) -> Result<Vec<WebhookRow>, StoreError> {
+        let mut statement = Statement::new(WEBHOOK);
+        statement.bind(tenant).push(" ORDER BY created_at, webhook_id");
+        self.db().fetch(tenant, statement, webhook).await
+    }
+
+    /// A webhook.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn webhook(&self, tenant: TenantId, id: Uuid) -> Result<Option<WebhookRow>, StoreError> {
+        let mut statement = Statement::new(WEBHOOK);
+        statement.bind(tenant).push(" AND webhook_id = ").bind(id);
+        self.db().fetch_one(tenant, statement, webhook).await
     }
 
     /// Moves a webhook on. False where it stands elsewhere by now, or the lease is another's.
@@ -354,31 +391,9 @@ impl Store {
         candidates: &[Uuid],
         now: i64,
     ) -> Result<(), StoreError> {
-        const EARLIER: &str = "EXISTS (SELECT 1 FROM webhook_deliveries e WHERE e.tenant_id = d.tenant_id AND \
-             e.webhook_id = d.webhook_id AND e.candidate_id = d.candidate_id AND e.state = 'pending' AND \
-             e.position < d.position)";
-        let of = |statement: &mut Statement| {
-            statement
-                .push(" WHERE d.tenant_id = ")
-                .bind(tenant)
-                .push(" AND d.webhook_id = ")
-                .bind(webhook)
-                .push(" AND d.state = 'pending'");
-            if !candidates.is_empty() {
-                statement
-                    .push(" AND d.candidate_id IN ")
-                    .bind_list(candidates.iter().copied());
-            }
-        };
-        let mut back = Statement::new("UPDATE webhook_deliveries AS d SET next_at = NULL");
-        of(&mut back);
-        back.push(" AND d.next_at IS NOT NULL AND ").push(EARLIER);
-        let mut front = Statement::new("UPDATE webhook_deliveries AS d SET next_at = ");
-        front.bind(now);
-        of(&mut front);
-        front.push(" AND d.next_at IS NULL AND NOT ").push(EARLIER);
-        self.db().execute(tenant, back).await?;
-        self.db().execute(tenant, front).await?;
+        for statement in line_up(tenant, webhook, candidates, now) {
+            self.db().execute(tenant, statement).await?;
+        }
         Ok(())
     }
 
@@ -530,42 +545,6 @@ impl Store {
             .push(" AND event_id = ")
             .bind(event);
         self.db().fetch_one(tenant, statement, delivery).await
-    }
-
-    /// Has a delivery made again: at once, unless another of its candidate is to come before it.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn delivery_again(
-        &self,
-        tenant: TenantId,
-        webhook: Uuid,
-        row: &DeliveryRow,
-        now: i64,
-    ) -> Result<(), StoreError> {
-        let again = Statement::of(
-            "UPDATE webhook_deliveries SET state = 'pending', attempts = 0, first_at = NULL, \
-             next_at = CASE WHEN next_at IS NULL THEN NULL ELSE $4 END \
-             WHERE tenant_id = $1 AND webhook_id = $2 AND position = $3",
-            [tenant.into(), webhook.into(), row.position.into(), now.into()],
-        );
-        self.db().execute(tenant, again).await?;
-        self.deliveries_line_up(tenant, webhook, &[row.candidate], now).await
-    }
-
-    /// Makes all that is pending due at once and as if it had never been tried.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn deliveries_afresh(&self, tenant: TenantId, webhook: Uuid, now: i64) -> Result<(), StoreError> {
-        let statement = Statement::of(
-            "UPDATE webhook_deliveries SET attempts = 0, first_at = NULL, \
-             next_at = CASE WHEN next_at IS NULL THEN NULL ELSE $3 END \
-             WHERE tenant_id = $1 AND webhook_id = $2 AND state = 'pending'",
-            [tenant.into(), webhook.into(), now.into()],
-        );
-        self.db().execute(tenant, statement).await?;
-        Ok(())
     }
 
     /// When each webhook of a tenant has its next delivery due, where it has one.

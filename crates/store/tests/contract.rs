@@ -4,9 +4,9 @@
 
 use afterword_store::testing::PrivatePostgres;
 use afterword_store::{
-    Aad, ApiKeyRow, Appended, ApplicationQuery, ApplicationRow, CandidateQuery, Commit, Erasure, EventRow, FeedQuery,
-    Fence, IdempotencyRow, OpenError, Place, PlaybookRow, RejectionQuery, Store, StoreError, StoreOptions, StreamRow,
-    TaskFilter, TaskQuery, TaskRow, TaskState, TenantId,
+    Aad, ApiKeyRow, Appended, ApplicationQuery, ApplicationRow, Beside, CandidateQuery, Commit, Erasure, EventRow,
+    FeedQuery, Fence, IdempotencyRow, OpenError, Place, PlaybookRow, RejectionQuery, Store, StoreError, StoreOptions,
+    StreamRow, TaskFilter, TaskQuery, TaskRow, TaskState, TenantId,
 };
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -86,6 +86,9 @@ contract!(
     commits_on_one_candidate_follow_each_other_within_a_batch,
     a_request_is_answered_once,
     an_idempotency_row_may_go_in_alone,
+    what_lies_beside_the_log_is_changed_once_with_its_request,
+    a_change_that_breaks_off_leaves_no_name,
+    a_conflict_beside_the_log_takes_no_others_along,
     a_playbook_goes_in_with_its_request_or_not_at_all,
     an_event_id_is_taken_once,
     an_external_id_belongs_to_one_candidate,
@@ -202,6 +205,13 @@ fn next(candidate: Uuid, expected: i64) -> Commit {
     Commit {
         events: vec![event("Noted")],
         ..Commit::new(T, candidate, expected)
+    }
+}
+
+fn beside(tenant: TenantId, change: Beside) -> Commit {
+    Commit {
+        beside: Some(change),
+        ..Commit::new(tenant, id(), 0)
     }
 }
 
@@ -445,6 +455,93 @@ async fn an_idempotency_row_may_go_in_alone(stand: Stand) {
     assert!(stand.store.stream_ids(T, None, 10).await.expect("read").is_empty());
 }
 
+fn key(nth: u8) -> ApiKeyRow {
+    ApiKeyRow {
+        key_id: Uuid::from_u128(u128::from(nth)),
+        hash: vec![nth],
+        scopes: "admin".to_owned(),
+        name: None,
+        candidate: None,
+        group: None,
+        created_at: 1,
+        expires_at: None,
+        revoked_at: None,
+    }
+}
+
+fn named(name: &str, change: Beside) -> Commit {
+    Commit {
+        idempotency: Some(request(name)),
+        ..beside(T, change)
+    }
+}
+
+async fn what_lies_beside_the_log_is_changed_once_with_its_request(stand: Stand) {
+    let store = &stand.store;
+    let settings = |text: &str, before| store.mail_put(T, text.as_bytes(), 5, before);
+    let at_once = (0..10).map(|_| store.append(named("first", settings("one", None))));
+    let answers = futures_util::future::join_all(at_once).await;
+    let counted = |wanted: fn(&Appended) -> bool| answers.iter().flatten().filter(|it| wanted(it)).count();
+    assert_eq!(counted(|it| matches!(it, Appended::Done { .. })), 1);
+    assert_eq!(counted(|it| matches!(it, Appended::KeyUsed(_))), 9);
+    // Sent again it is told so, whatever has become of what it changed.
+    done(store, named("second", settings("two", Some(5)))).await;
+    let again = store.append(named("first", settings("one", None))).await;
+    assert!(matches!(again, Ok(Appended::KeyUsed(_))), "{again:?}");
+    let kept = store.mail(T).await.expect("read").expect("there");
+    assert_eq!(kept, (b"two".to_vec(), 5));
+    // What rests on something else is a conflict, and its name is free.
+    let stale = store.append(named("third", settings("three", Some(4)))).await;
+    assert_eq!(stale.expect("answered"), Appended::Conflict);
+    assert_eq!(store.idempotent(T, b"third").await.expect("read"), None);
+    done(store, named("third", Beside::mail_deleted(T, 5))).await;
+    assert_eq!(store.mail(T).await.expect("read"), None);
+    assert_eq!(store.head_position(T).await.expect("read"), 0, "it is no fact");
+}
+
+/// Between the name and the change nothing can come: where the second of two changes cannot be made, there is neither the
+/// first nor the name.
+async fn a_change_that_breaks_off_leaves_no_name(stand: Stand) {
+    let store = &stand.store;
+    store.api_key_put(T, &key(1)).await.expect("put");
+    let taken = ApiKeyRow {
+        key_id: Uuid::from_u128(2),
+        ..key(1)
+    };
+    let both = store.mail_put(T, b"settings", 5, None).and(Beside::api_key(T, &taken));
+    let broken = store.append(named("both", both)).await;
+    assert!(matches!(broken, Err(StoreError::Unavailable(_))), "{broken:?}");
+    assert_eq!(store.mail(T).await.expect("read"), None);
+    assert_eq!(store.idempotent(T, b"both").await.expect("read"), None);
+    // The same request can be sent again, and is carried out.
+    let both = store.mail_put(T, b"settings", 5, None).and(Beside::api_key(T, &key(2)));
+    done(store, named("both", both)).await;
+    assert!(store.mail(T).await.expect("read").is_some());
+    assert!(store.idempotent(T, b"both").await.expect("read").is_some());
+    assert_eq!(store.api_keys(T).await.expect("read").len(), 2);
+}
+
+async fn a_conflict_beside_the_log_takes_no_others_along(stand: Stand) {
+    let store = &stand.store;
+    let commits = (0..60).map(|nth| match nth % 3 {
+        0 => named("lost", Beside::mail_deleted(T, 1)),
+        1 => Commit {
+            idempotency: Some(request(&format!("{nth}"))),
+            ..new(id())
+        },
+        _ => new(id()),
+    });
+    let answers = futures_util::future::join_all(commits.map(|commit| store.append(commit))).await;
+    for (nth, answer) in answers.iter().enumerate() {
+        match answer {
+            Ok(Appended::Conflict) => assert_eq!(nth % 3, 0),
+            Ok(Appended::Done { .. }) => assert_ne!(nth % 3, 0),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(has_no_gap(store, T).await, 40);
+}
+
 async fn a_playbook_goes_in_with_its_request_or_not_at_all(stand: Stand) {
     let store = &stand.store;
     let commit = |name: u8, version: i64| {
@@ -458,13 +555,14 @@ async fn a_playbook_goes_in_with_its_request_or_not_at_all(stand: Stand) {
             sealed: None,
             recorded_at: 1,
         });
-        commit.playbook = Some(PlaybookRow {
+        let row = PlaybookRow {
             version,
             hash: format!("hash of {name}"),
             rules: "{}".to_owned(),
             recorded_at: i64::from(name),
             recorded_by: "key".to_owned(),
-        });
+        };
+        commit.beside = Some(Beside::playbook(T, &row));
         commit
     };
     assert_eq!(
@@ -1436,11 +1534,16 @@ async fn keys_of_the_api_are_kept_rolled_and_revoked(stand: Stand) {
         Some(&key)
     );
     assert_eq!(store.api_key_by_hash(OTHER, b"hash").await.expect("read"), None);
-    assert!(store.api_key_expire(T, key.key_id, 50).await.expect("set"));
-    assert!(store.api_key_expire(T, key.key_id, 90).await.expect("set"));
-    assert!(store.api_key_revoke(T, key.key_id, 60).await.expect("set"));
-    assert!(store.api_key_revoke(T, key.key_id, 70).await.expect("set"));
-    assert!(!store.api_key_revoke(OTHER, key.key_id, 70).await.expect("set"));
+    for change in [
+        Beside::api_key_expires(T, key.key_id, 50),
+        Beside::api_key_expires(T, key.key_id, 90),
+        Beside::api_key_revoked(T, key.key_id, 60),
+        Beside::api_key_revoked(T, key.key_id, 70),
+    ] {
+        done(store, beside(T, change)).await;
+    }
+    let others = beside(OTHER, Beside::api_key_revoked(OTHER, key.key_id, 70));
+    assert_eq!(store.append(others).await.expect("it answers"), Appended::Conflict);
     let expected = ApiKeyRow {
         expires_at: Some(50),
         revoked_at: Some(60),

@@ -2,7 +2,7 @@
 //! nobody can know.
 
 use afterword_domain::ids::{CandidateId, NoteDeliveryId, NoteId};
-use afterword_store::{NoteDeliveryRow, NoteDeliveryState};
+use afterword_store::{Appended, Beside, Commit, NoteDeliveryRow, NoteDeliveryState};
 use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -259,12 +259,10 @@ async fn abandoned(scene: &Scene, note: &str, spoke: bool) -> String {
     let (store, tenant) = (scene.store.clone(), scene.tenant);
     behind(async move {
         let at = row.started_at;
-        assert!(
-            store
-                .note_delivery_begin(tenant, &row, at)
-                .await
-                .expect("the store answers")
-        );
+        let mut commit = Commit::new(tenant, row.delivery_id, 0);
+        commit.beside = Some(Beside::note_delivery(tenant, &row, at));
+        let begun = store.append(commit).await.expect("the store answers");
+        assert!(matches!(begun, Appended::Done { .. }));
         if spoke {
             assert!(
                 store

@@ -16,7 +16,7 @@ use afterword_domain::{
     ids::{CalendarId, CandidateId},
     time::Instant,
 };
-use afterword_store::{CalendarRow, TenantId};
+use afterword_store::{Beside, CalendarRow, TenantId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -38,8 +38,8 @@ use crate::{
     },
     reading::Answered,
     recording::path_id,
-    service::{Shared, reaches, reused, tenant, unavailable},
-    writing::Writing,
+    service::{Shared, reaches, tenant, unavailable},
+    writing::{Changed, Writing},
 };
 
 mod entries;
@@ -179,18 +179,6 @@ async fn rows(service: &Shared, caller: &Caller, id: CandidateId) -> Result<Vec<
     rows.map_err(unavailable)
 }
 
-/// Whether a request of the same name was answered before.
-async fn was_answered(service: &Shared, caller: &Caller, writing: &Writing) -> Result<bool, Problem> {
-    let Some(named) = &writing.idempotency else {
-        return Ok(false);
-    };
-    let before = service.recorder.store().idempotent(tenant(caller), &named.key).await;
-    match before.map_err(unavailable)? {
-        Some(before) if before.request_hash != named.request => Err(reused()),
-        before => Ok(before.is_some()),
-    }
-}
-
 async fn make(
     caller: Caller,
     request: HttpRequest,
@@ -204,7 +192,7 @@ async fn make(
     let writing = Writing::of(&service, &caller, &request, &body)?;
     let CalendarToMake {} = body::into_typed(Value::Object(body))?;
     let calendar_id = writing.fresh(0);
-    if was_answered(&service, &caller, &writing).await? {
+    if writing.was_made(&service, &caller).await? {
         return again(
             &service,
             &caller,
@@ -231,20 +219,17 @@ async fn make(
         created_at: service.clock.now().as_microsecond(),
         revoked_at: None,
     };
-    writing.claim(&service, &caller).await?;
-    if let Err(error) = service.recorder.store().calendar_put(tenant(&caller), &row).await {
-        // The same request, sent twice at once: the other one was quicker.
-        if writing.idempotency.is_some() {
-            return again(
-                &service,
-                &caller,
-                id,
-                CalendarId::new(calendar_id),
-                HttpResponse::Created(),
-            )
-            .await;
-        }
-        return Err(unavailable(error));
+    let made = Beside::calendar(tenant(&caller), &row);
+    if !matches!(writing.change(&service, &caller, made).await?, Changed::Done) {
+        // The same request, sent twice at once, of which the other one was quicker; or the candidate was erased meanwhile.
+        return again(
+            &service,
+            &caller,
+            id,
+            CalendarId::new(calendar_id),
+            HttpResponse::Created(),
+        )
+        .await;
     }
     let url = address(&request, &token);
     Ok(HttpResponse::Created()
@@ -305,24 +290,22 @@ async fn revoke(caller: Caller, request: HttpRequest, service: Shared, _: Query<
     let candidate: CandidateId = path_id(&request, "candidate")?;
     let id: CalendarId = path_id(&request, "calendar")?;
     let writing = Writing::of_bytes(&service, &caller, &request, &[])?;
-    if was_answered(&service, &caller, &writing).await? {
+    // Looked at first: what the same request does meanwhile does not stand in its way.
+    let known = rows(&service, &caller, candidate).await?;
+    if writing.was_made(&service, &caller).await? {
         return again(&service, &caller, candidate, id, HttpResponse::Ok()).await;
     }
     writable(&service, &caller, &writing, candidate).await?;
-    let known = rows(&service, &caller, candidate).await?;
     let row = known
         .iter()
         .find(|row| row.calendar_id == id.uuid() && row.revoked_at.is_none())
         .ok_or_else(Problem::not_found)?;
     let now = service.clock.now().as_microsecond();
-    writing.claim(&service, &caller).await?;
-    service
-        .recorder
-        .store()
-        .calendar_revoke(tenant(&caller), candidate.uuid(), id.uuid(), now)
-        .await
-        .map_err(unavailable)?;
-    Ok(HttpResponse::Ok().json(Calendar::of(row, None)))
+    let revoked = Beside::calendar_revoked(tenant(&caller), row, now);
+    match writing.change(&service, &caller, revoked).await? {
+        Changed::Done => Ok(HttpResponse::Ok().json(Calendar::of(row, None))),
+        Changed::Before | Changed::Conflict => again(&service, &caller, candidate, id, HttpResponse::Ok()).await,
+    }
 }
 
 /// The calendar behind an address. Whatever is wrong with the address gets the same answer.

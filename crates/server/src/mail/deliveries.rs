@@ -294,8 +294,7 @@ async fn resolved(
     if !replayed {
         writing.meets_candidate(&state)?;
     }
-    let delivered = resolve(&service, &caller, row, wanted.accepted).await?;
-    writing.claim(&service, &caller).await?;
+    let delivered = resolve(&service, &caller, &writing, row, wanted.accepted).await?;
     Ok(answered(&delivered, replayed))
 }
 

@@ -14,7 +14,8 @@ use afterword_domain::{
 };
 use afterword_letters::eml::Message;
 use afterword_store::{
-    Command, NoteDeliveryEnd, NoteDeliveryRow, NoteDeliveryState, RecordError, Step, StoreError, TenantId,
+    Appended, Beside, Command, Commit, NoteDeliveryEnd, NoteDeliveryRow, NoteDeliveryState, RecordError, Step,
+    StoreError, TenantId,
 };
 use jiff::Timestamp;
 use lettre::Address;
@@ -31,7 +32,7 @@ use crate::{
     edge::{codes::Code, problem::Problem, scopes::Caller},
     recording::writable,
     service::{Shared, recorded_by, tenant, unavailable},
-    writing::{Writing, refused},
+    writing::{Changed, Writing, refused},
 };
 
 /// Beyond the longest conversation, this long may pass before somebody else takes a delivery for abandoned.
@@ -85,9 +86,8 @@ pub async fn deliver(
         .mail
         .place(caller.tenant)
         .ok_or_else(|| Problem::overloaded(10))?;
-    writing.claim(service, caller).await?;
     let row = row(service, caller, order, id, &ready.note).await?;
-    if let Some(other) = begin(service, tenant(caller), &row).await? {
+    if let Some(other) = begin(service, caller, writing, &row).await? {
         if other.delivery_id == id {
             return Ok((settled(service, caller, other).await?, true));
         }
@@ -197,16 +197,33 @@ async fn row(
     })
 }
 
-/// Writes the row. What comes back is the delivery that stands in its way.
-async fn begin(service: &Shared, tenant: TenantId, row: &NoteDeliveryRow) -> Result<Option<NoteDeliveryRow>, Problem> {
+/// Writes the row, with the request's name. What comes back is the delivery that stands in its way.
+async fn begin(
+    service: &Shared,
+    caller: &Caller,
+    writing: &Writing,
+    row: &NoteDeliveryRow,
+) -> Result<Option<NoteDeliveryRow>, Problem> {
     let store = service.recorder.store();
     for _ in 0..ATTEMPTS {
         let now = service.clock.now().as_microsecond();
-        if store.note_delivery_begin(tenant, row, now).await.map_err(unavailable)? {
+        let begun = Beside::note_delivery(tenant(caller), row, now);
+        let begun = match writing.change(service, caller, begun.clone()).await? {
+            Changed::Done => true,
+            Changed::Conflict => false,
+            // The name stays where a delivery was taken back: its row begins anew.
+            Changed::Before => {
+                let mut commit = Commit::new(tenant(caller), row.delivery_id, 0);
+                commit.beside = Some(begun);
+                let begun = store.append(commit).await.map_err(unavailable)?;
+                matches!(begun, Appended::Done { .. })
+            }
+        };
+        if begun {
             return Ok(None);
         }
         let others = store
-            .note_deliveries(tenant, row.candidate, row.note)
+            .note_deliveries(tenant(caller), row.candidate, row.note)
             .await
             .map_err(unavailable)?;
         let mut others = others.into_iter().map(|other| other.as_of(now));
@@ -335,6 +352,7 @@ async fn told(service: &Shared, caller: &Caller, row: &NoteDeliveryRow) -> Resul
 pub async fn resolve(
     service: &Shared,
     caller: &Caller,
+    writing: &Writing,
     row: NoteDeliveryRow,
     accepted: bool,
 ) -> Result<Delivered, Problem> {
@@ -346,9 +364,11 @@ pub async fn resolve(
         NoteDeliveryState::Failed
     };
     let said_before = row.resolved == Some(accepted) && row.state == state;
-    if !said_before {
-        let kept = store.note_delivery_resolve(tenant(caller), &row, accepted, now());
-        if !kept.await.map_err(unavailable)? {
+    let said = (!said_before).then(|| Beside::note_delivery_resolved(tenant(caller), &row, accepted, now()));
+    // What follows is done again, without harm, where the same request came no farther than this.
+    match writing.change_to(service, caller, 0, said).await? {
+        Changed::Done | Changed::Before => {}
+        Changed::Conflict => {
             return Err(match row.state {
                 NoteDeliveryState::Sending => open(&row),
                 _ => Problem::new(Code::DeliverySettled, "What became of this delivery is known."),

@@ -7,7 +7,7 @@ use afterword_domain::{
     ids::{CandidateId, DeliveryId, EventId},
     time::Instant,
 };
-use afterword_store::DeliveryRow;
+use afterword_store::{Beside, DeliveryRow};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,7 +27,7 @@ use crate::{
     reading::{Answered, Page},
     recording::path_id,
     service::{Shared, tenant, unavailable},
-    writing::Writing,
+    writing::{Changed, Writing},
 };
 
 const LIST: &[&str] = &["state", "limit", "cursor"];
@@ -220,13 +220,14 @@ async fn redeliver(caller: Caller, request: HttpRequest, service: Shared, _: Que
             .json(Delivery::from(&row)));
     }
     let now = service.clock.now().as_microsecond();
-    store
-        .delivery_again(tenant, webhook.id, &row, now)
-        .await
-        .map_err(unavailable)?;
-    writing.claim(&service, &caller).await?;
-    service.webhooks_have_changed();
-    Ok(HttpResponse::Ok().json(Delivery::from(&found().await?)))
+    let made = writing.change(&service, &caller, Beside::delivery_again(tenant, webhook.id, &row, now));
+    let mut response = HttpResponse::Ok();
+    match made.await? {
+        Changed::Done => service.webhooks_have_changed(),
+        Changed::Before => drop(response.insert_header(("Idempotency-Replayed", "true"))),
+        Changed::Conflict => return Err(Problem::not_found()),
+    }
+    Ok(response.json(Delivery::from(&found().await?)))
 }
 
 async fn redeliver_since(
@@ -240,16 +241,16 @@ async fn redeliver_since(
     let body = body::read_json(&request, payload, body::LIMIT).await?;
     let writing = Writing::of(&service, &caller, &request, &body)?;
     let wanted: Redeliveries = body::into_typed(Value::Object(body))?;
-    let replayed = writing.was_made(&service, &caller).await?;
+    let mut replayed = writing.was_made(&service, &caller).await?;
     if !replayed {
         let (store, since) = (service.recorder.store(), wanted.since.timestamp().as_microsecond());
         let position = store
             .position_before(tenant(&caller), since)
             .await
             .map_err(unavailable)?;
-        let back = store.webhook_set_back(tenant(&caller), webhook.id, position).await;
-        back.map_err(unavailable)?;
-        writing.claim(&service, &caller).await?;
+        let back = Beside::webhook_set_back(tenant(&caller), webhook.id, position);
+        let back = writing.change(&service, &caller, back).await?;
+        replayed = matches!(back, Changed::Before);
         service.webhooks_have_changed();
     }
     let webhook = find(&service, &caller, &request).await?;

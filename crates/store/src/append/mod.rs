@@ -14,8 +14,7 @@ use crate::commit::{Appended, Commit};
 use crate::error::{StoreError, describe};
 use crate::keys::Keys;
 use crate::lanes::Lanes;
-use crate::rows::{NoteTemplateRow, PlaybookRow, TenantId};
-use crate::statement::Value;
+use crate::rows::TenantId;
 use crate::wake::Wake;
 use plan::{Known, Landed, Plan};
 use std::collections::{HashMap, VecDeque};
@@ -177,10 +176,15 @@ fn take_batch(line: &mut VecDeque<Job>) -> Vec<Job> {
     let mut batch = Vec::new();
     while let Some(job) = line.front() {
         events += job.commit.events.len();
-        if batch.len() == BATCH || (events > BATCH_EVENTS && !batch.is_empty()) {
+        // What lies beside the log is changed alone, so that a conflict there takes no others along.
+        let alone = job.commit.beside.is_some();
+        if !batch.is_empty() && (alone || batch.len() == BATCH || events > BATCH_EVENTS) {
             break;
         }
         batch.extend(line.pop_front());
+        if alone {
+            break;
+        }
     }
     batch
 }
@@ -284,16 +288,6 @@ impl Asked<'_> {
         leases
     }
 
-    /// Whether some of its commits bring a playbook.
-    fn brings_a_playbook(&self) -> bool {
-        self.commits.iter().any(|commit| commit.playbook.is_some())
-    }
-
-    /// Whether some of its commits bring a template.
-    fn brings_a_template(&self) -> bool {
-        self.commits.iter().any(|commit| commit.template.is_some())
-    }
-
     fn plan(&self, position: i64, known: &Known) -> Plan<'_> {
         plan::plan(self.commits, position, known, self.again)
     }
@@ -313,44 +307,14 @@ fn is_taken(error: &sqlx::Error) -> bool {
     crate::error::code(error).is_some_and(|code| taken.contains(&code.as_str()))
 }
 
-const NEWEST_PLAYBOOK: &str = "SELECT version, hash, recorded_at FROM playbooks WHERE tenant_id = $1 \
-     ORDER BY version DESC LIMIT 1";
-const NEW_PLAYBOOK: &str = "INSERT INTO playbooks (tenant_id, version, hash, rules, recorded_at, recorded_by) \
-     VALUES ($1, $2, $3, $4, $5, $6)";
-
-fn playbook_values(tenant: TenantId, row: &PlaybookRow) -> [Value; 6] {
-    [
-        tenant.into(),
-        row.version.into(),
-        row.hash.as_str().into(),
-        row.rules.as_str().into(),
-        row.recorded_at.into(),
-        row.recorded_by.as_str().into(),
-    ]
-}
-
-const NEW_TEMPLATE: &str = "INSERT INTO note_templates (tenant_id, kind, tone, version, variants, recorded_at, recorded_by) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7)";
-
-fn template_values(tenant: TenantId, row: &NoteTemplateRow) -> [Value; 7] {
-    [
-        tenant.into(),
-        row.kind.as_str().into(),
-        row.tone.as_str().into(),
-        row.version.into(),
-        row.variants.as_deref().into(),
-        row.recorded_at.into(),
-        row.recorded_by.as_str().into(),
-    ]
-}
-
 /// What erasing takes away beside the key: `$1` the tenant, `$2` the candidate.
 const ERASE: [&str; 7] = [
     "DELETE FROM tasks WHERE tenant_id = $1 AND candidate_id = $2",
     "DELETE FROM applications WHERE tenant_id = $1 AND candidate_id = $2",
     "DELETE FROM stream_groups WHERE tenant_id = $1 AND candidate_id = $2",
     "DELETE FROM mail_deliveries WHERE tenant_id = $1 AND candidate_id = $2",
-    "UPDATE idempotency SET sealed = NULL WHERE tenant_id = $1 AND candidate_id = $2 AND sealed IS NOT NULL",
+    // Of an answer that is gone nothing can be told again.
+    "UPDATE idempotency SET sealed = NULL, facts = 0 WHERE tenant_id = $1 AND candidate_id = $2 AND sealed IS NOT NULL",
     "UPDATE events SET sealed = NULL WHERE tenant_id = $1 AND candidate_id = $2",
     "DELETE FROM calendars WHERE tenant_id = $1 AND candidate_id = $2",
 ];

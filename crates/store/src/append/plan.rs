@@ -1,8 +1,9 @@
 //! Who of a batch goes in: a pure decision on what was read under the lock. A loser is answered and dropped, and does not
 //! hold up the others; survivors get positions without a gap, and see what survivors before them did.
 
+use crate::beside::Beside;
 use crate::commit::{Appended, Commit, Erasure};
-use crate::rows::{ApplicationRow, EventRow, IdempotencyRow, NoteTemplateRow, PlaybookRow, StreamRow, TaskRow};
+use crate::rows::{ApplicationRow, EventRow, IdempotencyRow, StreamRow, TaskRow};
 use crate::timers::Fence;
 use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
@@ -18,10 +19,6 @@ pub(super) struct Known {
     pub(super) external: HashMap<Vec<u8>, Uuid>,
     /// The tokens of leases.
     pub(super) leases: HashMap<String, i64>,
-    /// The tenant's newest playbook: its version, its hash, and when it was put.
-    pub(super) playbook: Option<(i64, String, i64)>,
-    /// The newest versions of the tenant's templates.
-    pub(super) templates: Vec<NoteTemplateRow>,
 }
 
 /// One event with its place.
@@ -55,8 +52,7 @@ pub(super) struct Plan<'a> {
     pub(super) tasks: BTreeMap<(Uuid, Uuid), &'a TaskRow>,
     pub(super) applications: BTreeMap<(Uuid, Uuid), &'a ApplicationRow>,
     pub(super) requests: Vec<&'a IdempotencyRow>,
-    pub(super) playbooks: Vec<&'a PlaybookRow>,
-    pub(super) templates: Vec<&'a NoteTemplateRow>,
+    pub(super) beside: Vec<&'a Beside>,
     pub(super) redactions: BTreeMap<(Uuid, i64), &'a [u8]>,
     pub(super) erased: Vec<(Uuid, Erasure)>,
 }
@@ -70,8 +66,6 @@ pub(super) struct Landed {
     pub(super) erased: Vec<Uuid>,
     event: Option<(Uuid, i64)>,
     request: Option<IdempotencyRow>,
-    playbook: Option<(i64, String, i64)>,
-    template: Option<NoteTemplateRow>,
 }
 
 impl Landed {
@@ -80,12 +74,7 @@ impl Landed {
         match (&self.event, &self.request) {
             (Some((id, position)), _) => known.events.get(id).is_some_and(|there| there.2 == *position),
             (None, Some(request)) => known.requests.get(&request.key_hash) == Some(request),
-            // Where another version came after it, the request is decided again: the same rules twice do no harm.
-            (None, None) if self.playbook.is_some() => known.playbook == self.playbook,
-            (None, None) if self.template.is_some() => {
-                known.templates.iter().any(|row| self.template.as_ref() == Some(row))
-            }
-            // A rebuild alone: doing it twice does nothing more.
+            // A rebuild, or a change beside the log without a name: doing it twice does no harm.
             (None, None) => false,
         }
     }
@@ -93,7 +82,7 @@ impl Landed {
 
 impl Plan<'_> {
     pub(super) fn is_empty(&self) -> bool {
-        self.streams.is_empty() && self.requests.is_empty() && self.playbooks.is_empty() && self.templates.is_empty()
+        self.streams.is_empty() && self.requests.is_empty() && self.beside.is_empty()
     }
 
     pub(super) fn landed(&self) -> Landed {
@@ -104,8 +93,16 @@ impl Plan<'_> {
             erased: self.erased.iter().map(|(candidate, _)| *candidate).collect(),
             event: self.events.first().map(|first| (first.event.event_id, first.position)),
             request: self.requests.first().map(|request| (*request).clone()),
-            playbook: self.playbooks.last().map(|row| in_short(row)),
-            template: self.templates.last().map(|row| (*row).clone()),
+        }
+    }
+
+    /// The answers where what lies beside the log is not what the batch, one commit, rests on.
+    pub(super) fn in_conflict(&self) -> Landed {
+        Landed {
+            answers: vec![Appended::Conflict; self.answers.len()],
+            moved: false,
+            erased: Vec::new(),
+            ..self.landed()
         }
     }
 }
@@ -135,16 +132,6 @@ pub(super) fn plan<'a>(commits: &'a [Commit], position: i64, known: &Known, agai
     plan
 }
 
-/// The newest version of the same template.
-fn newest_of<'a>(templates: &'a [NoteTemplateRow], of: &NoteTemplateRow) -> Option<&'a NoteTemplateRow> {
-    let mut templates = templates.iter().rev();
-    templates.find(|row| row.kind == of.kind && row.tone == of.tone)
-}
-
-fn in_short(row: &PlaybookRow) -> (i64, String, i64) {
-    (row.version, row.hash.clone(), row.recorded_at)
-}
-
 /// A key that was used goes before everything: its request was answered, whatever happened since.
 fn refused(commit: &Commit, known: &Known) -> Option<Appended> {
     if let Some(row) = commit
@@ -157,18 +144,6 @@ fn refused(commit: &Commit, known: &Known) -> Option<Appended> {
     let holds = |fence: Fence| known.leases.get(fence.lease) == Some(&fence.token);
     if !commit.fence.is_none_or(holds) {
         return Some(Appended::Fenced);
-    }
-    let newest = known.playbook.as_ref().map_or(0, |(version, ..)| *version);
-    if commit.playbook.as_ref().is_some_and(|row| row.version != newest + 1) {
-        return Some(Appended::Conflict);
-    }
-    let newest_template = |row: &NoteTemplateRow| newest_of(&known.templates, row).map_or(0, |newest| newest.version);
-    if commit
-        .template
-        .as_ref()
-        .is_some_and(|row| row.version != newest_template(row) + 1)
-    {
-        return Some(Appended::Conflict);
     }
     if !commit.touches_stream() {
         return None;
@@ -210,14 +185,7 @@ fn admit<'a>(commit: &'a Commit, plan: &mut Plan<'a>, known: &mut Known) {
         known.requests.insert(row.key_hash.clone(), row.clone());
         plan.requests.push(row);
     }
-    if let Some(row) = &commit.playbook {
-        known.playbook = Some(in_short(row));
-        plan.playbooks.push(row);
-    }
-    if let Some(row) = &commit.template {
-        known.templates.push(row.clone());
-        plan.templates.push(row);
-    }
+    plan.beside.extend(&commit.beside);
     if !commit.touches_stream() {
         return;
     }

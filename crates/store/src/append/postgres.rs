@@ -4,7 +4,6 @@
 use super::Asked;
 use super::plan::{Known, Landed, Plan};
 use crate::lanes::Lanes;
-use crate::note_templates::{NEWEST_TEMPLATES, template};
 use crate::rows::{IdempotencyRow, TenantId};
 use crate::statement::{Cells, Statement};
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -29,6 +28,13 @@ pub(super) async fn attempt(
     before(&mut lane, asked.tenant, &plan).await?;
     write(&mut lane, asked.tenant, &plan).await?;
     after(&mut lane, asked.tenant, &plan).await?;
+    for line in plan.beside.iter().flat_map(|beside| beside.lines()) {
+        if line.statement.run_postgres(&mut lane).await? == 0 && line.must {
+            sqlx::raw_sql("ROLLBACK").execute(&mut *lane).await?;
+            lane.park();
+            return Ok(plan.in_conflict());
+        }
+    }
     *perhaps = Some(plan.landed());
     sqlx::raw_sql("COMMIT").execute(&mut *lane).await?;
     lane.park();
@@ -122,22 +128,10 @@ async fn look(connection: &mut PgConnection, asked: &Asked<'_>) -> Result<Known,
         let rows = sqlx::query(sql)
             .bind(asked.tenant.0)
             .bind(leases)
-            .fetch_all(&mut *connection)
+            .fetch_all(connection)
             .await?;
         for row in rows {
             known.leases.insert(row.text(0)?, row.int(1)?);
-        }
-    }
-    if asked.brings_a_playbook() {
-        let newest = sqlx::query(super::NEWEST_PLAYBOOK).bind(asked.tenant.0);
-        if let Some(row) = newest.fetch_optional(&mut *connection).await? {
-            known.playbook = Some((row.int(0)?, row.text(1)?, row.int(2)?));
-        }
-    }
-    if asked.brings_a_template() {
-        let newest = sqlx::query(NEWEST_TEMPLATES).bind(asked.tenant.0);
-        for row in newest.fetch_all(connection).await? {
-            known.templates.push(template(&row)?);
         }
     }
     Ok(known)
@@ -310,16 +304,6 @@ async fn write(connection: &mut PgConnection, tenant: TenantId, plan: &Plan<'_>)
 
 /// What rewrites rows, also rows that have just come, and what is rare.
 async fn after(connection: &mut PgConnection, tenant: TenantId, plan: &Plan<'_>) -> Result<(), sqlx::Error> {
-    for row in &plan.playbooks {
-        Statement::of(super::NEW_PLAYBOOK, super::playbook_values(tenant, row))
-            .run_postgres(connection)
-            .await?;
-    }
-    for row in &plan.templates {
-        Statement::of(super::NEW_TEMPLATE, super::template_values(tenant, row))
-            .run_postgres(connection)
-            .await?;
-    }
     if !plan.redactions.is_empty() {
         let (mut candidates, mut versions, mut payloads) = (Vec::new(), Vec::new(), Vec::new());
         for ((candidate, version), sealed) in &plan.redactions {

@@ -2,7 +2,6 @@
 
 use super::Asked;
 use super::plan::{Known, Landed, Plan};
-use crate::note_templates::{NEWEST_TEMPLATES, template};
 use crate::reads::{IDEMPOTENCY, idempotency};
 use crate::rows::TenantId;
 use crate::statement::{Cells, Statement, Value};
@@ -30,6 +29,12 @@ pub(super) async fn attempt(
         return Ok(plan.landed());
     }
     write(&mut transaction, asked.tenant, &plan).await?;
+    for line in plan.beside.iter().flat_map(|beside| beside.lines()) {
+        if line.statement.run_sqlite(&mut transaction).await? == 0 && line.must {
+            transaction.rollback().await?;
+            return Ok(plan.in_conflict());
+        }
+    }
     *perhaps = Some(plan.landed());
     transaction.commit().await?;
     Ok(plan.landed())
@@ -107,18 +112,6 @@ async fn look(connection: &mut SqliteConnection, asked: &Asked<'_>) -> Result<Kn
         statement.bind(tenant).push(" AND name IN ").bind_list(leases);
         for row in statement.fetch_sqlite(connection).await? {
             known.leases.insert(row.text(0)?, row.int(1)?);
-        }
-    }
-    if asked.brings_a_playbook() {
-        let newest = Statement::of(super::NEWEST_PLAYBOOK, [tenant.into()]);
-        for row in newest.fetch_sqlite(connection).await? {
-            known.playbook = Some((row.int(0)?, row.text(1)?, row.int(2)?));
-        }
-    }
-    if asked.brings_a_template() {
-        let newest = Statement::of(NEWEST_TEMPLATES, [tenant.into()]);
-        for row in newest.fetch_sqlite(connection).await? {
-            known.templates.push(template(&row)?);
         }
     }
     Ok(known)
@@ -235,16 +228,6 @@ async fn write(connection: &mut SqliteConnection, tenant: TenantId, plan: &Plan<
         "",
     )
     .await?;
-    for row in &plan.playbooks {
-        Statement::of(super::NEW_PLAYBOOK, super::playbook_values(tenant, row))
-            .run_sqlite(connection)
-            .await?;
-    }
-    for row in &plan.templates {
-        Statement::of(super::NEW_TEMPLATE, super::template_values(tenant, row))
-            .run_sqlite(connection)
-            .await?;
-    }
     if !plan.events.is_empty() {
         Statement::of(
             "INSERT INTO heads (tenant_id, position) VALUES ($1, $2) \

@@ -61,7 +61,7 @@ impl Recorder {
             }
         };
         if candidate.erased_at.is_some() {
-            return self.replay_erasure(command.tenant, &candidate, row.first_version).await;
+            return self.replay_erasure(command.tenant, &candidate, row).await;
         }
         let mut past = Past::of(&candidate, kept.len() == 1);
         let mut results = Vec::with_capacity(kept.len());
@@ -92,10 +92,14 @@ impl Recorder {
         &self,
         tenant: TenantId,
         candidate: &Candidate,
-        version: i64,
+        row: &IdempotencyRow,
     ) -> Result<Recorded, RecordError> {
-        let rows = self.store.stream(tenant, candidate.id.uuid(), version - 1).await?;
-        let Some(envelope) = rows.first().and_then(erasure) else {
+        let rows = self
+            .store
+            .stream(tenant, candidate.id.uuid(), row.first_version - 1)
+            .await?;
+        let first = rows.first().filter(|_| row.facts > 0);
+        let Some(envelope) = first.and_then(erasure) else {
             let refusal = Refusal::new("candidate_erased", "The candidate was erased.");
             return Err(RecordError::Refused { index: 0, refusal });
         };

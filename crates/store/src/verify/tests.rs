@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::statement::Statement;
-use crate::{Command, Commit, Place, PlaybookRow, Rebuilt, Store, StoreOptions, TaskFilter, TaskQuery};
+use crate::{Beside, Command, Commit, Place, PlaybookRow, Rebuilt, Store, StoreOptions, TaskFilter, TaskQuery};
 
 const ONE: Rebuilt = Rebuilt {
     candidates: 1,
@@ -339,13 +339,14 @@ async fn a_playbook_that_was_changed_is_told_and_stops_only_who_follows_it() {
     let mut stand = Stand::new().await;
     let (hash, rules) = crate::written(&PlaybookRules::default());
     let mut commit = Commit::new(T, Uuid::from_u128(1), 0);
-    commit.playbook = Some(PlaybookRow {
+    let row = PlaybookRow {
         version: 1,
         hash,
         rules,
         recorded_at: 1,
         recorded_by: "key".to_owned(),
-    });
+    };
+    commit.beside = Some(Beside::playbook(T, &row));
     stand.recorder.store().append(commit).await.unwrap();
     let follows = stand.candidate_named("x-1").await;
     assert_eq!(stand.differences().await, Vec::<String>::new());
