@@ -9,3 +9,15 @@ pub fn rounds(short: u64, long: u64) -> u64 {
         short
     }
 }
+
+/// The seeds to go through: so many from 0 on, or what `AFTERWORD_SEED` says, such as `7` or `0..500`.
+pub fn seeds(short: u64, long: u64) -> std::ops::Range<u64> {
+    let Ok(asked) = std::env::var("AFTERWORD_SEED") else {
+        return 0..rounds(short, long);
+    };
+    let number = |text: &str| text.parse::<u64>().expect("a number");
+    match asked.split_once("..") {
+        Some((from, to)) => number(from)..number(to),
+        None => number(&asked)..number(&asked) + 1,
+    }
+}

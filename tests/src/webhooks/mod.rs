@@ -5,7 +5,7 @@ mod delivering;
 mod failing;
 mod managing;
 mod platforms;
-mod receiver;
+pub mod receiver;
 
 use std::ops::Deref;
 

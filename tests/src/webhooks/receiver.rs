@@ -29,6 +29,8 @@ pub enum Reply {
     Status(u16),
     With(u16, &'static str),
     Hang,
+    /// It takes the message and hangs up.
+    Drop,
 }
 
 type Answering = Box<dyn FnMut(&Message) -> Reply + Send>;
@@ -109,6 +111,7 @@ impl Receiver {
             let (status, more) = match reply {
                 Reply::Status(status) => (status, ""),
                 Reply::With(status, more) => (status, more),
+                Reply::Drop => return,
                 Reply::Hang => {
                     tokio::time::sleep(Duration::from_secs(60)).await;
                     return;
