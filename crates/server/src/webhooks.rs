@@ -503,6 +503,8 @@ async fn change(
     let wanted: WebhookToChange = body::into_typed(Value::Object(body))?;
     let head = head(&service, &caller).await?;
     if writing.was_made(&service, &caller).await? {
+        // Read after that: what was made is to be seen.
+        row = find(&service, &caller, &request).await?;
         let known = Webhook::of(&service, &caller, &row, head, None)?;
         return Ok(again(HttpResponse::Ok(), known));
     }

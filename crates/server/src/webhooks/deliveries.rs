@@ -217,7 +217,7 @@ async fn redeliver(caller: Caller, request: HttpRequest, service: Shared, _: Que
     if writing.was_made(&service, &caller).await? {
         return Ok(HttpResponse::Ok()
             .insert_header(("Idempotency-Replayed", "true"))
-            .json(Delivery::from(&row)));
+            .json(Delivery::from(&found().await?)));
     }
     let now = service.clock.now().as_microsecond();
     let made = writing.change(&service, &caller, Beside::delivery_again(tenant, webhook.id, &row, now));
