@@ -6,35 +6,34 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde::Serialize;
 use serde_json::json;
-use utoipa::ToSchema;
 
 use crate::{
     applications::{Application, Size, Status},
     candidate::Candidate,
     decide,
     fact::{At, Departure},
-    ids::{
-        ApplicationId, ContactId, DecisionDateId, EventId, InterviewId, NextRoundId, OfferId, RejectionId,
-        StatusEnquiryId, StatusReportId,
-    },
+    ids::{ApplicationId, EventId, InterviewId, NextRoundId, OfferId, RejectionId},
     notes::{NoteChannel, NoteKind, suggest},
     outcome,
     play::{Action, Ending, Owed, Owing, Play, of_application, task_id},
     playbook::Numbered,
     time::{Date, Period, Stamp, Zone, opening, working_days_after},
-    values::{Channel, Text},
+    values::Channel,
 };
 
 mod advice;
 mod facts;
 mod silence;
+mod told;
 pub(crate) use advice::right_person;
 pub use advice::{StatusEnquiryAdvice, advice};
 pub use facts::{DecisionDatePromised, StatusEnquired, StatusReported};
 pub use silence::Silence;
 pub(crate) use silence::silence;
+pub use told::{
+    DecisionDate, DecisionDateStatus, StatusEnquiry, StatusEnquiryStatus, StatusReport, StatusReportStatus,
+};
 
 /// Ask when they will decide.
 pub const ASK_DECISION_DATE: Play = Play {
@@ -372,89 +371,6 @@ pub(crate) fn unwise_enquiry(candidate: &Candidate, at: &At) -> Vec<Departure> {
         None => (unanswered(application).count() >= candidate.playbook.count(&ENQUIRE_STATUS, &MOST)).then(once_more),
     };
     departure.into_iter().collect()
-}
-
-/// A decision date that the organisation promised.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct DecisionDate {
-    /// Its id.
-    pub id: DecisionDateId,
-    /// The application it belongs to.
-    pub application: ApplicationId,
-    /// The version of the newest fact about it.
-    pub version: u64,
-    /// Always `promised`: the latest one counts.
-    pub status: DecisionDateStatus,
-    /// The last day of the time they gave themselves.
-    pub decide_by: Date,
-    /// Who said so.
-    pub promised_by: Option<ContactId>,
-    /// How.
-    pub channel: Option<Channel>,
-    #[serde(skip)]
-    pub(crate) promised: Stamp,
-}
-
-/// Where a promised decision date stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum DecisionDateStatus {
-    /// It was promised.
-    Promised,
-}
-
-/// A status enquiry that the candidate made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct StatusEnquiry {
-    /// Its id.
-    pub id: StatusEnquiryId,
-    /// The application it belongs to.
-    pub application: ApplicationId,
-    /// The version of the newest fact about it.
-    pub version: u64,
-    /// Whether they have spoken since.
-    pub status: StatusEnquiryStatus,
-    /// How.
-    pub channel: Channel,
-    /// Whom.
-    pub contact: Option<ContactId>,
-    /// Anything to remember.
-    pub remark: Option<Text>,
-}
-
-/// Where a status enquiry stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum StatusEnquiryStatus {
-    /// It was made.
-    Made,
-}
-
-/// What the organisation said about where things stand.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct StatusReport {
-    /// Its id.
-    pub id: StatusReportId,
-    /// The application it belongs to.
-    pub application: ApplicationId,
-    /// The version of the newest fact about it.
-    pub version: u64,
-    /// Always `received`.
-    pub status: StatusReportStatus,
-    /// What they said.
-    pub summary: Text,
-    /// A date by which they will decide.
-    pub decide_by: Option<Date>,
-    /// Who said so.
-    pub contact: Option<ContactId>,
-}
-
-/// Where a status report stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum StatusReportStatus {
-    /// It was received.
-    Received,
 }
 
 #[cfg(test)]

@@ -12,6 +12,12 @@ use utoipa::{
 
 use crate::time::Period;
 
+mod organisation;
+mod patch;
+pub use organisation::{is_same_organisation, organisation_key};
+pub use patch::{Patch, not_null};
+pub(crate) use patch::{few, few_not_null};
+
 pub(crate) fn string_schema(description: &str, format: Option<&str>) -> ObjectBuilder {
     ObjectBuilder::new()
         .schema_type(SchemaType::new(Type::String))
@@ -294,113 +300,6 @@ impl PostalAddress {
     }
 }
 
-/// A field of a PATCH: left alone, cleared with `null`, or set.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub enum Patch<T> {
-    /// The field was not named.
-    #[default]
-    Keep,
-    /// The field was `null`.
-    Clear,
-    /// The field's new value.
-    Set(T),
-}
-
-impl<T> Patch<T> {
-    /// Whether the field was not named.
-    pub const fn is_keep(&self) -> bool {
-        matches!(self, Patch::Keep)
-    }
-    /// The same change with another value.
-    #[must_use]
-    pub(crate) fn with(&self, value: impl FnOnce() -> T) -> Self {
-        match self {
-            Patch::Keep => Patch::Keep,
-            Patch::Clear => Patch::Clear,
-            Patch::Set(_) => Patch::Set(value()),
-        }
-    }
-    /// The new value, if the field was named: `None` clears it.
-    pub fn named(&self) -> Option<Option<T>>
-    where
-        T: Clone,
-    {
-        match self {
-            Patch::Keep => None,
-            Patch::Clear => Some(None),
-            Patch::Set(value) => Some(Some(value.clone())),
-        }
-    }
-}
-
-impl<T: Serialize> Serialize for Patch<T> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Patch::Set(value) => value.serialize(serializer),
-            Patch::Keep | Patch::Clear => serializer.serialize_none(),
-        }
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Patch<T> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Option::deserialize(deserializer)?.map_or(Patch::Clear, Patch::Set))
-    }
-}
-
-/// For fields of a PATCH that can be changed but not cleared: `null` is refused.
-///
-/// # Errors
-/// Where it is `null`, or what its type refuses.
-pub fn not_null<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(d: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(d).map(Some)
-}
-
-/// The most items that a list in a fact may hold.
-const MOST: usize = 100;
-
-/// A list, named or not.
-pub(crate) trait Counted {
-    fn count(&self) -> usize;
-}
-
-impl<T> Counted for Vec<T> {
-    fn count(&self) -> usize {
-        self.len()
-    }
-}
-
-impl<T> Counted for Option<Vec<T>> {
-    fn count(&self) -> usize {
-        self.as_ref().map_or(0, Vec::len)
-    }
-}
-
-impl<T> Counted for Patch<Vec<T>> {
-    fn count(&self) -> usize {
-        match self {
-            Patch::Set(list) => list.len(),
-            Patch::Keep | Patch::Clear => 0,
-        }
-    }
-}
-
-/// For lists: a fact is about something that a person can look over.
-pub(crate) fn few<'de, L: Deserialize<'de> + Counted, D: serde::Deserializer<'de>>(d: D) -> Result<L, D::Error> {
-    let list = L::deserialize(d)?;
-    if list.count() > MOST {
-        return Err(D::Error::custom(format_args!("must not hold more than {MOST} items")));
-    }
-    Ok(list)
-}
-
-/// For lists of a PATCH that can be changed but not cleared.
-pub(crate) fn few_not_null<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
-    d: D,
-) -> Result<Option<Vec<T>>, D::Error> {
-    few(d).map(Some)
-}
-
 fn lines_of_address<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Vec<Line>, D::Error> {
     let lines = Vec::deserialize(d)?;
     if (1..=10).contains(&lines.len()) {
@@ -409,52 +308,9 @@ fn lines_of_address<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Vec<Line>,
     Err(D::Error::custom("must hold between 1 and 10 lines"))
 }
 
-/// Whether two names are of one organisation, whatever their case, punctuation or legal form.
-pub fn is_same_organisation(one: &str, other: &str) -> bool {
-    organisation_key(one) == organisation_key(other)
-}
-
-/// What of an organisation's name counts when names are compared: not its case, punctuation or legal form.
-pub fn organisation_key(name: &str) -> String {
-    const FORMS: [&str; 14] = [
-        "inc",
-        "llc",
-        "ltd",
-        "limited",
-        "plc",
-        "gmbh",
-        "ag",
-        "corp",
-        "corporation",
-        "co",
-        "company",
-        "sa",
-        "bv",
-        "the",
-    ];
-    let lower = name.to_lowercase();
-    let words = lower
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty());
-    let kept: Vec<&str> = words.clone().filter(|word| !FORMS.contains(word)).collect();
-    if kept.is_empty() {
-        words.collect()
-    } else {
-        kept.concat()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn organisations_are_the_same_whatever_their_legal_form() {
-        assert!(is_same_organisation("Acme, Inc.", "ACME"));
-        assert!(is_same_organisation("The Globex Corporation", "Globex"));
-        assert!(!is_same_organisation("Acme", "Acme Health"));
-        assert!(!is_same_organisation("Co", "Ltd"));
-    }
 
     #[test]
     fn an_address_without_a_domain_is_no_email() {
