@@ -76,8 +76,9 @@ pub(crate) fn look(letter: &Letter<'_>, findings: &mut Findings<'_>) {
         if text.len() > LONGEST || text.split_whitespace().any(|word| word.len() > LONGEST_WORD) {
             continue;
         }
+        // It counts characters, and findings count bytes.
+        let bytes: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
         for lint in lints(text, letter.spelling.is_american()) {
-            let bytes: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
             let (Some(from), Some(to)) = (bytes.get(lint.span.start), bytes.get(lint.span.end)) else {
                 continue;
             };

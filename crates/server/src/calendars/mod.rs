@@ -192,15 +192,12 @@ async fn make(
     let writing = Writing::of(&service, &caller, &request, &body)?;
     let CalendarToMake {} = body::into_typed(Value::Object(body))?;
     let calendar_id = writing.fresh(0);
+    let made_before = || {
+        let calendar = CalendarId::new(calendar_id);
+        again(&service, &caller, id, calendar, HttpResponse::Created())
+    };
     if writing.was_made(&service, &caller).await? {
-        return again(
-            &service,
-            &caller,
-            id,
-            CalendarId::new(calendar_id),
-            HttpResponse::Created(),
-        )
-        .await;
+        return made_before().await;
     }
     writable(&service, &caller, &writing, id).await?;
     caller.require(Scope::CandidatesRead)?;
@@ -222,14 +219,7 @@ async fn make(
     let made = Beside::calendar(tenant(&caller), &row);
     if !matches!(writing.change(&service, &caller, made).await?, Changed::Done) {
         // The same request, sent twice at once, of which the other one was quicker; or the candidate was erased meanwhile.
-        return again(
-            &service,
-            &caller,
-            id,
-            CalendarId::new(calendar_id),
-            HttpResponse::Created(),
-        )
-        .await;
+        return made_before().await;
     }
     let url = address(&request, &token);
     Ok(HttpResponse::Created()
