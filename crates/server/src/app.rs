@@ -21,11 +21,13 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use crate::{
     api::Api,
     edge::{
+        cors::Origins,
         keys::Authenticator,
         middleware::{Edge, edge},
         pages,
         rate_limit::{Rate, RateLimits},
         routes::fallback,
+        tls::Tls,
     },
     openapi::document,
     service::{Service, Shared, unavailable},
@@ -40,6 +42,10 @@ pub struct Options {
     pub metrics: Option<PrometheusHandle>,
     /// How many threads serve requests; none: one per processor.
     pub workers: Option<usize>,
+    /// Which web pages of other origins may read answers; none, unless they are named.
+    pub origins: Origins,
+    /// HTTPS instead of HTTP.
+    pub tls: Option<Arc<Tls>>,
 }
 
 /// How long requests in flight have after the server was told to stop.
@@ -60,9 +66,10 @@ pub fn openapi() -> Value {
 /// # Errors
 /// When the listener cannot be used.
 pub fn run(service: Service, listener: TcpListener, options: Options) -> std::io::Result<Server> {
+    let scheme = if options.tls.is_some() { "https" } else { "http" };
     let address = listener
         .local_addr()
-        .map(|at| format!("http://{at}"))
+        .map(|at| format!("{scheme}://{at}"))
         .unwrap_or_default();
     tracing::info!(%address, "listening");
     let clock = service.clock.clone();
@@ -71,6 +78,8 @@ pub fn run(service: Service, listener: TcpListener, options: Options) -> std::io
     let edge_of = web::Data::new(Edge {
         clock,
         base: String::new(),
+        origins: Arc::new(options.origins),
+        tls: options.tls.is_some(),
     });
     let methods = web::Data::new(API.methods());
     let service = web::Data::new(service);
@@ -121,8 +130,11 @@ pub fn run(service: Service, listener: TcpListener, options: Options) -> std::io
         .client_request_timeout(Duration::from_secs(10))
         .keep_alive(Duration::from_secs(75))
         .shutdown_timeout(SHUTDOWN)
-        .disable_signals()
-        .listen(listener)?;
+        .disable_signals();
+    let server = match options.tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls.config().map_err(std::io::Error::other)?)?,
+        None => server.listen(listener)?,
+    };
     Ok(server.run())
 }
 

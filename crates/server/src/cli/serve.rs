@@ -1,6 +1,8 @@
 //! `afterword serve`: opening the store, serving until told to stop, and stopping so that nothing is lost.
 
 use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -16,7 +18,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::tenants::{Reach, create_key, create_tenant};
 use super::{Failure, output};
 use crate::app;
-use crate::edge::{api_key::ApiKey, clock::Clock, rate_limit::Rate, scopes::Scope};
+use crate::edge::{api_key::ApiKey, clock::Clock, cors::Origin, rate_limit::Rate, scopes::Scope, tls::Tls};
 use crate::mail::Post;
 use crate::outgoing::Outgoing;
 use crate::service::Service;
@@ -40,12 +42,21 @@ pub(super) struct Serve {
     /// How often a key may ask, as 10/s, 600/min or 5000/h; without it, as often as it likes
     #[arg(long, value_name = "RATE", env = "AFTERWORD_RATE_LIMIT")]
     rate_limit: Option<Rate>,
+    /// A web page's origin that may read answers, as https://app.example; again for each, or with commas between
+    #[arg(long, value_name = "ORIGIN", env = "AFTERWORD_ALLOW_ORIGIN", value_delimiter = ',')]
+    allow_origin: Vec<Origin>,
+    /// Serve HTTPS with this certificate (PEM, those that lead to its authority after it), read again when it changes
+    #[arg(long, value_name = "FILE", env = "AFTERWORD_TLS_CERT", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", env = "AFTERWORD_TLS_KEY", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// Let webhooks lead into private networks and to plain HTTP
     #[arg(long, env = "AFTERWORD_ALLOW_PRIVATE_WEBHOOKS")]
-    allow_private_webhooks: bool,
+    pub(super) allow_private_webhooks: bool,
     /// Let tenants send letters by mail servers in private networks, and without TLS
     #[arg(long, env = "AFTERWORD_ALLOW_PRIVATE_MAIL")]
-    allow_private_mail: bool,
+    pub(super) allow_private_mail: bool,
 }
 
 fn address(text: &str) -> Result<String, String> {
@@ -57,7 +68,29 @@ fn address(text: &str) -> Result<String, String> {
 }
 
 impl Serve {
+    /// Where it listens.
+    pub(super) fn listens_on(&self) -> &str {
+        &self.listen
+    }
+
+    /// The certificate and its key, where there are such.
+    pub(super) fn tls_files(&self) -> Option<(PathBuf, PathBuf)> {
+        self.tls_cert.clone().zip(self.tls_key.clone())
+    }
+
+    /// Whether something limits how often a key may ask.
+    pub(super) const fn is_limited(&self) -> bool {
+        self.rate_limit.is_some()
+    }
+
+    /// Whether a page that comes over plain HTTP from another machine may read answers.
+    pub(super) fn allows_origins_in_clear(&self) -> bool {
+        self.allow_origin.iter().any(Origin::is_in_clear)
+    }
+
     pub(super) async fn run(self, options: &StoreOptions) -> Result<(), Failure> {
+        let tls = self.tls_files().map(|(certificate, key)| Tls::load(certificate, key));
+        let tls = tls.transpose().map_err(Failure::Refused)?;
         // First the address: a first start that fails for it must not have shown its key to nobody.
         let listener = listen(&self.listen)?;
         let store = Store::open(options).await?;
@@ -68,7 +101,13 @@ impl Serve {
         let service = Service::new(store, clock)
             .reaching(Outgoing::new(self.allow_private_webhooks))
             .with_mail(Post::new(Outgoing::new(self.allow_private_mail)));
-        let running = Running::start(service, listener, self.rate_limit)?;
+        let options = app::Options {
+            rate: self.rate_limit,
+            origins: self.allow_origin.into(),
+            tls,
+            ..app::Options::default()
+        };
+        let running = Running::start(service, listener, options)?;
         output::line(&json!({"listening": running.url()})).ok();
         running.until_told().await
     }
@@ -111,6 +150,7 @@ pub async fn first_key(store: &Store, clock: &Clock) -> Result<Option<ApiKey>, F
 
 /// The service while it runs.
 pub struct Running {
+    scheme: &'static str,
     address: SocketAddr,
     store: Store,
     service: Service,
@@ -126,7 +166,7 @@ impl Running {
     ///
     /// # Errors
     /// When the listener cannot be used.
-    pub fn start(service: Service, listener: TcpListener, rate: Option<Rate>) -> Result<Self, Failure> {
+    pub fn start(service: Service, listener: TcpListener, options: app::Options) -> Result<Self, Failure> {
         let address = listener.local_addr()?;
         // Whoever is told that it listens may tell it to stop.
         let signals = Signals::new()?;
@@ -138,21 +178,20 @@ impl Running {
         }
         beside.spawn(purge(store.clone(), clock));
         beside.spawn(derive_anew(service.recorder.clone()));
+        let scheme = if let Some(tls) = options.tls.clone() {
+            beside.spawn(keep_certified(tls)?);
+            "https"
+        } else {
+            "http"
+        };
         let workers = [
             tokio::spawn(TimeWorker::new(&service).run()),
             tokio::spawn(WebhookWorker::new(&service).run()),
         ];
-        let server = app::run(
-            service.clone(),
-            listener,
-            app::Options {
-                rate,
-                metrics,
-                ..app::Options::default()
-            },
-        )?;
+        let server = app::run(service.clone(), listener, app::Options { metrics, ..options })?;
         let handle = server.handle();
         Ok(Self {
+            scheme,
             address,
             store,
             service,
@@ -166,7 +205,7 @@ impl Running {
 
     /// Where it listens.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Serves until the process is told to stop, by SIGTERM or SIGINT, and then stops.
@@ -242,6 +281,20 @@ impl Signals {
     async fn heard(&mut self) -> std::io::Result<&'static str> {
         tokio::signal::ctrl_c().await.map(|()| "Ctrl-C")
     }
+}
+
+/// Shows the newest certificate: SIGHUP has its files read again at once.
+#[cfg(unix)]
+fn keep_certified(tls: Arc<Tls>) -> std::io::Result<impl Future<Output = ()>> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(tls.keep_fresh(async move || {
+        hangup.recv().await;
+    }))
+}
+
+#[cfg(not(unix))]
+fn keep_certified(tls: Arc<Tls>) -> std::io::Result<impl Future<Output = ()>> {
+    Ok(tls.keep_fresh(async || std::future::pending().await))
 }
 
 /// Begins to count and measure. None where somebody in this process does so already.

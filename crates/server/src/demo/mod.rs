@@ -7,6 +7,7 @@ use afterword_store::{Store, StoreOptions};
 use serde_json::Value;
 
 use crate::{
+    app,
     cli::{
         Failure,
         serve::{Running, listen},
@@ -56,7 +57,8 @@ async fn shown(options: &Options, out: &mut impl Write) -> Result<(), Failure> {
         Reach::default(),
     )
     .await?;
-    let running = Running::start(Service::new(store, clock.clone()), listen("127.0.0.1:0")?, None)?;
+    let service = Service::new(store, clock.clone());
+    let running = Running::start(service, listen("127.0.0.1:0")?, app::Options::default())?;
     let client = Client {
         base: running.url(),
         key: made.key.expose().to_owned(),

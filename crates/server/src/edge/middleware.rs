@@ -3,6 +3,7 @@
 //! or counted, only the route's pattern: paths and queries hold personal data.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
@@ -15,7 +16,9 @@ use actix_web::{Error, HttpMessage, HttpResponse, web};
 use futures_util::FutureExt;
 use tracing::{Instrument, Span, field};
 
+use super::careful::careful;
 use super::clock::{Clock, stopwatch};
+use super::cors::Origins;
 use super::problem::{Code, PROBLEM_JSON, Problem};
 use super::rate_limit::Allowance;
 use super::scopes::{Caller, Scope};
@@ -28,6 +31,10 @@ pub struct Edge {
     pub clock: Clock,
     /// The service's public address without a slash at the end, or nothing when it is not known.
     pub base: String,
+    /// Which web pages of other origins may read answers.
+    pub origins: Arc<Origins>,
+    /// Whether the service is spoken to over TLS.
+    pub tls: bool,
 }
 
 /// The id of a request, in `X-Request-Id`, in problem documents and in the log.
@@ -49,6 +56,7 @@ pub async fn edge(
     let id = RequestId(trace_id(request.headers()).unwrap_or_else(|| edge.clock.uuid_v7().to_string()));
     let method = method_label(request.method());
     request.extensions_mut().insert(id.clone());
+    let origin = edge.origins.of(request.headers());
     if request.method() == Method::HEAD {
         // HTTP wants HEAD wherever there is GET; the connection leaves the body out by itself.
         request.head_mut().method = Method::GET;
@@ -60,6 +68,11 @@ pub async fn edge(
         route = field::Empty,
         tenant = field::Empty
     );
+    if let Some(may) = edge.origins.preflight(request.method(), request.headers()) {
+        let answer = finished(may, &edge, origin, &id, false, None);
+        told(&span, started, method, None, None, answer.status());
+        return Ok(request.into_response(answer));
+    }
     let answering = AssertUnwindSafe(async { next.call(request).await })
         .catch_unwind()
         .instrument(span.clone());
@@ -72,7 +85,7 @@ pub async fn edge(
             }
             let tenant = request.extensions().get::<Caller>().map(|caller| caller.tenant);
             let allowance = request.extensions().get::<Allowance>().cloned();
-            let response = finished(response, &edge.base, &id, tenant.is_some(), allowance);
+            let response = finished(response, &edge, origin, &id, tenant.is_some(), allowance);
             told(
                 &span,
                 started,
@@ -86,6 +99,7 @@ pub async fn edge(
         Ok(Err(error)) => Err(without_request(
             HttpResponse::from_error(error),
             &edge,
+            origin,
             &id,
             &span,
             started,
@@ -100,6 +114,7 @@ pub async fn edge(
             Err(without_request(
                 HttpResponse::from_error(problem),
                 &edge,
+                origin,
                 &id,
                 &span,
                 started,
@@ -121,12 +136,13 @@ pub fn log_panics() {
 fn without_request(
     response: HttpResponse,
     edge: &Edge,
+    origin: Option<HeaderValue>,
     id: &RequestId,
     span: &Span,
     started: Instant,
     method: &'static str,
 ) -> Error {
-    let response = finished(response, &edge.base, id, false, None);
+    let response = finished(response, edge, origin, id, false, None);
     told(span, started, method, None, None, response.status());
     InternalError::from_response("answered outside a handler", response).into()
 }
@@ -134,14 +150,15 @@ fn without_request(
 /// The answer as it leaves: every refusal a problem document that carries the request's id, and the common headers.
 fn finished(
     response: HttpResponse,
-    base: &str,
+    edge: &Edge,
+    origin: Option<HeaderValue>,
     id: &RequestId,
     authenticated: bool,
     allowance: Option<Allowance>,
 ) -> HttpResponse {
     let mut response = match problem_of(&response) {
         Some(problem) => {
-            let mut response = response.set_body(BoxBody::new(problem.to_json(base, Some(&id.0))));
+            let mut response = response.set_body(BoxBody::new(problem.to_json(&edge.base, Some(&id.0))));
             response
                 .headers_mut()
                 .insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
@@ -154,25 +171,8 @@ fn finished(
     if let Ok(id) = HeaderValue::try_from(&id.0) {
         headers.insert(X_REQUEST_ID, id);
     }
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    // Some addresses are secrets (calendars), and no link may give them away.
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    if (authenticated || refused) && !headers.contains_key(header::CACHE_CONTROL) {
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
-    let html = headers
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    if html && !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
-        headers.insert(
-            header::CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(
-                "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; \
-                 base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-            ),
-        );
-    }
+    careful(headers, authenticated || refused, edge.tls);
+    edge.origins.mark(origin, headers);
     if let Some(Allowance { policy, left }) = allowance {
         headers.insert(HeaderName::from_static("ratelimit-policy"), policy);
         headers.insert(HeaderName::from_static("ratelimit"), left);

@@ -4,8 +4,10 @@
 pub mod api_key;
 pub mod body;
 pub mod calendar_token;
+mod careful;
 pub mod clock;
 pub mod codes;
+pub mod cors;
 pub mod cursor;
 pub mod etag;
 pub mod headers;
@@ -21,6 +23,7 @@ pub mod query;
 pub mod rate_limit;
 pub mod routes;
 pub mod scopes;
+pub mod tls;
 
 #[cfg(test)]
 mod tests;

@@ -83,6 +83,7 @@ async fn served(rate: &str) -> (SocketAddr, String) {
     let edge = web::Data::new(Edge {
         clock: Clock::system(),
         base: "https://afterword.example".to_owned(),
+        ..Edge::default()
     });
     let server = HttpServer::new(move || {
         App::new()
