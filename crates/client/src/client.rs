@@ -1,6 +1,6 @@
 //! The connection: an address, a key, and what is the same for every request.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use afterword_domain::{
     boards::{BoardApplication, BoardRejection, QueuedTask},
@@ -13,11 +13,20 @@ use serde::de::DeserializeOwned;
 use crate::{Candidate, Error, Event, Recording, Rows, fresh};
 
 /// The API as one key sees it. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
     base: Arc<str>,
     key: Arc<str>,
+}
+
+// A key does not belong into anybody's log.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("base", &self.base)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Client {
@@ -101,4 +110,16 @@ pub(crate) fn with_query(path: &str, query: &[(&str, &str)]) -> Result<String, E
     let url = Url::parse_with_params(&format!("http://localhost{path}"), query)
         .map_err(|error| Error::Address(format!("{path}: {error}")))?;
     Ok(format!("{}?{}", url.path(), url.query().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_does_not_show_its_key() {
+        let client = Client::new("http://localhost:8080", "aw_live_secret").expect("a client");
+        let shown = format!("{client:?} {:?}", client.candidate(CandidateId::new(fresh())));
+        assert!(shown.contains("localhost") && !shown.contains("secret"), "{shown}");
+    }
 }

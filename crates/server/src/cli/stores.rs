@@ -1,7 +1,9 @@
 //! Which store a command is for. A flag counts more than any variable of the environment, so that one command can be
 //! sent elsewhere without changing what the others see.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use afterword_store::{OpenError, Place, Store, StoreOptions};
 
@@ -9,6 +11,9 @@ use super::{Failure, output};
 
 const DATA: &str = "AFTERWORD_DATA";
 const DATABASE_URL: &str = "AFTERWORD_DATABASE_URL";
+const DATABASE_URL_FILE: &str = "AFTERWORD_DATABASE_URL_FILE";
+const KEYS_URL: &str = "AFTERWORD_KEYS_URL";
+const KEYS_URL_FILE: &str = "AFTERWORD_KEYS_URL_FILE";
 
 /// Where the data and its keys are.
 #[derive(Debug, clap::Args)]
@@ -17,29 +22,57 @@ pub(super) struct Stores {
     /// Folder of the SQLite store [env: AFTERWORD_DATA] [default: ./afterword-data]
     #[arg(long, global = true, value_name = "DIR")]
     pub(super) data: Option<PathBuf>,
-    /// PostgreSQL instead of a folder, as postgres://… [env: AFTERWORD_DATABASE_URL]
+    /// PostgreSQL instead of a folder, as postgres://…; a password belongs into the variable or a file [env: AFTERWORD_DATABASE_URL]
     #[arg(long, global = true, value_name = "URL")]
-    database_url: Option<String>,
-    /// The key store, where it is not beside the data: a postgres:// URL, or a file for a SQLite store
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        env = "AFTERWORD_KEYS_URL",
-        hide_env_values = true
-    )]
-    keys_url: Option<String>,
+    database_url: Option<Secret>,
+    /// A file that holds that URL [env: AFTERWORD_DATABASE_URL_FILE]
+    #[arg(long, global = true, value_name = "FILE")]
+    database_url_file: Option<PathBuf>,
+    /// The key store, where it is not beside the data: a postgres:// URL, or a file for a SQLite store [env: AFTERWORD_KEYS_URL]
+    #[arg(long, global = true, value_name = "URL")]
+    keys_url: Option<Secret>,
+    /// A file that holds that URL [env: AFTERWORD_KEYS_URL_FILE]
+    #[arg(long, global = true, value_name = "FILE")]
+    keys_url_file: Option<PathBuf>,
     /// The master key; by default master.key in the folder, on PostgreSQL it must be named
     #[arg(long, global = true, value_name = "FILE", env = "AFTERWORD_MASTER_KEY_FILE")]
     master_key_file: Option<PathBuf>,
+}
+
+/// What may hold a password, and is shown nowhere.
+#[derive(Clone)]
+struct Secret(String);
+
+impl FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
 }
 
 impl Stores {
     /// The store, which need not be there yet.
     pub(super) fn options(&self) -> Result<StoreOptions, Failure> {
         let place = place(
-            (self.data.clone(), self.database_url.clone()),
-            (variable(DATA).map(PathBuf::from), variable(DATABASE_URL)),
+            (
+                self.data.clone(),
+                flag(
+                    "database-url",
+                    self.database_url.as_ref(),
+                    self.database_url_file.as_deref(),
+                )?,
+            ),
+            (
+                variable(DATA).map(PathBuf::from),
+                variable_or_file(DATABASE_URL, DATABASE_URL_FILE)?,
+            ),
         )?;
         if let Place::Postgres(url) = &place
             && !["postgres://", "postgresql://"]
@@ -48,7 +81,10 @@ impl Stores {
         {
             return Err(OpenError::Url.into());
         }
-        let keys_url = self.keys_url.clone().filter(|url| !url.is_empty());
+        let keys_url = match flag("keys-url", self.keys_url.as_ref(), self.keys_url_file.as_deref())? {
+            Some(url) => Some(url),
+            None => variable_or_file(KEYS_URL, KEYS_URL_FILE)?,
+        };
         let master_key_file = self.master_key_file.clone().filter(|file| !file.as_os_str().is_empty());
         Ok(StoreOptions {
             place,
@@ -75,6 +111,43 @@ impl Stores {
 /// An empty variable is none.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// A URL that a flag gives, or the file that another flag names.
+fn flag(name: &str, url: Option<&Secret>, file: Option<&Path>) -> Result<Option<String>, Failure> {
+    match (url.filter(|url| !url.0.is_empty()), file) {
+        (Some(_), Some(_)) => Err(Failure::Usage(format!("--{name} and --{name}-file exclude each other"))),
+        (Some(Secret(url)), None) => {
+            if url::Url::parse(url).is_ok_and(|url| url.password().is_some()) {
+                tracing::warn!(
+                    "--{name} shows its password to everybody who may list the processes of this machine: give it by \
+                     AFTERWORD_{0} or AFTERWORD_{0}_FILE",
+                    name.replace('-', "_").to_uppercase()
+                );
+            }
+            Ok(Some(url.clone()))
+        }
+        (None, Some(file)) => read(file).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+fn variable_or_file(name: &str, of_file: &str) -> Result<Option<String>, Failure> {
+    match (variable(name), variable(of_file)) {
+        (Some(_), Some(_)) => Err(Failure::Usage(format!("{name} and {of_file} exclude each other"))),
+        (None, Some(file)) => read(Path::new(&file)).map(Some),
+        (url, None) => Ok(url),
+    }
+}
+
+/// The one line of a file, as secrets are handed to services.
+fn read(file: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::Refused(format!("{} cannot be read: {error}", file.display())))?;
+    match text.trim() {
+        "" => Err(Failure::Refused(format!("{} is empty", file.display()))),
+        url => Ok(url.to_owned()),
+    }
 }
 
 type Named = (Option<PathBuf>, Option<String>);
@@ -109,6 +182,25 @@ mod tests {
             Ok(Place::Postgres(url)) => url,
             Err(failure) => format!("{failure:?}"),
         }
+    }
+
+    #[test]
+    fn a_url_may_come_from_a_file_and_is_shown_nowhere() {
+        let file = std::env::temp_dir().join(format!("afterword-url-{}", std::process::id()));
+        std::fs::write(&file, "postgres://me:s3cret@db/afterword\n").unwrap();
+        let url = Secret("postgres://me:s3cret@db/afterword".to_owned());
+        assert_eq!(flag("database-url", None, Some(&file)).unwrap().unwrap(), url.0);
+        assert!(matches!(
+            flag("database-url", Some(&url), Some(&file)),
+            Err(Failure::Usage(_))
+        ));
+        std::fs::write(&file, "\n").unwrap();
+        let empty = flag("database-url", None, Some(&file)).unwrap_err();
+        assert!(matches!(empty, Failure::Refused(sentence) if sentence.ends_with("is empty")));
+        std::fs::remove_file(&file).unwrap();
+        let gone = flag("database-url", None, Some(&file)).unwrap_err();
+        assert!(matches!(gone, Failure::Refused(sentence) if sentence.contains("cannot be read")));
+        assert_eq!(format!("{url:?}"), "Secret(…)");
     }
 
     #[test]
