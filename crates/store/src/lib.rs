@@ -7,9 +7,11 @@
 mod admin;
 mod append;
 mod beside;
+mod backup;
 mod calendars;
 mod commit;
 mod db;
+mod doctor;
 mod envelopes;
 mod error;
 mod keys;
@@ -40,7 +42,9 @@ mod wake;
 mod webhooks;
 
 pub use beside::Beside;
+pub use backup::{Copied, back_up_data, back_up_keys};
 pub use commit::{Appended, Commit, Erasure};
+pub use doctor::{Files, Finding, Health, examine};
 pub use error::{OpenError, StoreError};
 pub use keys::{Keys, WrappedKey};
 pub use note_deliveries::{NoteDeliveryEnd, NoteDeliveryRow, NoteDeliveryState};

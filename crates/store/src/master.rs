@@ -31,6 +31,16 @@ pub(crate) async fn load(file: &Path, keys: &Db) -> Result<MasterKey, OpenError>
     }
 }
 
+/// Whether the file holds the key that the key store was made with, without making anything. False where there is neither
+/// yet.
+pub(crate) async fn inspect(file: &Path, keys: &Db) -> Result<bool, OpenError> {
+    match (read(file)?, canary(keys).await?) {
+        (Some(master), Some(canary)) if !master.knows(&canary) => Err(OpenError::WrongMasterKey),
+        (None, Some(_)) => Err(OpenError::MasterKeyMissing(file.to_owned())),
+        (master, _) => Ok(master.is_some()),
+    }
+}
+
 async fn canary(keys: &Db) -> Result<Option<Vec<u8>>, OpenError> {
     let statement = Statement::new("SELECT canary FROM master WHERE id = 1");
     keys.fetch_one(None, statement, |row| row.bytes(0))

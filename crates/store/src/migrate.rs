@@ -9,8 +9,8 @@ use std::time::Duration;
 
 pub(crate) static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
 pub(crate) static SQLITE_KEYS: Migrator = sqlx::migrate!("../../migrations/keys-sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
-static POSTGRES_KEYS: Migrator = sqlx::migrate!("../../migrations/keys-postgres");
+pub(crate) static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
+pub(crate) static POSTGRES_KEYS: Migrator = sqlx::migrate!("../../migrations/keys-postgres");
 
 /// Where sqlx notes what it has applied.
 const APPLIED: &str = "_sqlx_migrations";

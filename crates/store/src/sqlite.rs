@@ -18,6 +18,7 @@ pub(crate) struct Sqlite {
 
 impl Sqlite {
     pub(crate) async fn open(file: &Path) -> Result<Self, OpenError> {
+        make(file).map_err(|error| OpenError::Unavailable(format!("{}: {error}", file.display())))?;
         let options = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)
@@ -44,6 +45,35 @@ impl Sqlite {
             .connect_with(options.pragma("query_only", "ON"))
             .await?;
         Ok(Self { writer, readers })
+    }
+
+    /// To look at a file that is there, and change nothing of it.
+    pub(crate) async fn read_only(file: &Path) -> Result<Self, OpenError> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .read_only(true)
+            .busy_timeout(Duration::from_secs(10))
+            .disable_statement_logging();
+        let readers = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options)
+            .await?;
+        Ok(Self {
+            writer: readers.clone(),
+            readers,
+        })
+    }
+}
+
+/// A new database begins as an empty file that nobody else reads; what SQLite puts beside it takes its mode.
+pub(crate) fn make(file: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(file) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(drop),
     }
 }
 

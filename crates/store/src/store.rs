@@ -12,7 +12,7 @@ use crate::sqlite::Sqlite;
 use crate::statement::Statement;
 use crate::wake::{Between, Wake};
 use crate::{master, migrate};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -56,8 +56,15 @@ impl std::fmt::Debug for Place {
 }
 
 /// The log, the rows beside it, and the keys. Cheap to clone.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Store(Arc<Inner>);
+
+// The connections' settings hold passwords.
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Store(…)")
+    }
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -96,10 +103,7 @@ impl Store {
         match &options.place {
             Place::Folder(folder) => {
                 let (data, keys) = open_folder(folder, options.keys_url.as_deref()).await?;
-                let file = options
-                    .master_key_file
-                    .clone()
-                    .unwrap_or_else(|| folder.join("master.key"));
+                let file = master_key_file(options).ok_or(OpenError::MasterKeyNotNamed)?;
                 let master = master::load(&file, &keys).await?;
                 let wake = Arc::<Wake>::default();
                 let keys = Arc::new(Keys::new(keys, master));
@@ -237,19 +241,42 @@ impl Store {
     }
 }
 
-async fn open_folder(folder: &std::path::Path, keys: Option<&str>) -> Result<(Db, Db), OpenError> {
-    std::fs::create_dir_all(folder).map_err(|error| OpenError::Unavailable(format!("the data folder: {error}")))?;
-    let keys_file = match keys {
+async fn open_folder(folder: &Path, keys: Option<&str>) -> Result<(Db, Db), OpenError> {
+    make_folder(folder).map_err(|error| OpenError::Unavailable(format!("the data folder: {error}")))?;
+    let keys_file = keys_file(folder, keys);
+    let data = Sqlite::open(&folder.join("data.db")).await?;
+    let keys = Sqlite::open(&keys_file).await?;
+    migrate::sqlite(&data.writer, &migrate::SQLITE).await?;
+    migrate::sqlite(&keys.writer, &migrate::SQLITE_KEYS).await?;
+    Ok((Db::Sqlite(data), Db::Sqlite(keys)))
+}
+
+/// A folder that nobody else looks into, where it is not there yet.
+pub(crate) fn make_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// The key store of a folder.
+pub(crate) fn keys_file(folder: &Path, keys_url: Option<&str>) -> PathBuf {
+    match keys_url {
         Some(url) => PathBuf::from(
             url.strip_prefix("sqlite://")
                 .or(url.strip_prefix("sqlite:"))
                 .unwrap_or(url),
         ),
         None => folder.join("keys.db"),
-    };
-    let data = Sqlite::open(&folder.join("data.db")).await?;
-    let keys = Sqlite::open(&keys_file).await?;
-    migrate::sqlite(&data.writer, &migrate::SQLITE).await?;
-    migrate::sqlite(&keys.writer, &migrate::SQLITE_KEYS).await?;
-    Ok((Db::Sqlite(data), Db::Sqlite(keys)))
+    }
+}
+
+/// The master key's file, where it is known.
+pub(crate) fn master_key_file(options: &StoreOptions) -> Option<PathBuf> {
+    let named = options.master_key_file.clone();
+    named.or_else(|| match &options.place {
+        Place::Folder(folder) => Some(folder.join("master.key")),
+        Place::Postgres(_) => None,
+    })
 }

@@ -137,6 +137,22 @@ impl PrivatePostgres {
             .await
     }
 
+    /// Runs statements in a database as its superuser: what nobody should, so that a test can see what comes of it.
+    pub async fn run_sql(&self, url: &str, sql: &str) {
+        let mut connection = PgConnection::connect(url).await.expect("the server answers");
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
+            .execute(&mut connection)
+            .await
+            .expect("the statements run");
+        connection.close().await.ok();
+    }
+
+    /// The folder of the server's own programs, where the server is ours.
+    #[must_use]
+    pub fn programs(&self) -> Option<&Path> {
+        self.own.as_ref().map(|own| own.binaries.as_path())
+    }
+
     /// Whether the server is ours to stop.
     #[must_use]
     pub fn is_own(&self) -> bool {

@@ -1,6 +1,8 @@
 //! The command line: a contract, like the API. Results go to stdout as JSON lines (tables where a person watches), logs
 //! and errors to stderr; exit code 0 is good, 1 refused or different, 2 a wrong call.
 
+mod backup;
+mod doctor;
 mod events;
 mod logs;
 mod output;
@@ -24,6 +26,8 @@ Examples:
   afterword keys create --tenant default --scopes candidates:read --group spring
   afterword events --tenant default | jq .type              read the log
   afterword verify                                          hold everything stored against the log
+  afterword doctor                                          look whether all is in order, and say what to do
+  afterword backup --to /backup/2026-03-02                  copy a SQLite store while it is served
 
 Logs go to stderr; AFTERWORD_LOG filters them (info, debug, afterword=debug,info …).
 Exit codes: 0 good, 1 refused or different, 2 a wrong call.";
@@ -42,6 +46,8 @@ struct Cli {
 enum Command {
     /// Serve the API
     Serve(serve::Serve),
+    /// Look whether all is in order, and say what to do
+    Doctor(doctor::Doctor),
     /// Bring the schema of the store up to date
     Migrate,
     /// Manage tenants
@@ -58,6 +64,8 @@ enum Command {
     Verify(verify::Which),
     /// Derive all stored rows anew from the log, beside live traffic
     Rebuild(verify::Which),
+    /// Copy a SQLite store beside a running service, data and keys apart
+    Backup(backup::Backup),
     /// Print a tenant's log, unsealed, one JSON object a line
     Events(events::Events),
     /// Print the OpenAPI document
@@ -93,6 +101,8 @@ impl Cli {
         let store = &self.store;
         match self.command {
             Command::Serve(serve) => serve.run(&store.options()?).await,
+            Command::Doctor(doctor) => doctor.run(&store.options()?).await,
+            Command::Backup(backup) => backup.run(&store.options()?).await,
             Command::Migrate => stores::migrate(&store.options()?).await,
             Command::Tenants { command } => command.run(&store.options()?).await,
             Command::Keys { command } => command.run(store.open().await?).await,
