@@ -26,7 +26,7 @@ use crate::{
 const WRITERS: usize = 8;
 
 /// The program, built where it is not newer than its sources.
-fn program() -> &'static Path {
+pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
         let exe = std::env::current_exe().expect("the test's own program");
@@ -77,7 +77,7 @@ fn newest(folder: &Path) -> SystemTime {
 }
 
 /// A command of the program on a store; nothing of the test's own environment reaches it.
-fn command(store: &StoreOptions, words: &[&str]) -> Command {
+pub fn command(store: &StoreOptions, words: &[&str]) -> Command {
     let mut command = Command::new(program());
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AFTERWORD_")) {
         command.env_remove(name);
@@ -93,24 +93,26 @@ fn command(store: &StoreOptions, words: &[&str]) -> Command {
     command
 }
 
-fn told(store: &StoreOptions, words: &[&str]) -> Value {
+pub fn told(store: &StoreOptions, words: &[&str]) -> Value {
     let output = command(store, words).output().expect("run");
     assert!(output.status.success(), "{words:?}: {output:?}");
     serde_json::from_slice(&output.stdout).unwrap_or_default()
 }
 
 /// A running service, killed when it goes out of sight.
-struct Process {
-    child: Child,
+pub struct Process {
+    pub child: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
 impl Process {
-    fn start(store: &StoreOptions) -> Self {
-        let mut child = command(store, &["serve", "--listen", "127.0.0.1:0"])
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("started");
+    pub fn start(store: &StoreOptions) -> Self {
+        Self::run(command(store, &["serve", "--listen", "127.0.0.1:0"]))
+    }
+
+    /// Runs a command that serves.
+    pub fn run(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("started");
         let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
         Self { child, lines }
     }
@@ -121,7 +123,7 @@ impl Process {
     }
 
     /// Its address, and the key where it made one.
-    fn listening(&mut self) -> (String, Option<String>) {
+    pub fn listening(&mut self) -> (String, Option<String>) {
         let first = self.says();
         let key = first["admin_key"].as_str().map(ToOwned::to_owned);
         let listening = if key.is_some() { self.says() } else { first };
@@ -137,7 +139,7 @@ impl Drop for Process {
 }
 
 /// The service for the first time: itself, its address and a key.
-fn first(store: &StoreOptions) -> (Process, String, String) {
+pub fn first(store: &StoreOptions) -> (Process, String, String) {
     let mut key = None;
     if matches!(store.place, Place::Postgres(_)) {
         command(store, &["migrate"]).status().expect("migrated");
@@ -149,6 +151,11 @@ fn first(store: &StoreOptions) -> (Process, String, String) {
     let (address, own) = process.listening();
     let key = key.or(own).expect("the first start shows a key");
     (process, address, key)
+}
+
+/// The service as a process, for other stories too.
+pub mod process {
+    pub use super::{Process, command, first, program, told};
 }
 
 /// What a writer sent: the acknowledged facts, and the one that was under way when the service went away.

@@ -39,6 +39,7 @@ mod model;
 mod next_round;
 mod notes;
 mod openapi;
+mod operations;
 mod outcome;
 mod pages;
 mod playbook;

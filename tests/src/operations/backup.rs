@@ -1,0 +1,282 @@
+//! Copies that can be brought back: made beside writers, whole, and worth nothing to whoever has the data's alone.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use afterword_store::{Place, StoreOptions, testing::PrivatePostgres};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::{
+    client::Client,
+    harness::{Kind, behind, options},
+    kill::process::{Process, command, first, told},
+    scenes::{applies, registers},
+};
+
+/// Words that stand in the data of the stories, sealed.
+const CANARY: &str = "Quillfeather";
+
+/// A candidate with an application, and the requests of documents that were recorded, one after another, until somebody
+/// has had enough.
+async fn writes(client: Client, path: String, enough: tokio::sync::oneshot::Receiver<()>) -> usize {
+    let mut recorded = 0;
+    let writing = async {
+        loop {
+            client
+                .records(&path, json!({"document": format!("{CANARY} {recorded}")}))
+                .await;
+            recorded += 1;
+        }
+    };
+    tokio::select! {
+        () = writing => {}
+        _ = enough => {}
+    }
+    recorded
+}
+
+/// What is told of a candidate's documents by a service over a store that was brought back.
+async fn reads(store: &StoreOptions, key: &str, candidate: &str) -> (Value, usize) {
+    let mut process = Process::start(store);
+    let (address, _) = process.listening();
+    let client = Client::new(address, key.to_owned());
+    let profile = client.sees(candidate).await;
+    let documents = client.lists_feed().await;
+    let documents = documents.iter().filter(|it| it["type"] == "DocumentRequested").count();
+    (profile["name"].clone(), documents)
+}
+
+fn hides(file: &Path) {
+    let bytes = fs::read(file).expect("read");
+    let canary = CANARY.as_bytes();
+    assert!(
+        !bytes.windows(canary.len()).any(|it| it == canary),
+        "{} tells",
+        file.display()
+    );
+}
+
+fn verifies(store: &StoreOptions) {
+    assert_eq!(told(store, &["verify"])["differences"], 0);
+}
+
+/// What a command refuses with.
+fn refuses(store: &StoreOptions, words: &[&str], code: i32) -> String {
+    let output = command(store, words).stderr(Stdio::piped()).output().expect("run");
+    assert_eq!(output.status.code(), Some(code), "{words:?}: {output:?}");
+    String::from_utf8(output.stderr).expect("text")
+}
+
+/// The story that both stores tell: somebody is recorded, and writers go on while copies are made.
+struct Served {
+    process: Process,
+    client: Client,
+    candidate: String,
+    path: String,
+}
+
+async fn served(store: &StoreOptions) -> Served {
+    let (process, address, key) = first(store);
+    let client = Client::new(address, key);
+    let candidate = registers(&client, &format!("Ada {CANARY}")).await;
+    let path = format!("{}/document-requests", applies(&client, &candidate, CANARY).await);
+    Served {
+        process,
+        client,
+        candidate,
+        path,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_of_sqlite_is_made_beside_writers_and_brought_back() {
+    let store = options(Kind::Sqlite).await.expect("SQLite is always there");
+    let Served {
+        process,
+        client,
+        candidate,
+        path,
+    } = served(&store).await;
+    let (enough, heard) = tokio::sync::oneshot::channel();
+    let writer = behind(writes(client.clone(), path, heard));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let place = tempfile::tempdir().expect("a folder");
+    let (data, keys) = (place.path().join("data"), place.path().join("keys"));
+    let [to, keys_to] = [&data, &keys].map(|it| it.to_str().expect("a path"));
+    let backup = ["backup", "--to", to, "--keys-to", keys_to];
+    let said = command(&store, &backup).output().expect("run");
+    assert!(said.status.success(), "{said:?}");
+    let lines: Vec<Value> = String::from_utf8(said.stdout)
+        .expect("text")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(
+        (&lines[0]["copied"], &lines[1]["copied"]),
+        (&json!("data"), &json!("keys"))
+    );
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    enough.send(()).expect("heard");
+    let recorded = writer.await.expect("written");
+    let key = client.key().to_owned();
+    drop(process);
+
+    let (data, keys) = (data.join("data.db"), keys.join("keys.db"));
+    for copy in [&data, &keys] {
+        assert_eq!(
+            fs::metadata(copy).unwrap().permissions().mode() & 0o077,
+            0,
+            "made for nobody else"
+        );
+        hides(copy);
+    }
+    assert!(
+        refuses(&store, &backup, 1).contains("already"),
+        "a copy is never written over"
+    );
+    assert!(refuses(&store, &["backup", "--to", to, "--keys-to", to], 2).contains("another folder"));
+
+    // Brought back into a new folder, with the master key, which is kept apart from both.
+    let Place::Folder(was) = &store.place else {
+        unreachable!()
+    };
+    let again = folder(&place, "again", &[&data, &keys, &was.join("master.key")]);
+    verifies(&again);
+    let (name, documents) = reads(&again, &key, &candidate).await;
+    assert_eq!(name, format!("Ada {CANARY}"));
+    assert!(0 < documents && documents <= recorded + 1, "{documents} of {recorded}");
+
+    // The data without its keys, even with the master key: nothing of anybody can be read.
+    let bare = folder(&place, "bare", &[&data, &was.join("master.key")]);
+    assert!(refuses(&bare, &["verify"], 1).contains("not as the log says"));
+    unreadable(&bare, &key, &candidate).await;
+    let without = folder(&place, "without", &[&data, &keys]);
+    assert!(refuses(&without, &["serve", "--listen", "127.0.0.1:0"], 1).contains("master key file"));
+}
+
+/// A folder of copies.
+fn folder(place: &TempDir, name: &str, files: &[&PathBuf]) -> StoreOptions {
+    let folder = place.path().join(name);
+    fs::create_dir(&folder).expect("made");
+    for file in files {
+        fs::copy(file, folder.join(file.file_name().expect("a name"))).expect("copied");
+    }
+    StoreOptions {
+        place: Place::Folder(folder),
+        keys_url: None,
+        master_key_file: None,
+    }
+}
+
+/// Nothing of a candidate is told where its key is not.
+async fn unreadable(store: &StoreOptions, key: &str, candidate: &str) {
+    let mut process = Process::start(store);
+    let (address, _) = process.listening();
+    let client = Client::new(address, key.to_owned());
+    for path in [
+        candidate,
+        &format!("{candidate}/timeline"),
+        "/v1/candidates",
+        "/v1/events",
+        "/v1/applications",
+    ] {
+        let answer = client.send(client.request(Method::GET, path)).await;
+        assert!(!String::from_utf8_lossy(&answer.body).contains(CANARY), "{answer}");
+    }
+}
+
+fn runs(program: &Path, words: &[&str]) {
+    let output = Command::new(program).args(words).output().expect("run");
+    assert!(output.status.success(), "{program:?} {words:?}: {output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dump_of_postgres_is_made_beside_writers_and_brought_back() {
+    let Some(store) = options(Kind::Postgres).await else {
+        return;
+    };
+    let server = PrivatePostgres::shared().expect("it is there");
+    let Some(programs) = server.programs() else { return };
+    assert!(refuses(&store, &["backup", "--to", "nowhere"], 1).contains("PostgreSQL's own tools"));
+    let Place::Postgres(url) = store.place.clone() else {
+        unreachable!()
+    };
+    let Served {
+        process,
+        client,
+        candidate,
+        path,
+    } = served(&store).await;
+    let (enough, heard) = tokio::sync::oneshot::channel();
+    let writer = behind(writes(client.clone(), path, heard));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let place = tempfile::tempdir().expect("a folder");
+    let [data, keys] = ["data.dump", "keys.dump"].map(|it| place.path().join(it));
+    // The role of docs/operations.md: it reads past row-level security, and does nothing else.
+    server
+        .run_sql(
+            &url,
+            "DO $$ BEGIN CREATE ROLE afterword_backup LOGIN BYPASSRLS; EXCEPTION WHEN duplicate_object THEN NULL; END $$; \
+             GRANT pg_read_all_data TO afterword_backup",
+        )
+        .await;
+    let as_backup = |url: &str| url.replace("afterword@", "afterword_backup@");
+    // First the data, then its keys.
+    for (url, file) in [(url.clone(), &data), (format!("{url}_keys"), &keys)] {
+        let to = format!("--file={}", file.display());
+        runs(&programs.join("pg_dump"), &["--format=custom", &to, &as_backup(&url)]);
+        hides(file);
+    }
+    enough.send(()).expect("heard");
+    let recorded = writer.await.expect("written");
+    let key = client.key().to_owned();
+    drop(process);
+
+    let at = |url: &str| StoreOptions {
+        place: Place::Postgres(url.to_owned()),
+        ..store.clone()
+    };
+    let restore = |file: &Path, url: &str| {
+        let to = format!("--dbname={url}");
+        let file = file.to_str().expect("a path");
+        runs(
+            &programs.join("pg_restore"),
+            &["--exit-on-error", "--single-transaction", "--no-owner", &to, file],
+        );
+    };
+    let again = server.fresh_database().await;
+    server
+        .run_sql(
+            &again,
+            &format!("CREATE DATABASE \"{}_keys\"", again.rsplit('/').next().unwrap()),
+        )
+        .await;
+    restore(&data, &again);
+    restore(&keys, &format!("{again}_keys"));
+    let again = at(&again);
+    verifies(&again);
+    let doctor = command(&again, &["doctor"]).output().expect("run");
+    assert!(
+        doctor.status.success(),
+        "roles, grants and row-level security are back: {doctor:?}"
+    );
+    let (name, documents) = reads(&again, &key, &candidate).await;
+    assert_eq!(name, format!("Ada {CANARY}"));
+    assert!(0 < documents && documents <= recorded + 1, "{documents} of {recorded}");
+
+    // The data without its keys: `migrate` makes an empty key store, and nothing of anybody can be read.
+    let bare = server.fresh_database().await;
+    restore(&data, &bare);
+    let bare = at(&bare);
+    assert!(refuses(&bare, &["verify"], 1).contains("afterword migrate"));
+    told(&bare, &["migrate"]);
+    assert!(refuses(&bare, &["verify"], 1).contains("not as the log says"));
+    unreadable(&bare, &key, &candidate).await;
+}
