@@ -29,6 +29,14 @@ lint:
 deny:
     cargo deny check licenses bans sources
 
+# Known weaknesses of libraries, by RustSec's database; wants cargo-deny and the network, and may say more tomorrow.
+audit:
+    cargo deny check advisories
+
+# Two instances of the release before, replaced under load by this one.
+upgrade:
+    .ci/upgrade/run
+
 # Writes the OpenAPI document anew, from the code.
 openapi:
     cargo run --quiet --package afterword -- openapi > openapi/afterword.json.new
