@@ -109,7 +109,7 @@ pub async fn examine(options: &StoreOptions, now: impl Fn() -> i64) -> Vec<Findi
         Some(file) => found.push(master_key(&file, &keys).await),
         None => found.push(Finding::fault(
             "master_key",
-            OpenError::MasterKeyNotNamed.to_string(),
+            sentence(&OpenError::MasterKeyNotNamed.to_string()),
             "Name the file by --master-key-file or AFTERWORD_MASTER_KEY_FILE.",
         )),
     }

@@ -75,11 +75,14 @@ async fn one(
 ) -> Option<()> {
     const REACH: &str = "See that the server runs, that the URL names it, and that its user may connect.";
     const MIGRATE: &str = "Run `afterword migrate` with this program.";
+    const MAKE: &str = "Name the right one, or let its server's administrator make it; then run `afterword migrate`.";
     let connected = tokio::time::timeout(PATIENCE, options.connect()).await;
     let mut connection = match connected.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
         Ok(connection) => connection,
         Err(error) if code(&error).as_deref() == Some("3D000") => {
-            found.push(Finding::fault(check, "The database does not exist.", MIGRATE));
+            // The key store's is made by `migrate`.
+            let todo = if check == "store" { MAKE } else { MIGRATE };
+            found.push(Finding::fault(check, "The database does not exist.", todo));
             return None;
         }
         Err(error) => {

@@ -6,7 +6,7 @@ use sqlx::migrate::Migrator;
 
 use super::{Finding, Health, schema, unavailable};
 use crate::db::Db;
-use crate::error::{OpenError, StoreError};
+use crate::error::StoreError;
 use crate::migrate::{SQLITE, SQLITE_KEYS};
 use crate::sqlite::Sqlite;
 use crate::statement::Statement;
@@ -57,7 +57,7 @@ async fn one(check: &'static str, file: &Path, known: &Migrator, found: &mut Vec
             wrong,
         }) => {
             if wrong != "ok" {
-                let says = format!("{} is damaged: {wrong}", file.display());
+                let says = format!("{} is damaged: {wrong}.", file.display());
                 found.push(Finding::fault(check, says, DAMAGED));
                 return None;
             }
@@ -72,7 +72,8 @@ async fn one(check: &'static str, file: &Path, known: &Migrator, found: &mut Vec
             found.push(Finding::good(check, says));
         }
         Err(error) => {
-            found.push(unavailable(check, &OpenError::Unavailable(error.to_string()), DAMAGED));
+            let says = format!("{} is damaged, or no database: {error}.", file.display());
+            found.push(Finding::fault(check, says, DAMAGED));
             return None;
         }
     }
