@@ -34,6 +34,8 @@ const KEPT: &str = "ad082e5";
 /// Where its program is, for the stories that need it to run.
 const PREVIOUS: &str = "AFTERWORD_PREVIOUS";
 
+const WRITERS: usize = 8;
+
 /// A file of a kept store.
 fn kept(kind: &str, name: &str) -> Vec<u8> {
     let archive = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("releases/{KEPT}.zip"));
@@ -175,10 +177,24 @@ struct Load {
     key: String,
     enough: AtomicBool,
     acknowledged: AtomicUsize,
+    reset: AtomicUsize,
 }
 
-/// Records one request of a document after another, each at the next instance; goes to the other one where a connection is
-/// refused, and does nothing else about what goes wrong.
+/// Whether a connection was reset before it was answered: the system had taken it for a program that then ended.
+fn is_reset(error: &reqwest::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(one) = cause {
+        let io = one.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionReset) {
+            return true;
+        }
+        cause = one.source();
+    }
+    false
+}
+
+/// Records one request of a document after another, each at the next instance; goes to the other one, with the same id, where
+/// a connection is refused or reset, and does nothing else about what goes wrong. An answer is always a good one.
 async fn writes(load: Arc<Load>, path: String, nth: usize) -> Vec<String> {
     // A connection for each request, as many clients have them; and none that an instance closes while it idles.
     let http = reqwest::Client::builder()
@@ -199,6 +215,9 @@ async fn writes(load: Arc<Load>, path: String, nth: usize) -> Vec<String> {
                 Err(error) if error.is_connect() && refused < 200 => {
                     refused += 1;
                     tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                Err(error) if is_reset(&error) => {
+                    load.reset.fetch_add(1, Ordering::Relaxed);
                 }
                 Err(error) => panic!("cut off: {error:?}"),
             }
@@ -232,8 +251,9 @@ async fn instances_are_replaced_one_after_the_other_under_load_without_a_failure
         key: key.clone(),
         enough: AtomicBool::new(false),
         acknowledged: AtomicUsize::new(0),
+        reset: AtomicUsize::new(0),
     });
-    let writers: Vec<_> = (0..8)
+    let writers: Vec<_> = (0..WRITERS)
         .map(|nth| {
             let path = format!("{}/document-requests", applications[nth % applications.len()]);
             behind(writes(Arc::clone(&load), path, nth))
@@ -267,6 +287,11 @@ async fn instances_are_replaced_one_after_the_other_under_load_without_a_failure
     for writer in writers {
         acknowledged.extend(writer.await.expect("not one failed"));
     }
+    let reset = load.reset.load(Ordering::Relaxed);
+    assert!(
+        reset <= 2 * WRITERS,
+        "{reset} connections were reset: more than could wait to be taken"
+    );
     let facts = client.lists_feed().await;
     let found: Vec<&str> = facts
         .iter()

@@ -46,6 +46,10 @@ impl FromStr for Origin {
             return Err("write an origin as https://app.example, each by itself".to_owned());
         };
         let origin = url.origin().ascii_serialization();
+        // A browser would never send it, and whoever writes it means more than one.
+        if text.contains('*') {
+            return Err("there are no patterns: name each origin by itself".to_owned());
+        }
         if origin == text {
             Ok(Self(origin))
         } else {
