@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use afterword_domain::{
     candidate::Candidate,
+    catalogue::AnyFact,
     decide::Decided,
     fact::Envelope,
     ids::{CandidateId, EventId},
@@ -78,6 +79,15 @@ impl Recorder {
                 }
                 Kept::Refused(refusal) => Err(refusal),
             });
+        }
+        // Who was registered has adopted the playbook in the same commit, behind the facts.
+        let place = usize::try_from(last).unwrap_or(usize::MAX);
+        if first == 1
+            && let (Some(registered), Some(next)) = (candidate.history().get(0), candidate.history().get(place))
+            && matches!(next.data, AnyFact::PlaybookAdopted(_))
+            && next.at.recorded_at == registered.at.recorded_at
+        {
+            last += 1;
         }
         Ok(Recorded {
             results,
