@@ -5,6 +5,7 @@ use crate::lanes::Lanes;
 use crate::rows::TenantId;
 use crate::sqlite::Sqlite;
 use crate::statement::{Cells, Statement};
+use sqlx::postgres::PgRow;
 
 #[derive(Debug)]
 pub(crate) enum Db {
@@ -28,14 +29,8 @@ impl Db {
                 rows.iter().map(|row| read(row)).collect()
             }
             Self::Postgres(lanes) => {
-                let tenant = tenant.into();
-                let mut rows = lanes.fetch(tenant, statement.clone()).await;
-                // A read may be asked again: idle connections do not notice that the server was restarted.
-                if rows.as_ref().is_err_and(is_connection) {
-                    lanes.renew();
-                    rows = lanes.fetch(tenant, statement).await;
-                }
-                rows?.iter().map(|row| read(row)).collect()
+                let rows = again(lanes, tenant.into(), statement).await?;
+                rows.iter().map(|row| read(row)).collect()
             }
         };
         rows.map_err(StoreError::from)
@@ -60,15 +55,17 @@ impl Db {
         match self {
             Self::Sqlite(sqlite) => statement.run_sqlite(&mut *sqlite.writer.acquire().await?).await,
             Self::Postgres(lanes) => {
-                let mut lane = lanes.lane(tenant.into()).await?;
-                let rows = statement.run_postgres(&mut lane).await?;
-                lane.park();
-                Ok(rows)
+                let done = lanes.execute(tenant.into(), statement).await;
+                // Whether it was done is not known, and it is not done twice; the next one finds a connection that lives.
+                if done.as_ref().is_err_and(is_connection) {
+                    lanes.renew();
+                }
+                done
             }
         }
     }
 
-    /// Writes, as a transaction of its own, and reads what the statement returns.
+    /// Writes, as a transaction of its own, and reads what the statement returns. Only for what may be done twice.
     pub(crate) async fn write<T>(
         &self,
         tenant: TenantId,
@@ -80,8 +77,7 @@ impl Db {
                 let rows = statement.fetch_sqlite(&mut *sqlite.writer.acquire().await?).await?;
                 rows.iter().map(|row| read(row)).collect()
             }
-            Self::Postgres(lanes) => lanes
-                .fetch(Some(tenant), statement)
+            Self::Postgres(lanes) => again(lanes, Some(tenant), statement)
                 .await?
                 .iter()
                 .map(|row| read(row))
@@ -109,11 +105,24 @@ impl Db {
     }
 }
 
+/// What may be asked again is: idle connections do not notice that the server was restarted, or is another one now.
+async fn again(lanes: &Lanes, tenant: Option<TenantId>, statement: Statement) -> Result<Vec<PgRow>, sqlx::Error> {
+    let rows = lanes.fetch(tenant, statement.clone()).await;
+    if !rows.as_ref().is_err_and(is_connection) {
+        return rows;
+    }
+    lanes.renew();
+    lanes.fetch(tenant, statement).await
+}
+
 /// Whether it is the connection that failed, or the server that is going or coming.
 pub(crate) fn is_connection(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::Tls(_) | sqlx::Error::WorkerCrashed => true,
-        // Class 57P: shutdown, crash, cannot connect now. Class 08: connection exceptions.
-        _ => crate::error::code(error).is_some_and(|code| code.starts_with("57P") || code.starts_with("08")),
+        // Class 57P: shutdown, crash, cannot connect now. Class 08: connection exceptions. 25006: a server that takes no
+        // writes; the one that does is elsewhere by now. 25P03: it had given the transaction up.
+        _ => crate::error::code(error).is_some_and(|code| {
+            code.starts_with("57P") || code.starts_with("08") || code == "25006" || code == "25P03"
+        }),
     }
 }

@@ -12,6 +12,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
+/// How long to wait before asking again, and again: a second at first, a minute at last.
+pub(crate) fn pauses() -> impl Iterator<Item = Duration> {
+    (0..).map(|nth: u32| Duration::from_secs(1 << nth.min(6)).min(Duration::from_secs(60)))
+}
+
 /// A key as the key store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrappedKey(pub(crate) Vec<u8>);
@@ -156,6 +161,26 @@ impl Keys {
             }
         }
         Ok(lost)
+    }
+
+    /// Destroys the keys of candidates whose erasure is recorded. Where the key store does not answer, it is asked again
+    /// until it does; opening a store destroys what is left after a crash.
+    pub(crate) async fn destroy_surely(self: &Arc<Self>, tenant: TenantId, erased: Vec<Uuid>) {
+        let Err(error) = self.destroy(tenant, &erased).await else {
+            return;
+        };
+        tracing::error!(%error, "keys of erased candidates are still to be destroyed");
+        let keys = Arc::downgrade(self);
+        tokio::spawn(async move {
+            for pause in pauses() {
+                tokio::time::sleep(pause).await;
+                let Some(keys) = keys.upgrade() else { return };
+                if keys.destroy(tenant, &erased).await.is_ok() {
+                    tracing::info!("keys of erased candidates are destroyed");
+                    return;
+                }
+            }
+        });
     }
 
     /// Destroys keys. What they sealed is gone with them.

@@ -16,6 +16,10 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Longer than any healthy queue; a caller is told rather than left hanging.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// A read takes milliseconds; a server that says nothing for so long is gone, and with it whatever was asked of it.
+const SILENCE: Duration = Duration::from_secs(6);
+/// What ages out goes in one statement, which may take longer.
+const LONG_SILENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
 pub(crate) struct Lanes {
@@ -45,9 +49,14 @@ impl Lanes {
     }
 
     /// The same for the appender, whose few statements are planned once and not for every batch: with a look-up in an
-    /// index for each row, whatever the tables hold by then.
+    /// index for each row, whatever the tables hold by then. A batch whose machine has vanished in the middle of it must not
+    /// hold the tenant's head until TCP gives up: the server lets go of it by itself.
     pub(crate) fn of_appender(options: PgConnectOptions, size: usize) -> Self {
-        Self::new(options.options([("plan_cache_mode", "force_generic_plan")]), size)
+        let options = options.options([
+            ("plan_cache_mode", "force_generic_plan"),
+            ("idle_in_transaction_session_timeout", "5s"),
+        ]);
+        Self::new(options, size)
     }
 
     pub(crate) fn in_use(&self) -> usize {
@@ -78,9 +87,8 @@ impl Lanes {
             },
         };
         if let Some(tenant) = tenant.filter(|_| parked.tenant != tenant) {
-            sqlx::raw_sql(AssertSqlSafe(format!("SET afterword.tenant = '{}'", tenant.0)))
-                .execute(&mut parked.connection)
-                .await?;
+            let set = sqlx::raw_sql(AssertSqlSafe(format!("SET afterword.tenant = '{}'", tenant.0)));
+            within(SILENCE, set.execute(&mut parked.connection)).await?;
             parked.tenant = Some(tenant);
         }
         Ok(Lane {
@@ -108,7 +116,15 @@ impl Lanes {
         statement: Statement,
     ) -> Result<Vec<PgRow>, sqlx::Error> {
         let mut lane = self.lane(tenant).await?;
-        let rows = statement.fetch_postgres(&mut lane).await?;
+        let rows = within(SILENCE, statement.fetch_postgres(&mut lane)).await?;
+        lane.park();
+        Ok(rows)
+    }
+
+    /// One write on one lane.
+    pub(crate) async fn execute(&self, tenant: Option<TenantId>, statement: Statement) -> Result<u64, sqlx::Error> {
+        let mut lane = self.lane(tenant).await?;
+        let rows = within(LONG_SILENCE, statement.run_postgres(&mut lane)).await?;
         lane.park();
         Ok(rows)
     }
@@ -128,6 +144,12 @@ impl Lanes {
             parked.connection.close().await.ok();
         }
     }
+}
+
+/// A server that is silent for too long counts as one that has hung up.
+async fn within<T>(patience: Duration, asking: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    let silent = |_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
+    tokio::time::timeout(patience, asking).await.map_err(silent)?
 }
 
 /// A connection for one use.

@@ -10,6 +10,7 @@ mod beside;
 mod backup;
 mod calendars;
 mod commit;
+mod crash;
 mod db;
 mod doctor;
 mod envelopes;

@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 use crate::{
     Appended, Commit, DataKey, Erasure, EventRow, Fence, IdempotencyRow, Store, StoreError, TenantId,
+    crash::point,
     envelopes::{moment, seal, seal_payload, signed},
     playbooks::Playbooks,
     projection::Projection,
@@ -389,8 +390,15 @@ impl Recorder {
             let commit = self
                 .commit(command, &before, &after, [&announced, &adopted], &results)
                 .await?;
-            match self.store.append(commit).await? {
+            point("it is decided");
+            let erases = commit.erase.is_some();
+            let appended = self.store.append(commit).await;
+            if erases && appended.is_err() {
+                self.store.sees_to_erasure(tenant, id.uuid());
+            }
+            match appended? {
                 Appended::Done { .. } => {
+                    point("it is not answered yet");
                     let after = Arc::new(after);
                     if after.erased_at.is_some() {
                         self.store.keys().forget(tenant, id.uuid());

@@ -171,6 +171,27 @@ impl Store {
         Ok(())
     }
 
+    /// An erasure may have been recorded although nobody heard so. Its key goes as soon as that is seen; where it is not
+    /// for half a minute in which the store answers, it was not recorded.
+    pub(crate) fn sees_to_erasure(&self, tenant: TenantId, candidate: Uuid) {
+        let store = Arc::downgrade(&self.0);
+        tokio::spawn(async move {
+            let mut looks = 0;
+            for pause in crate::keys::pauses() {
+                tokio::time::sleep(pause).await;
+                let Some(store) = store.upgrade().map(Self) else { return };
+                match store.stream_head(tenant, candidate).await {
+                    Ok(Some(head)) if head.erased_at.is_some() => {
+                        return store.0.keys.destroy_surely(tenant, vec![candidate]).await;
+                    }
+                    Ok(_) if looks == 5 => return,
+                    Ok(_) => looks += 1,
+                    Err(_) => {}
+                }
+            }
+        });
+    }
+
     /// Whether the store is on PostgreSQL.
     #[must_use]
     pub fn is_postgres(&self) -> bool {
@@ -182,10 +203,10 @@ impl Store {
     /// # Errors
     /// When one of them gives none.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        for db in [&*self.0.db, self.0.keys.db()] {
-            db.fetch(None, Statement::new("SELECT 1"), |_| Ok(())).await?;
-        }
-        Ok(())
+        let asked = || Statement::new("SELECT 1");
+        let data = self.0.db.fetch(None, asked(), |_| Ok(()));
+        let keys = self.0.keys.db().fetch(None, asked(), |_| Ok(()));
+        tokio::try_join!(data, keys).map(drop)
     }
 
     /// Takes no more commits, finishes those that wait, and closes all connections.

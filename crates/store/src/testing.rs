@@ -57,24 +57,7 @@ impl PrivatePostgres {
             return None;
         };
         sweep();
-        let folder = tempfile::Builder::new()
-            .prefix(&format!("{FOLDER}{}-", std::process::id()))
-            .tempdir()
-            .expect("a temporary folder");
-        let user = other_user();
-        if let Some(user) = &user {
-            done(Command::new("chown").arg(user).arg(folder.path()));
-        }
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .and_then(|free| free.local_addr())
-            .expect("a port")
-            .port();
-        let own = Own {
-            binaries,
-            folder,
-            port,
-            user,
-        };
+        let own = Own::new(binaries);
         done(
             own.command("initdb")
                 .args([
@@ -91,10 +74,71 @@ impl PrivatePostgres {
                 .arg(own.data()),
         );
         own.run();
-        Some(Self {
-            base: format!("postgres://afterword@127.0.0.1:{port}"),
+        Some(Self::of(own))
+    }
+
+    fn of(own: Own) -> Self {
+        Self {
+            base: format!("postgres://afterword@127.0.0.1:{}", own.port),
             own: Some(own),
-        })
+        }
+    }
+
+    /// A standby of our server, which follows it by streaming.
+    ///
+    /// # Panics
+    /// When the server is not ours, or cannot be copied.
+    #[must_use]
+    pub fn standby(&self) -> Self {
+        let primary = self.own.as_ref().expect("a server of our own");
+        let own = Own::new(primary.binaries.clone());
+        done(
+            own.command("pg_basebackup")
+                .args(["-h", "127.0.0.1", "-p", &primary.port.to_string(), "-U", "afterword"])
+                .args(["-R", "-X", "stream", "-c", "fast", "--no-sync", "-D"])
+                .arg(own.data()),
+        );
+        own.run();
+        Self::of(own)
+    }
+
+    /// From now on our server acknowledges no commit before a standby has it on disk.
+    pub async fn waits_for_its_standby(&self) {
+        let mut connection = PgConnection::connect(&self.url("postgres"))
+            .await
+            .expect("the server answers");
+        for sql in [
+            "ALTER SYSTEM SET synchronous_standby_names = '*'",
+            "SELECT pg_reload_conf()",
+        ] {
+            sqlx::raw_sql(sql).execute(&mut connection).await.expect("set");
+        }
+        loop {
+            let synchronous = "SELECT EXISTS (SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync')";
+            let there: bool = sqlx::query_scalar(synchronous)
+                .fetch_one(&mut connection)
+                .await
+                .expect("it answers");
+            if there {
+                connection.close().await.ok();
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Makes our standby a primary.
+    ///
+    /// # Panics
+    /// When it cannot become one.
+    pub fn promote(&self) {
+        if let Some(own) = &self.own {
+            done(
+                own.command("pg_ctl")
+                    .args(["promote", "-s", "-w", "-D"])
+                    .arg(own.data()),
+            );
+        }
     }
 
     /// The one server that the tests of this process share.
@@ -175,6 +219,28 @@ impl PrivatePostgres {
 }
 
 impl Own {
+    /// A folder and a port for a server that is not there yet.
+    fn new(binaries: PathBuf) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix(&format!("{FOLDER}{}-", std::process::id()))
+            .tempdir()
+            .expect("a temporary folder");
+        let user = other_user();
+        if let Some(user) = &user {
+            done(Command::new("chown").arg(user).arg(folder.path()));
+        }
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .and_then(|free| free.local_addr())
+            .expect("a port")
+            .port();
+        Self {
+            binaries,
+            folder,
+            port,
+            user,
+        }
+    }
+
     fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }

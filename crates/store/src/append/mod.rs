@@ -11,6 +11,7 @@ mod postgres;
 mod sqlite;
 
 use crate::commit::{Appended, Commit};
+use crate::crash::point;
 use crate::error::{StoreError, describe};
 use crate::keys::Keys;
 use crate::lanes::Lanes;
@@ -29,8 +30,6 @@ const WAITING: usize = 4096;
 const BATCH: usize = 256;
 const BATCH_EVENTS: usize = 4096;
 const ATTEMPTS: u32 = 6;
-/// A batch takes milliseconds; a connection that says nothing for so long is dead.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where batches go.
 #[derive(Debug, Clone)]
@@ -44,6 +43,22 @@ impl Place {
         match self {
             Self::Sqlite(_) => 1,
             Self::Postgres(_) => 4,
+        }
+    }
+
+    /// A batch takes milliseconds: a connection that says nothing for so long is dead. On SQLite it may be another process
+    /// that writes, for which it waits ten seconds.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Sqlite(_) => 12,
+            Self::Postgres(_) => 6,
+        })
+    }
+
+    /// After a connection was found dead.
+    fn renew(&self) {
+        if let Self::Postgres(lanes) = self {
+            lanes.renew();
         }
     }
 }
@@ -223,9 +238,9 @@ impl Writer {
         if landed.moved {
             self.wake.appended(tenant, landed.position);
         }
-        if let Err(error) = self.keys.destroy(tenant, &landed.erased).await {
-            // The erasure is recorded; opening a store destroys what is left.
-            tracing::error!(%error, "keys of erased candidates are still to be destroyed");
+        if !landed.erased.is_empty() {
+            self.keys.destroy_surely(tenant, landed.erased).await;
+            point("the keys of the erased are destroyed");
         }
         Ok(landed.answers)
     }
@@ -242,7 +257,7 @@ impl Writer {
                 commits,
                 again: attempt > 1,
             };
-            let tried = tokio::time::timeout(PATIENCE, async {
+            let tried = tokio::time::timeout(self.place.patience(), async {
                 match &self.place {
                     Place::Sqlite(pool) => sqlite::attempt(pool, &asked, &mut perhaps).await,
                     Place::Postgres(lanes) => postgres::attempt(lanes, &asked, &mut perhaps).await,
@@ -254,12 +269,15 @@ impl Writer {
                 Ok(Err(error)) if is_taken(&error) && attempt == 1 => continue,
                 Ok(Err(error)) if !is_worth_another(&error) => return Err(describe(&error)),
                 Ok(Err(error)) => {
-                    if let (Place::Postgres(lanes), true) = (&self.place, crate::db::is_connection(&error)) {
-                        lanes.renew();
+                    if crate::db::is_connection(&error) {
+                        self.place.renew();
                     }
                     describe(&error)
                 }
-                Err(_) => "no answer in time".to_owned(),
+                Err(_) => {
+                    self.place.renew();
+                    "no answer in time".to_owned()
+                }
             };
             if attempt == ATTEMPTS {
                 return Err(error);

@@ -3,6 +3,7 @@
 
 use super::Job;
 use crate::commit::Appended;
+use crate::crash;
 use crate::error::StoreError;
 use crate::keys::{Keys, WrappedKey};
 use crate::rows::TenantId;
@@ -27,7 +28,9 @@ pub(super) async fn keep(mut jobs: UnboundedReceiver<Job>, keys: Arc<Keys>, log:
                     Some((commit.candidate, commit.new_key.as_ref()?, now))
                 })
                 .collect();
+            crash::point("the new key has not been kept");
             let kept = keys.keep(tenant, &new).await;
+            crash::point("the new key is kept");
             for job in jobs {
                 match (&kept, &job.commit.new_key) {
                     (Ok(lost), Some(key)) if lost.contains(&key.0) => drop(job.answer.send(Ok(Appended::Conflict))),

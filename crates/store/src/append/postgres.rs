@@ -3,6 +3,7 @@
 
 use super::Asked;
 use super::plan::{Known, Landed, Plan};
+use crate::crash::point;
 use crate::lanes::Lanes;
 use crate::rows::{IdempotencyRow, TenantId};
 use crate::statement::{Cells, Statement};
@@ -17,9 +18,11 @@ pub(super) async fn attempt(
 ) -> Result<Landed, sqlx::Error> {
     let mut lane = lanes.lane(None).await?;
     let position = begin(&mut lane, asked.tenant).await?;
+    point("the head is locked");
     let known = look(&mut lane, asked).await?;
     let landed = perhaps.take_if(|landed| landed.is_in(&known));
     let plan = asked.plan(position, &known);
+    point("the batch is checked");
     if landed.is_some() || plan.is_empty() {
         sqlx::raw_sql("ROLLBACK").execute(&mut *lane).await?;
         lane.park();
@@ -27,6 +30,7 @@ pub(super) async fn attempt(
     }
     before(&mut lane, asked.tenant, &plan).await?;
     write(&mut lane, asked.tenant, &plan).await?;
+    point("all tables are written");
     after(&mut lane, asked.tenant, &plan).await?;
     for line in plan.beside.iter().flat_map(|beside| beside.lines()) {
         if line.statement.run_postgres(&mut lane).await? == 0 && line.must {
@@ -36,7 +40,9 @@ pub(super) async fn attempt(
         }
     }
     *perhaps = Some(plan.landed());
+    point("all is written");
     sqlx::raw_sql("COMMIT").execute(&mut *lane).await?;
+    point("the batch is committed");
     lane.park();
     Ok(plan.landed())
 }
@@ -328,6 +334,7 @@ async fn after(connection: &mut PgConnection, tenant: TenantId, plan: &Plan<'_>)
             Statement::of(sql, [tenant.into(), (*candidate).into()])
                 .run_postgres(connection)
                 .await?;
+            point("a part of an erasure is written");
         }
         let values = [
             tenant.into(),

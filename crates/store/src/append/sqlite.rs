@@ -2,6 +2,7 @@
 
 use super::Asked;
 use super::plan::{Known, Landed, Plan};
+use crate::crash::point;
 use crate::reads::{IDEMPOTENCY, idempotency};
 use crate::rows::TenantId;
 use crate::statement::{Cells, Statement, Value};
@@ -14,8 +15,23 @@ pub(super) async fn attempt(
     perhaps: &mut Option<Landed>,
 ) -> Result<Landed, sqlx::Error> {
     let mut connection = pool.acquire().await?;
+    let landed = transact(&mut connection, asked, perhaps).await;
+    if landed.is_err() {
+        // Without room SQLite rolls a transaction back by itself. The driver does not notice, and would refuse to begin
+        // another one on this connection for ever.
+        connection.close_on_drop();
+    }
+    landed
+}
+
+async fn transact(
+    connection: &mut SqliteConnection,
+    asked: &Asked<'_>,
+    perhaps: &mut Option<Landed>,
+) -> Result<Landed, sqlx::Error> {
     // Dropped half-way, the transaction rolls itself back.
-    let mut transaction = sqlx::Connection::begin_with(&mut *connection, "BEGIN IMMEDIATE").await?;
+    let mut transaction = sqlx::Connection::begin_with(connection, "BEGIN IMMEDIATE").await?;
+    point("the head is locked");
     let head = Statement::of("SELECT position FROM heads WHERE tenant_id = $1", [asked.tenant.into()]);
     let rows = head.fetch_sqlite(&mut transaction).await?;
     let position = rows.first().map(|row| row.int(0)).transpose()?.unwrap_or(0);
@@ -24,6 +40,7 @@ pub(super) async fn attempt(
         return Ok(landed);
     }
     let plan = asked.plan(position, &known);
+    point("the batch is checked");
     if plan.is_empty() {
         transaction.rollback().await?;
         return Ok(plan.landed());
@@ -36,7 +53,9 @@ pub(super) async fn attempt(
         }
     }
     *perhaps = Some(plan.landed());
+    point("all is written");
     transaction.commit().await?;
+    point("the batch is committed");
     Ok(plan.landed())
 }
 
@@ -154,7 +173,9 @@ async fn write(connection: &mut SqliteConnection, tenant: TenantId, plan: &Plan<
         "",
     )
     .await?;
+    point("facts are written");
     streams(connection, tenant, plan).await?;
+    point("streams are written");
     insert(
         connection,
         "INSERT INTO tasks (tenant_id, candidate_id, task_id, application_id, play, state, opens_at, due_at, \
@@ -182,6 +203,7 @@ async fn write(connection: &mut SqliteConnection, tenant: TenantId, plan: &Plan<
          snoozed_until = excluded.snoozed_until, version = excluded.version, sealed = excluded.sealed",
     )
     .await?;
+    point("tasks are written");
     insert(
         connection,
         "INSERT INTO applications (tenant_id, candidate_id, application_id, status, quiet_at, silent_at, \
@@ -209,6 +231,7 @@ async fn write(connection: &mut SqliteConnection, tenant: TenantId, plan: &Plan<
          sealed = excluded.sealed, rejection_sealed = excluded.rejection_sealed",
     )
     .await?;
+    point("applications are written");
     insert(
         connection,
         "INSERT INTO idempotency (tenant_id, key_hash, request_hash, candidate_id, first_version, facts, sealed, \
@@ -228,6 +251,7 @@ async fn write(connection: &mut SqliteConnection, tenant: TenantId, plan: &Plan<
         "",
     )
     .await?;
+    point("requests are written");
     if !plan.events.is_empty() {
         Statement::of(
             "INSERT INTO heads (tenant_id, position) VALUES ($1, $2) \
@@ -237,6 +261,7 @@ async fn write(connection: &mut SqliteConnection, tenant: TenantId, plan: &Plan<
         .run_sqlite(connection)
         .await?;
     }
+    point("the head is moved");
     for ((candidate, version), sealed) in &plan.redactions {
         let sql = "UPDATE events SET sealed = $4 WHERE tenant_id = $1 AND candidate_id = $2 AND version = $3 \
                    AND sealed IS NOT NULL";
@@ -248,6 +273,7 @@ async fn write(connection: &mut SqliteConnection, tenant: TenantId, plan: &Plan<
             Statement::of(sql, [t(), (*candidate).into()])
                 .run_sqlite(connection)
                 .await?;
+            point("a part of an erasure is written");
         }
         let values = [t(), (*candidate).into(), erasure.at.into(), erasure.keys_gone_by.into()];
         Statement::of(super::ERASE_STREAM, values)
