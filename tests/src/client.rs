@@ -63,29 +63,27 @@ impl Client {
 
     /// Sends a request.
     pub async fn send(&self, request: RequestBuilder) -> Answer {
+        self.try_send(request).await.unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Sends a request to a service that may go away; else what was asked, and what became of it.
+    pub async fn try_send(&self, request: RequestBuilder) -> Result<Answer, String> {
         let request = request.build().expect("a request");
         let body = request.body().and_then(|body| body.as_bytes()).unwrap_or_default();
         let body = String::from_utf8_lossy(&body[..body.len().min(2000)]).into_owned();
         let asked = format!("{} {} {body}", request.method(), request.url());
-        let response = self
-            .http
-            .execute(request)
-            .await
-            .unwrap_or_else(|error| panic!("{asked}: {error}"));
+        let failed = |error: reqwest::Error| format!("{asked}: {error}");
+        let response = self.http.execute(request).await.map_err(failed)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let body = response
-            .bytes()
-            .await
-            .unwrap_or_else(|error| panic!("{asked}: {error}"))
-            .to_vec();
+        let body = response.bytes().await.map_err(failed)?.to_vec();
         let json = serde_json::from_slice(&body).unwrap_or_default();
-        Answer {
+        Ok(Answer {
             asked,
             status,
             headers,
             body,
             json,
-        }
+        })
     }
 
     pub async fn get(&self, path: &str) -> Answer {
