@@ -41,6 +41,7 @@ mod notes;
 mod openapi;
 mod operations;
 mod outcome;
+mod overload;
 mod pages;
 mod playbook;
 mod profile;

@@ -3,7 +3,6 @@
 use std::{
     net::TcpListener,
     sync::{Arc, LazyLock},
-    time::Duration,
 };
 
 use actix_web::{
@@ -27,6 +26,7 @@ use crate::{
         pages,
         rate_limit::{Rate, RateLimits},
         routes::fallback,
+        sockets,
         tls::Tls,
     },
     openapi::document,
@@ -46,6 +46,8 @@ pub struct Options {
     pub origins: Origins,
     /// HTTPS instead of HTTP.
     pub tls: Option<Arc<Tls>>,
+    /// How many connections each of them holds; none: as many as the system allows.
+    pub connections: Option<usize>,
 }
 
 /// How long requests in flight have after the server was told to stop.
@@ -82,6 +84,10 @@ pub fn run(service: Service, listener: TcpListener, options: Options) -> std::io
         tls: options.tls.is_some(),
     });
     let methods = web::Data::new(API.methods());
+    let (turns, room) = (
+        web::Data::new(service.turns.clone()),
+        web::Data::new(service.room.clone()),
+    );
     let service = web::Data::new(service);
     let metrics = options.metrics;
     let server = HttpServer::new(move || {
@@ -90,6 +96,8 @@ pub fn run(service: Service, listener: TcpListener, options: Options) -> std::io
             .app_data(authenticator.clone())
             .app_data(edge_of.clone())
             .app_data(methods.clone())
+            .app_data(turns.clone())
+            .app_data(room.clone())
             .wrap(from_fn(edge))
             .wrap(Compress::default())
             .configure(pages::configure)
@@ -122,13 +130,14 @@ pub fn run(service: Service, listener: TcpListener, options: Options) -> std::io
         }
         app
     });
-    let server = match options.workers {
-        Some(workers) => server.workers(workers),
-        None => server,
-    };
+    let workers = options.workers.unwrap_or_else(processors);
+    let connections = options.connections.unwrap_or_else(|| sockets::connections(workers));
     let server = server
-        .client_request_timeout(Duration::from_secs(10))
-        .keep_alive(Duration::from_secs(75))
+        .workers(workers)
+        .max_connections(connections)
+        .client_request_timeout(sockets::HEADERS)
+        .client_disconnect_timeout(sockets::GOODBYE)
+        .keep_alive(sockets::IDLE)
         .shutdown_timeout(SHUTDOWN)
         .disable_signals();
     let server = match options.tls {
@@ -136,6 +145,10 @@ pub fn run(service: Service, listener: TcpListener, options: Options) -> std::io
         None => server.listen(listener)?,
     };
     Ok(server.run())
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The OpenAPI document.

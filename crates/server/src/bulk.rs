@@ -14,7 +14,8 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use uuid::Uuid;
 
 use crate::{
     api::{Api, Operation},
@@ -22,9 +23,11 @@ use crate::{
     edge::{
         codes::Code,
         headers, json as strict,
+        pace::Pace,
         problem::Problem,
         query::{NoParameters, Query},
         scopes::{Caller, Scope},
+        turns::{Measure, Turns},
     },
     events::Event,
     facts::{FactResult, in_fact, read},
@@ -38,11 +41,29 @@ const MOST: usize = 20_000;
 const BYTES: usize = 64 << 20;
 /// The longest line.
 const LINE: usize = 1 << 20;
-/// So many lines are recorded at a time, those of so many candidates at once.
+/// So many lines are recorded at a time, of so many bytes; those of so many candidates at once.
 const TOGETHER: usize = 256;
+const BYTES_TOGETHER: usize = 4 << 20;
 const AT_ONCE: usize = 32;
-/// So long the next part of the body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// So many such requests at once, of a key and in all: each holds a line, and the results that are not fetched yet.
+const OF_A_KEY: usize = 2;
+const IN_ALL: usize = 4;
+
+/// The requests with many lines that are under way, by key.
+#[derive(Clone)]
+pub(crate) struct Bulks(Turns<Uuid>);
+
+impl Default for Bulks {
+    fn default() -> Self {
+        Self(Turns::new(Measure {
+            in_all: IN_ALL,
+            alone: OF_A_KEY,
+            together: IN_ALL,
+            line: 16,
+            patience: Duration::from_secs(5),
+        }))
+    }
+}
 
 pub(crate) fn endpoints(api: &mut Api) {
     let example = "{\"candidate\": \"cnd_01k9ze3n8qfq7s5b1x5n0v3gk2\", \"type\": \"SearchActivityLogged\", \"data\": {\"kind\": \"searched\"}}\n";
@@ -82,6 +103,8 @@ async fn record(
 ) -> Answered {
     caller.require(Scope::CandidatesWrite)?;
     admit(&request)?;
+    let place = service.bulks.0.take(caller.key_id).await;
+    let place = place.ok_or_else(|| Problem::overloaded(10))?;
     let key = headers::idempotency_key(&request)?;
     // Whoever sends all of the body before reading of the answer must not wait for himself: results gather here. They
     // are bounded by the lines that a request may have.
@@ -93,9 +116,13 @@ async fn record(
         tell,
     };
     actix_web::rt::spawn(bulk.record(Lines::of(payload)));
-    let told = futures_util::stream::unfold(told, async |mut told: mpsc::UnboundedReceiver<Bytes>| {
-        told.recv().await.map(|line| (Ok::<_, Infallible>(line), told))
-    });
+    // Both the results and the place are there until the last one is fetched, or nobody fetches any more.
+    let told = futures_util::stream::unfold(
+        (told, place),
+        async |(mut told, place): (UnboundedReceiver<Bytes>, _)| {
+            told.recv().await.map(|line| (Ok::<_, Infallible>(line), (told, place)))
+        },
+    );
     Ok(HttpResponse::Ok().content_type(LINES).streaming(told))
 }
 
@@ -223,6 +250,7 @@ impl Bulk {
 
     /// Records lines about one candidate, in their order.
     async fn about_one(&self, first: usize, id: CandidateId, lines: Vec<Line>) -> Vec<(usize, FactResult)> {
+        let _turn = self.service.turns.wait(self.caller.key_id).await;
         let name = [&first.to_be_bytes()[..], id.uuid().as_bytes()].concat();
         let said: Vec<&[u8]> = lines.iter().map(|line| &line.bytes[..]).collect();
         let writing = Writing::of_part(
@@ -316,7 +344,7 @@ fn whose(place: usize, bytes: Bytes) -> Result<(CandidateId, Line), Problem> {
 
 /// The body, line by line.
 struct Lines {
-    payload: web::Payload,
+    payload: Pace,
     held: BytesMut,
     /// So far into what is held no line ends.
     looked: usize,
@@ -334,7 +362,7 @@ type End = Result<(), Problem>;
 impl Lines {
     fn of(payload: web::Payload) -> Self {
         Self {
-            payload,
+            payload: Pace::of(payload),
             held: BytesMut::new(),
             looked: 0,
             bytes: 0,
@@ -346,8 +374,8 @@ impl Lines {
 
     /// The next lines, as many as are recorded together, with their numbers; and how the body ended, if it did.
     async fn some(&mut self) -> (Vec<(usize, Result<Bytes, Problem>)>, Option<End>) {
-        let mut some = Vec::new();
-        while some.len() < TOGETHER {
+        let (mut some, began) = (Vec::new(), self.bytes);
+        while some.len() < TOGETHER && self.bytes - began < BYTES_TOGETHER {
             match self.next().await {
                 Ok(Some(line)) => {
                     self.number += 1;
@@ -385,18 +413,9 @@ impl Lines {
                 let any = !line.is_empty() || self.passing;
                 return Ok(any.then(|| self.whole(line)));
             }
-            let part = tokio::time::timeout(PATIENCE, self.payload.next()).await;
-            let part = part.map_err(|_| {
-                let told = format!(
-                    "The next part of the body did not arrive within {} s.",
-                    PATIENCE.as_secs()
-                );
-                Problem::new(Code::Timeout, told)
-            })?;
-            match part {
+            match self.payload.next().await? {
                 None => self.ended = true,
-                Some(Err(_)) => return Err(Problem::malformed("The body broke off.")),
-                Some(Ok(part)) => {
+                Some(part) => {
                     self.bytes += part.len();
                     if self.bytes > BYTES {
                         return Err(too_long());

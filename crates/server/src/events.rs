@@ -20,6 +20,7 @@ use crate::{
     api::{Api, Operation},
     edge::{
         etag,
+        keys::give_turn_back,
         problem::Problem,
         query::{self, Query},
         scopes::{Caller, Scope},
@@ -134,12 +135,18 @@ async fn feed(caller: Caller, request: HttpRequest, service: Shared, asked: Quer
     }
     let mut reading = Reading::of(&service, &caller, &request, &asked, asked.cursor.as_deref()).await?;
     let mut woken = service.recorder.store().watch(tenant(&caller));
+    let mut waiting = None;
     let until = tokio::time::Instant::now() + Duration::from_secs(u64::from(asked.wait.unwrap_or(0)));
     let entries = loop {
         let entries = reading.next(&service).await?;
         let left = until.saturating_duration_since(tokio::time::Instant::now());
         if !entries.is_empty() || left.is_zero() || reading.query.desc || service.is_stopping() {
             break entries;
+        }
+        // Whoever waits has a place for that, and keeps nobody from his turn.
+        if waiting.is_none() {
+            waiting = Some(service.long_polls.open(&caller)?);
+            give_turn_back(&request);
         }
         // Woken, or not: the next look tells.
         let _ = tokio::time::timeout(left.min(POLL), woken.changed()).await;

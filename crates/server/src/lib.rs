@@ -18,6 +18,7 @@ pub mod edge;
 mod events;
 mod exports;
 mod facts;
+mod heavy;
 pub mod imports;
 mod interviews;
 mod keys;

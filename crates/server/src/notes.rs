@@ -25,7 +25,6 @@ use crate::{
     edge::{
         body,
         codes::Code,
-        problem::Problem,
         query::{NoParameters, Query},
         scopes::Caller,
     },
@@ -121,9 +120,10 @@ async fn check(
     };
     let fact = AnyFact::from(draft.clone());
     admit(&candidate, &fact, &at).map_err(refused)?;
-    let review = web::block(move || review_note(&candidate, &draft, None, now))
-        .await
-        .map_err(Problem::internal)?;
+    let reviewing = service
+        .heavy
+        .short(caller.tenant, move || review_note(&candidate, &draft, None, now));
+    let review = reviewing.await?;
     Ok(HttpResponse::Ok().json(NoteChecked {
         ruleset: RULESET,
         findings: review.findings,

@@ -122,7 +122,11 @@ pub async fn view(caller: &Caller, request: &HttpRequest, service: &Shared, aske
             return Err(Problem::invalid("?as_of", "must not be in the future"));
         }
         // The client's clock may be ahead of this one; what is shown is not.
-        Some(AsOf(moment)) => (Arc::new(newest.as_of(moment)), moment.min(clock)),
+        Some(AsOf(moment)) => {
+            let facts = newest.history().len();
+            let then = service.heavy.folding(caller, facts, move || newest.as_of(moment));
+            (Arc::new(then.await?), moment.min(clock))
+        }
     };
     if candidate.version == 0 {
         return Err(Problem::not_found());
@@ -241,7 +245,10 @@ impl Api {
                     if let Some(cursor) = &view.asked.cursor {
                         let onwards: Onwards = service.cursors.open(caller.tenant, &key, cursor)?;
                         if view.candidate.version != onwards.version {
-                            view.candidate = Arc::new(view.candidate.at_version(onwards.version));
+                            let (newest, then) = (Arc::clone(&view.candidate), onwards.version);
+                            let facts = newest.history().len();
+                            let then = service.heavy.folding(&caller, facts, move || newest.at_version(then));
+                            view.candidate = Arc::new(then.await?);
                         }
                         view.now = Timestamp::from_microsecond(onwards.now).unwrap_or(view.now);
                         skip = onwards.skip;

@@ -356,9 +356,10 @@ async fn filled<F: Into<AnyFact> + 'static>(
     let state = writable(caller, service, candidate).await?;
     let now = service.now(caller).await?;
     let subject = subject.ok_or_else(Problem::not_found)?;
-    let filled = web::block(move || fill(&state, subject, now).map(Into::into))
-        .await
-        .map_err(Problem::internal)?;
+    let filling = service
+        .heavy
+        .short(caller.tenant, move || fill(&state, subject, now).map(Into::into));
+    let filled: Option<AnyFact> = filling.await?;
     filled.ok_or_else(Problem::not_found)
 }
 

@@ -132,9 +132,10 @@ async fn letter(
     })?;
     // Named by its day: whose letter it is, is nobody's business where files lie.
     let name = format!("inline; filename=\"letter-{}.{}\"", layout.date, form.extension);
-    let written = web::block(move || (form.write)(&layout))
-        .await
-        .map_err(Problem::internal)??;
+    let written = service
+        .heavy
+        .short(caller.tenant, move || (form.write)(&layout))
+        .await??;
     let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::new();
     headers.extend(
         HeaderValue::try_from(name)

@@ -1,8 +1,11 @@
 //! What every endpoint has at hand, and the one place where a caller's reach meets a candidate.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use actix_web::web;
@@ -15,7 +18,8 @@ use futures_util::future::{BoxFuture, FutureExt};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use sha2::Sha256;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
+use uuid::Uuid;
 
 use crate::edge::{
     clock::Clock,
@@ -23,9 +27,11 @@ use crate::edge::{
     cursor::Cursors,
     keys::{StoredKey, StoredKeys},
     problem::Problem,
+    room::Room,
     scopes::{Bound, Caller, Scope, Scopes},
+    turns::{Measure, Turns},
 };
-use crate::{events::Streams, mail::Post, outgoing::Outgoing};
+use crate::{bulk::Bulks, events::Streams, heavy::Heavy, mail::Post, outgoing::Outgoing};
 
 /// The service, shared by all workers.
 #[derive(Clone)]
@@ -38,6 +44,18 @@ pub struct Service {
     pub clock: Clock,
     /// The streams of events that are open.
     pub(crate) streams: Arc<Streams>,
+    /// The readers of events that wait.
+    pub(crate) long_polls: Arc<Streams>,
+    /// The requests with many lines.
+    pub(crate) bulks: Bulks,
+    /// Requests that are carried out, by key.
+    pub(crate) turns: Turns<Uuid>,
+    /// Memory for bodies, by key.
+    pub(crate) room: Room,
+    /// Places for work that keeps a processor busy, by tenant.
+    pub(crate) heavy: Heavy,
+    /// Addresses of calendars that are looked up at once: whoever asks shows no key.
+    pub(crate) look_ups: Arc<Semaphore>,
     /// The way to addresses that somebody else named.
     pub outgoing: Outgoing,
     /// The way out for letters.
@@ -48,6 +66,22 @@ pub struct Service {
     webhooks: Arc<Notify>,
 }
 
+/// Requests that are carried out at once. A key that is alone has as many as make the appender quick; in company they
+/// share what keeps the processors busy and answers short.
+fn requests() -> Measure {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    Measure {
+        in_all: 128.max(16 * processors),
+        alone: 64,
+        together: 4 * processors,
+        line: 2048,
+        patience: Duration::from_secs(2),
+    }
+}
+
+/// See `look_ups`.
+const LOOK_UPS: usize = 8;
+
 /// The service, as handlers take it.
 pub type Shared = web::Data<Service>;
 
@@ -56,7 +90,13 @@ impl Service {
     pub fn new(store: Store, clock: Clock) -> Self {
         Self {
             cursors: Arc::new(Cursors::new(store.secret("cursors"))),
-            streams: Arc::default(),
+            streams: Arc::new(Streams::of_streams()),
+            long_polls: Arc::new(Streams::of_long_polls()),
+            bulks: Bulks::default(),
+            turns: Turns::new(requests()),
+            room: Room::default(),
+            heavy: Heavy::default(),
+            look_ups: Arc::new(Semaphore::new(LOOK_UPS)),
             requests: store.secret("requests"),
             stopping: Arc::default(),
             stop: Arc::default(),

@@ -103,8 +103,11 @@ async fn compose(
     admit(&candidate, &AnyFact::from(draft), &at).map_err(refused)?;
     let template = templates::in_use(&service, &caller, wanted.kind, wanted.tone.unwrap_or_default()).await?;
     let debriefs = caller.scopes.allows(Scope::DebriefsRead);
-    let composed = web::block(move || suggest(&candidate, &wanted, &template, debriefs, now));
-    let data = composed.await.map_err(Problem::internal)?;
-    let data = data.map_err(|unfit| Problem::invalid(unfit.pointer, unfit.detail))?;
+    let composing = service.heavy.short(caller.tenant, move || {
+        suggest(&candidate, &wanted, &template, debriefs, now)
+    });
+    let data = composing
+        .await?
+        .map_err(|unfit| Problem::invalid(unfit.pointer, unfit.detail))?;
     Ok(HttpResponse::Ok().json(NoteSuggestions { data }))
 }

@@ -162,11 +162,19 @@ impl Store {
     pub async fn idempotency_purge(&self, before: i64) -> Result<u64, StoreError> {
         let mut gone = 0;
         for tenant in self.tenants().await? {
-            let statement = Statement::of(
-                "DELETE FROM idempotency WHERE tenant_id = $1 AND recorded_at < $2",
-                [tenant.id.into(), before.into()],
-            );
-            gone += self.db().execute(tenant.id, statement).await?;
+            // Bit by bit: nobody waits long behind it.
+            loop {
+                let statement = Statement::of(
+                    "DELETE FROM idempotency WHERE tenant_id = $1 AND key_hash IN (SELECT key_hash FROM idempotency \
+                     WHERE tenant_id = $1 AND recorded_at < $2 ORDER BY recorded_at LIMIT 1000)",
+                    [tenant.id.into(), before.into()],
+                );
+                let some = self.db().execute(tenant.id, statement).await?;
+                gone += some;
+                if some == 0 {
+                    break;
+                }
+            }
         }
         Ok(gone)
     }

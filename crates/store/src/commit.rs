@@ -73,6 +73,11 @@ impl Commit {
         }
     }
 
+    /// How long its facts are, sealed.
+    pub(crate) fn bytes(&self) -> usize {
+        self.events.iter().flat_map(|event| &event.sealed).map(Vec::len).sum()
+    }
+
     /// Whether it touches its candidate at all; a request's name and what lies beside the log may also go in alone.
     pub(crate) fn touches_stream(&self) -> bool {
         !self.events.is_empty()

@@ -20,6 +20,13 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(6);
 /// What ages out goes in one statement, which may take longer.
 const LONG_SILENCE: Duration = Duration::from_secs(60);
+/// PostgreSQL itself gives up on what takes longer, in milliseconds: a statement, a lock, and a transaction that says nothing.
+/// A connection that is dropped while its statement waits for a lock would wait on in the server, and hold its place there.
+const LIMITS: [(&str, &str); 3] = [
+    ("statement_timeout", "60000"),
+    ("lock_timeout", "8000"),
+    ("idle_in_transaction_session_timeout", "30000"),
+];
 
 #[derive(Debug)]
 pub(crate) struct Lanes {
@@ -39,7 +46,11 @@ impl Lanes {
     /// Up to `size` connections as `afterword_app`. Nothing connects before it is needed.
     pub(crate) fn new(options: PgConnectOptions, size: usize) -> Self {
         // Every statement here has its index. A plan that was made while a table was small must not outlive that.
-        let options = options.options([("enable_seqscan", "off")]).disable_statement_logging();
+        Self::with(options.options([("enable_seqscan", "off")]).options(LIMITS), size)
+    }
+
+    fn with(options: PgConnectOptions, size: usize) -> Self {
+        let options = options.disable_statement_logging();
         Self {
             options,
             idle: Mutex::default(),
@@ -52,11 +63,13 @@ impl Lanes {
     /// index for each row, whatever the tables hold by then. A batch whose machine has vanished in the middle of it must not
     /// hold the tenant's head until TCP gives up: the server lets go of it by itself.
     pub(crate) fn of_appender(options: PgConnectOptions, size: usize) -> Self {
-        let options = options.options([
+        // Of two settings of one name, the later holds.
+        let own = [
+            ("enable_seqscan", "off"),
             ("plan_cache_mode", "force_generic_plan"),
             ("idle_in_transaction_session_timeout", "5s"),
-        ]);
-        Self::new(options, size)
+        ];
+        Self::with(options.options(LIMITS).options(own), size)
     }
 
     pub(crate) fn in_use(&self) -> usize {

@@ -20,7 +20,7 @@ use afterword_domain::{
 };
 use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, Semaphore};
 use uuid::Uuid;
 
 use crate::{
@@ -33,19 +33,27 @@ use crate::{
     verify::replay,
 };
 
+mod folding;
 mod replay;
 mod restore;
+use folding::{FEW, Folding, folds, too_many};
 use replay::{Past, keep};
 pub use restore::{Restoration, Restored};
 
-/// How many facts the cache of candidates holds in all.
-const CACHED_FACTS: u64 = 400_000;
+/// How many bytes of candidates are held in memory, about: 400,000 facts of the usual length.
+const CACHED: u64 = 640 << 20;
+/// What a fact takes beside its own text.
+const OF_A_FACT: usize = 1024;
 /// How many bytes of tasks that were read last are held, in plain text.
 const CACHED_TEXTS: u64 = 64 << 20;
 /// How long a candidate stays in the cache unused, and so in memory in plain text.
 const CACHED_FOR: std::time::Duration = std::time::Duration::from_secs(300);
 /// Commands of candidates that share a lane wait for each other.
 const LANES: usize = 1024;
+/// So long a command waits for its turn among those for one candidate.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+/// See `feeds`.
+const FEEDS: usize = 8;
 /// How often a conflicting command is decided again before it is given up.
 const ATTEMPTS: usize = 64;
 /// So long another instance's new playbook may be unknown here.
@@ -142,16 +150,27 @@ pub enum RecordError {
     Store(#[from] StoreError),
 }
 
+/// A candidate in memory.
+#[derive(Clone)]
+struct Held {
+    candidate: Arc<Candidate>,
+    /// How long its facts are, sealed.
+    bytes: usize,
+}
+
 /// Records facts, and holds the candidates that were used last.
 #[derive(Clone)]
 pub struct Recorder {
     store: Store,
-    cache: Cache<(TenantId, Uuid), Arc<Candidate>>,
+    cache: Cache<(TenantId, Uuid), Held>,
     texts: Cache<rendered::Place, Arc<[u8]>>,
     playbooks: Cache<TenantId, Arc<Playbooks>>,
     /// Versions of playbooks that cannot be followed, as far as that was told.
     unfollowed: Arc<std::sync::Mutex<HashSet<(TenantId, i64)>>>,
     lanes: Arc<[Mutex<()>]>,
+    /// Parts of feeds that are read at once, each of a hundred facts of any length.
+    feeds: Arc<Semaphore>,
+    folding: Folding,
     hasher: RandomState,
     secret: [u8; 32],
 }
@@ -159,15 +178,14 @@ pub struct Recorder {
 impl Recorder {
     /// A recorder over a store.
     pub fn new(store: Store) -> Self {
-        let weigh = |_: &(TenantId, Uuid), candidate: &Arc<Candidate>| {
-            u32::try_from(candidate.history().len())
-                .unwrap_or(u32::MAX)
-                .saturating_add(8)
+        let weigh = |_: &(TenantId, Uuid), held: &Held| {
+            let facts = held.candidate.history().len() + 8;
+            u32::try_from(facts.saturating_mul(OF_A_FACT).saturating_add(held.bytes)).unwrap_or(u32::MAX)
         };
         Self {
             cache: Cache::builder()
                 .weigher(weigh)
-                .max_capacity(CACHED_FACTS)
+                .max_capacity(CACHED)
                 .time_to_idle(CACHED_FOR)
                 .build(),
             texts: Cache::builder()
@@ -178,6 +196,8 @@ impl Recorder {
             playbooks: Cache::builder().time_to_live(PLAYBOOKS_FOR).build(),
             unfollowed: Arc::default(),
             lanes: (0..LANES).map(|_| Mutex::new(())).collect(),
+            feeds: Arc::new(Semaphore::new(FEEDS)),
+            folding: Folding::default(),
             hasher: RandomState::new(),
             secret: store.secret("external_id"),
             store,
@@ -205,13 +225,19 @@ impl Recorder {
         &self.texts
     }
 
+    pub(crate) fn feeds(&self) -> &Semaphore {
+        &self.feeds
+    }
+
     pub(crate) const fn secret(&self) -> &[u8; 32] {
         &self.secret
     }
 
-    async fn lane(&self, tenant: TenantId, candidate: Uuid) -> MutexGuard<'_, ()> {
+    async fn lane(&self, tenant: TenantId, candidate: Uuid) -> Result<MutexGuard<'_, ()>, StoreError> {
         let lane = self.hasher.hash_one((tenant, candidate)) % LANES as u64;
-        self.lanes[usize::try_from(lane).unwrap_or(0)].lock().await
+        let lane = self.lanes[usize::try_from(lane).unwrap_or(0)].lock();
+        let turn = tokio::time::timeout(PATIENCE, lane).await;
+        turn.map_err(|_| StoreError::Overloaded)
     }
 
     /// The newest state of a candidate.
@@ -229,8 +255,9 @@ impl Recorder {
         if rows.is_empty() {
             return Ok(from);
         }
+        let bytes = rows.iter().flat_map(|row| &row.sealed).map(Vec::len).sum();
         let newest = Arc::new(self.read(tenant, (*from).clone(), rows).await?);
-        self.remember(tenant, &newest);
+        self.remember(tenant, &newest, bytes);
         Ok(newest)
     }
 
@@ -238,17 +265,22 @@ impl Recorder {
         let known = self.cache.get(&(tenant, id.uuid()));
         metrics::counter!("afterword_candidate_cache_total", "hit" => if known.is_some() { "true" } else { "false" })
             .increment(1);
-        known
+        known.map(|held| held.candidate)
     }
 
-    fn remember(&self, tenant: TenantId, candidate: &Arc<Candidate>) {
+    /// Holds a state that is so many bytes longer than the one that was held.
+    fn remember(&self, tenant: TenantId, candidate: &Arc<Candidate>, longer: usize) {
         let key = (tenant, candidate.id.uuid());
-        if self
-            .cache
-            .get(&key)
-            .is_none_or(|known| known.version < candidate.version)
+        let known = self.cache.get(&key);
+        if known
+            .as_ref()
+            .is_none_or(|known| known.candidate.version < candidate.version)
         {
-            self.cache.insert(key, Arc::clone(candidate));
+            let held = Held {
+                candidate: Arc::clone(candidate),
+                bytes: known.map_or(0, |known| known.bytes) + longer,
+            };
+            self.cache.insert(key, held);
         }
     }
 
@@ -257,7 +289,15 @@ impl Recorder {
         let id = from.id;
         let key = self.store.keys().get(tenant, id.uuid()).await?;
         let playbooks = self.playbooks_of(tenant, &rows).await?;
-        let folded = key.map(|key| replay(tenant, from, &key, &rows, &playbooks));
+        let folded = match key {
+            Some(key) => {
+                let folding = self
+                    .folding
+                    .of(rows.len(), move || replay(tenant, from, &key, &rows, &playbooks));
+                Some(folding.await?)
+            }
+            None => None,
+        };
         match folded {
             Some(Ok(candidate)) => Ok(candidate),
             unreadable => {
@@ -328,7 +368,7 @@ impl Recorder {
     async fn carry_out(&self, command: &Command<'_>) -> Result<Recorded, RecordError> {
         let tenant = command.tenant;
         let id = command.candidate;
-        let _turn = self.lane(tenant, id.uuid()).await;
+        let _turn = self.lane(tenant, id.uuid()).await?;
         let known = if command.fresh {
             Some(Arc::new(Candidate::unknown(id)))
         } else if command.proposals.is_empty() {
@@ -359,7 +399,7 @@ impl Recorder {
                 results,
                 adopted,
                 after,
-            } = decide_all(&before, command, &playbook, &taken);
+            } = self.decided(&before, command, playbook, &taken).await?;
             // A state that is not known to be the newest refuses nothing, and repeats nothing.
             let sure = |result: &Result<Step, Refusal>| {
                 matches!(
@@ -392,6 +432,7 @@ impl Recorder {
                 .await?;
             point("it is decided");
             let erases = commit.erase.is_some();
+            let bytes = commit.bytes();
             let appended = self.store.append(commit).await;
             if erases && appended.is_err() {
                 self.store.sees_to_erasure(tenant, id.uuid());
@@ -403,7 +444,7 @@ impl Recorder {
                     if after.erased_at.is_some() {
                         self.store.keys().forget(tenant, id.uuid());
                     }
-                    self.remember(tenant, &after);
+                    self.remember(tenant, &after, bytes);
                     return Ok(Recorded {
                         results,
                         announced,
@@ -452,6 +493,35 @@ impl Recorder {
             }
         }
         Err(RecordError::Store(StoreError::Overloaded))
+    }
+
+    /// Decides, here or, where much is folded again, beside.
+    async fn decided(
+        &self,
+        before: &Candidate,
+        command: &Command<'_>,
+        playbook: Arc<Playbook>,
+        taken: &BTreeMap<usize, Refusal>,
+    ) -> Result<Outcome, RecordError> {
+        let folds = folds(&command.proposals, before.history().len());
+        if let Some(refusal) = too_many(folds) {
+            return Err(RecordError::Refused { index: 0, refusal });
+        }
+        let now = command.now;
+        if folds < FEW {
+            return Ok(decide_all(
+                before,
+                &command.proposals,
+                now,
+                &command.by,
+                &playbook,
+                taken,
+            ));
+        }
+        let (before, taken) = (before.clone(), taken.clone());
+        let (proposals, by) = (command.proposals.clone(), Arc::clone(&command.by));
+        let deciding = move || decide_all(&before, &proposals, now, &by, &playbook, &taken);
+        Ok(self.folding.of(folds, deciding).await?)
     }
 
     /// What the appender writes for a decided command.
@@ -561,27 +631,29 @@ struct Outcome {
 /// Where none of them is recorded, nothing is.
 fn decide_all(
     before: &Candidate,
-    command: &Command<'_>,
+    proposals: &[Proposal],
+    now: Timestamp,
+    by: &Arc<str>,
     playbook: &Arc<Playbook>,
     taken: &BTreeMap<usize, Refusal>,
 ) -> Outcome {
     let mut state = before.clone();
-    let mut announced = announce(&mut state, command.now);
-    if let Some(adopted) = adopt(&mut state, playbook, command.now) {
+    let mut announced = announce(&mut state, now);
+    if let Some(adopted) = adopt(&mut state, playbook, now) {
         announced.push(adopted);
-        announced.extend(announce(&mut state, command.now));
+        announced.extend(announce(&mut state, now));
     }
     let version = state.version;
-    let alone = command.proposals.len() == 1;
+    let alone = proposals.len() == 1;
     let mut past = Past::of(before, alone);
-    let mut results = Vec::with_capacity(command.proposals.len());
-    for (index, proposal) in command.proposals.iter().enumerate() {
+    let mut results = Vec::with_capacity(proposals.len());
+    for (index, proposal) in proposals.iter().enumerate() {
         if let Some(refusal) = taken.get(&index) {
             results.push(Err(refusal.clone()));
             continue;
         }
         let before = alone.then(|| state.clone());
-        let decided = decide(&mut state, proposal.clone(), command.now, &command.by);
+        let decided = decide(&mut state, proposal.clone(), now, by);
         results.push(match decided {
             Ok(decided @ Decided::Already(_)) => {
                 let version = decided.envelope().at.version;
@@ -599,7 +671,7 @@ fn decide_all(
             Err(refusal) => Err(refusal),
         });
     }
-    if state.version == version && !command.proposals.is_empty() {
+    if state.version == version && !proposals.is_empty() {
         return Outcome {
             announced: Vec::new(),
             results,
@@ -607,7 +679,7 @@ fn decide_all(
             after: before.clone(),
         };
     }
-    let adopted = adopt(&mut state, playbook, command.now).into_iter().collect();
+    let adopted = adopt(&mut state, playbook, now).into_iter().collect();
     Outcome {
         announced,
         results,

@@ -9,6 +9,9 @@ use std::time::Duration;
 /// Older versions can corrupt a database when the write-ahead log is reset.
 const OLDEST: [u32; 3] = [3, 51, 3];
 
+/// So long a statement waits for a connection; a caller is told rather than left hanging.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// The writer's one connection, and readers that cannot write.
 #[derive(Debug, Clone)]
 pub(crate) struct Sqlite {
@@ -33,6 +36,7 @@ impl Sqlite {
             SqlitePoolOptions::new()
                 .max_lifetime(None)
                 .idle_timeout(None)
+                .acquire_timeout(PATIENCE)
                 .test_before_acquire(false)
         };
         let writer = pool().max_connections(1).connect_with(options.clone()).await?;

@@ -26,6 +26,8 @@ pub struct Listed<Place> {
 pub struct Feed {
     /// The facts, in the order that was asked for.
     pub entries: Vec<FeedEntry>,
+    /// Whether it is shorter than was asked for because its facts are long.
+    pub cut: bool,
 }
 
 /// A fact of the feed.
@@ -53,6 +55,19 @@ impl FeedEntry {
             FeedEntry::Fact { position, .. } | FeedEntry::Erased { position, .. } => *position,
         }
     }
+}
+
+/// So many bytes of sealed facts are read in one part of the feed: then it is shorter than was asked for.
+const BYTES: usize = 4 << 20;
+
+/// How many of the rows fit; the first one always does.
+fn fitting(rows: &[EventRow]) -> usize {
+    let mut bytes = 0;
+    let fit = rows.iter().take_while(|row| {
+        bytes += row.sealed.as_ref().map_or(0, Vec::len);
+        bytes <= BYTES
+    });
+    fit.count().max(1)
 }
 
 type Opened = HashMap<Uuid, Arc<DataKey>>;
@@ -207,7 +222,11 @@ impl Recorder {
     /// # Errors
     /// When the store does not answer, or holds what this release cannot read.
     pub async fn feed(&self, tenant: TenantId, query: FeedQuery) -> Result<Feed, StoreError> {
-        let rows = self.store().feed(tenant, query).await?;
+        let _place = self.feeds().acquire().await;
+        let mut rows = self.store().feed(tenant, query).await?;
+        let fitting = fitting(&rows);
+        let cut = fitting < rows.len();
+        rows.truncate(fitting);
         let keys = self
             .keys_of(
                 tenant,
@@ -218,7 +237,7 @@ impl Recorder {
             .iter()
             .map(|row| self.entry(tenant, &keys, row))
             .collect::<Result<_, _>>()?;
-        Ok(Feed { entries })
+        Ok(Feed { entries, cut })
     }
 
     fn entry(&self, tenant: TenantId, keys: &Opened, row: &EventRow) -> Result<FeedEntry, StoreError> {

@@ -569,11 +569,20 @@ impl Store {
     pub async fn deliveries_purge(&self, before: i64) -> Result<u64, StoreError> {
         let mut gone = 0;
         for tenant in self.tenants().await? {
-            let over = Statement::of(
-                "DELETE FROM webhook_deliveries WHERE tenant_id = $1 AND state <> 'pending' AND last_at < $2",
-                [tenant.id.into(), before.into()],
-            );
-            gone += self.db().execute(tenant.id, over).await?;
+            // Bit by bit: nobody waits long behind it.
+            loop {
+                let over = Statement::of(
+                    "DELETE FROM webhook_deliveries WHERE tenant_id = $1 AND (webhook_id, position) IN \
+                     (SELECT webhook_id, position FROM webhook_deliveries WHERE tenant_id = $1 AND state <> 'pending' \
+                     AND last_at < $2 ORDER BY last_at LIMIT 1000)",
+                    [tenant.id.into(), before.into()],
+                );
+                let some = self.db().execute(tenant.id, over).await?;
+                gone += some;
+                if some == 0 {
+                    break;
+                }
+            }
             // What was made to wait while its webhook was taken away.
             let nobodys = Statement::of(
                 "DELETE FROM webhook_deliveries WHERE tenant_id = $1 AND NOT EXISTS (SELECT 1 FROM webhooks w \

@@ -1,7 +1,7 @@
 //! Calendars: secret addresses under which any calendar program shows a candidate's interviews, days and tasks. Whoever
 //! knows an address reads it without a key, until it is revoked; it is shown once, and kept as a hash.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{
     HttpMessage, HttpRequest, HttpResponse,
@@ -47,6 +47,8 @@ mod ics;
 
 /// What calendars are served as.
 pub(crate) const CALENDAR: &str = "text/calendar; charset=utf-8";
+/// So long an address waits to be looked up.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// So many addresses a candidate may have at a time.
 const MOST: usize = 50;
 
@@ -303,11 +305,14 @@ async fn serve(request: HttpRequest, service: Shared, _: Query<NoParameters>) ->
     let token = request.match_info().get("token").and_then(CalendarToken::parse);
     let token = token.ok_or_else(Problem::not_found)?;
     let (of, hash) = (TenantId(token.tenant()), token.hash());
+    let looking = tokio::time::timeout(PATIENCE, service.look_ups.acquire()).await;
+    let looking = looking.map_err(|_| Problem::overloaded(2))?;
     let row = service.recorder.store().calendar_by_hash(of, &hash).await;
     let row = row
         .map_err(unavailable)?
         .filter(|row| row.revoked_at.is_none() && bool::from(row.hash.as_slice().ct_eq(&hash)))
         .ok_or_else(Problem::not_found)?;
+    drop(looking);
     if let Some(limits) = request.app_data::<web::Data<RateLimits>>() {
         let (allowance, wait) = limits.take(row.calendar_id);
         request.extensions_mut().insert(allowance);

@@ -42,7 +42,7 @@ impl Events {
                 // The place in the log is not part of the fact; it goes before its fields.
                 writeln!(out, "{{\"position\":{after_position},{}", event.trim_start_matches('{'))?;
             }
-            if page.len() < PAGE {
+            if page.is_empty() {
                 break;
             }
         }

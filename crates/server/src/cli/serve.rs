@@ -18,7 +18,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::tenants::{Reach, create_key, create_tenant};
 use super::{Failure, output};
 use crate::app;
-use crate::edge::{api_key::ApiKey, clock::Clock, cors::Origin, rate_limit::Rate, scopes::Scope, tls::Tls};
+use crate::edge::{api_key::ApiKey, clock::Clock, cors::Origin, rate_limit::Rate, scopes::Scope, sockets, tls::Tls};
 use crate::mail::Post;
 use crate::outgoing::Outgoing;
 use crate::service::Service;
@@ -119,9 +119,7 @@ impl Serve {
 /// When the address is taken, or not this machine's.
 pub fn listen(address: &str) -> Result<TcpListener, Failure> {
     let failed = |error| Failure::Refused(format!("cannot listen on {address}: {error}"));
-    let listener = TcpListener::bind(address).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
-    Ok(listener)
+    sockets::listen(address).map_err(failed)
 }
 
 /// On a new SQLite store, makes the tenant `default` and its key. PostgreSQL's tenants are made by an operator.

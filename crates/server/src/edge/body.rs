@@ -1,24 +1,22 @@
 //! Reading a request's body: bytes within a limit and in time, a JSON object, then a typed value.
 
-use std::time::Duration;
-
 use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
-use actix_web::{HttpRequest, web};
+use actix_web::{HttpMessage, HttpRequest, web};
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::keys::{give_turn_back, take_turn};
+use super::pace::Pace;
 use super::problem::{Code, Problem};
+use super::room::Room;
+use super::scopes::Caller;
 use super::{instant, json, pointer};
 
 /// The largest JSON body.
 pub const LIMIT: usize = 1 << 20;
-
-/// How long a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The request's JSON object. An empty body is an empty object and needs no Content-Type.
 pub async fn read_json(
@@ -64,23 +62,31 @@ pub async fn read_bytes(request: &HttpRequest, payload: web::Payload, limit: usi
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(too_large(limit));
     }
-    let reading = tokio::time::timeout(PATIENCE, collect(payload, limit)).await;
-    reading.unwrap_or_else(|_| {
-        Err(Problem::new(
-            Code::Timeout,
-            format!("The body did not arrive within {} s.", PATIENCE.as_secs()),
-        ))
-    })
+    // Whoever sends slowly keeps nobody's turn.
+    give_turn_back(request);
+    let body = collect(request, payload, limit).await?;
+    take_turn(request).await?;
+    Ok(body)
 }
 
-async fn collect(mut payload: web::Payload, limit: usize) -> Result<Bytes, Problem> {
+async fn collect(request: &HttpRequest, payload: web::Payload, limit: usize) -> Result<Bytes, Problem> {
+    let key = request.extensions().get::<Caller>().map(|caller| caller.key_id);
+    let room = request.app_data::<web::Data<Room>>();
+    let mut held = room.zip(key).map(|(room, key)| room.of(key));
+    let mut payload = Pace::of(payload);
     let mut body = BytesMut::new();
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|_| Problem::malformed("The body broke off."))?;
-        if body.len() + chunk.len() > limit {
+    while let Some(part) = payload.next().await? {
+        if body.len() + part.len() > limit {
             return Err(too_large(limit));
         }
-        body.extend_from_slice(&chunk);
+        if let Some(held) = &mut held {
+            held.grow(body.len() + part.len())?;
+        }
+        body.extend_from_slice(&part);
+    }
+    if let Some(held) = held {
+        // Until the request is answered.
+        request.extensions_mut().insert(held);
     }
     Ok(body.freeze())
 }

@@ -8,10 +8,17 @@ use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::pointer;
-use super::problem::Problem;
+use super::problem::{Code, Problem};
+
+/// So many values a body may hold. A megabyte of brackets would take a hundred of memory.
+const MOST: usize = 100_000;
 
 /// The JSON object that these bytes are.
 pub fn parse(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
+    if holds_more_than(MOST, bytes) {
+        let told = format!("The body may hold up to {MOST} values.");
+        return Err(Problem::new(Code::TooLarge, told));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let Strict(value) = serde_path_to_error::deserialize(&mut reader)
         .map_err(|error| unreadable(&pointer::of_path(error.path()), error.inner()))?;
@@ -26,6 +33,24 @@ pub fn parse(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
         Value::Object(object) => Ok(object),
         _ => Err(Problem::invalid("", "The body must be a JSON object.")),
     }
+}
+
+/// Whether there are more values than so many: each but the first comes after a bracket or a comma.
+fn holds_more_than(most: usize, bytes: &[u8]) -> bool {
+    if bytes.len() <= most {
+        return false;
+    }
+    let (mut within, mut escaped, mut values) = (false, false, 0);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if within => escaped = true,
+            b'"' => within = !within,
+            b',' | b'[' | b'{' if !within => values += 1,
+            _ => {}
+        }
+    }
+    values > most
 }
 
 fn unreadable(at: &str, error: &serde_json::Error) -> Problem {
@@ -204,6 +229,17 @@ mod tests {
             let (status, pointer, said) = refused(format!(r#"{{"a": ["{text}"]}}"#).as_bytes());
             assert_eq!((status, pointer.as_str()), (422, "/a/0"), "{text} {said}");
         }
+    }
+
+    #[test]
+    fn a_body_holds_no_more_values_than_its_measure() {
+        let many = |item: &str, times: usize| format!("{{\"a\": [{}null]}}", format!("{item},").repeat(times));
+        assert_eq!(refused(many("[]", 99_999).as_bytes()).0, 413);
+        assert_eq!(refused(many("\"\\\\\"", 99_999).as_bytes()).0, 413);
+        // What stands in a text is one value.
+        let text = format!("{{\"a\": \"{}\"}}", "[,{\\\"".repeat(100_000));
+        assert!(parse(text.as_bytes()).is_ok());
+        assert!(parse(many("1", 90_000).as_bytes()).is_ok());
     }
 
     #[test]

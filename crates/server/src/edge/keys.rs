@@ -10,12 +10,15 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::future::{BoxFuture, FutureExt, LocalBoxFuture};
 use jiff::Timestamp;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use uuid::Uuid;
 
 use super::api_key::ApiKey;
 use super::clock::{Clock, stopwatch};
 use super::problem::{Code, Problem};
 use super::rate_limit::RateLimits;
 use super::scopes::Caller;
+use super::turns::{Turn, Turns};
 
 /// Where keys are stored.
 pub trait StoredKeys: Send + Sync {
@@ -38,6 +41,7 @@ pub struct Authenticator {
     clock: Clock,
     remembered: Mutex<HashMap<[u8; 32], Remembered>>,
     lifetime: Duration,
+    strangers: Semaphore,
 }
 
 struct Remembered {
@@ -45,6 +49,10 @@ struct Remembered {
     looked_up: Instant,
 }
 
+/// So many keys that were not seen before are looked up at once, and so long the next one waits: whoever makes keys up
+/// holds up nobody who has one.
+const STRANGERS: usize = 8;
+const PATIENCE: Duration = Duration::from_secs(2);
 /// More keys than this in one second are looked up each time.
 const REMEMBERED: usize = 10_000;
 
@@ -56,6 +64,7 @@ impl Authenticator {
             clock,
             remembered: Mutex::default(),
             lifetime: Duration::from_millis(900),
+            strangers: Semaphore::new(STRANGERS),
         }
     }
 
@@ -66,15 +75,18 @@ impl Authenticator {
             ApiKey::parse(text).map_err(|fault| Problem::unauthenticated().at("Authorization", fault.to_string()))?;
         let hash = key.hash();
         let known = match self.recall(&hash) {
-            Some(known) => known,
-            None => {
+            Some((known, true)) => known,
+            seen => {
+                let _place = match seen {
+                    Some(_) => None,
+                    None => Some(self.strangers_place().await?),
+                };
                 // The moment before the look-up counts: a key revoked during it must not be remembered for longer.
                 let looked_up = stopwatch();
-                let mut found = self
-                    .stored
-                    .find(key.tenant(), hash)
-                    .await?
-                    .ok_or_else(Problem::unauthenticated)?;
+                let Some(mut found) = self.stored.find(key.tenant(), hash).await? else {
+                    self.remembered().remove(&hash);
+                    return Err(Problem::unauthenticated());
+                };
                 found.caller.test = key.is_test();
                 self.remember(
                     hash,
@@ -97,10 +109,18 @@ impl Authenticator {
         self.remembered().clear();
     }
 
-    fn recall(&self, hash: &[u8; 32]) -> Option<StoredKey> {
+    /// A key that was seen before, and whether that still counts.
+    fn recall(&self, hash: &[u8; 32]) -> Option<(StoredKey, bool)> {
         let remembered = self.remembered();
         let known = remembered.get(hash)?;
-        (known.looked_up.elapsed() < self.lifetime).then(|| known.key.clone())
+        Some((known.key.clone(), known.looked_up.elapsed() < self.lifetime))
+    }
+
+    async fn strangers_place(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        match tokio::time::timeout(PATIENCE, self.strangers.acquire()).await {
+            Ok(Ok(place)) => Ok(place),
+            Ok(Err(_)) | Err(_) => Err(Problem::overloaded(2)),
+        }
     }
 
     /// Unknown keys are not remembered: they would be as many as an attacker likes, and a new key must work at once.
@@ -124,7 +144,25 @@ fn bearer(authorization: Option<&[u8]>) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }
 
-/// As a handler's argument a caller is the proof that the key is valid and within its rate limit.
+/// Waits for the turn of the request's key, and keeps it until the request is answered or gives it back.
+pub async fn take_turn(request: &HttpRequest) -> Result<(), Problem> {
+    let key = request.extensions().get::<Caller>().map(|caller| caller.key_id);
+    let turns = request.app_data::<web::Data<Turns<Uuid>>>();
+    if let Some((turns, key)) = turns.zip(key) {
+        let turn = turns.take(key).await.ok_or_else(|| Problem::overloaded(1))?;
+        request.extensions_mut().insert(turn);
+    }
+    Ok(())
+}
+
+/// Lets others go on: the request waits for something, and takes its turn again later.
+pub fn give_turn_back(request: &HttpRequest) {
+    // Taken out first: it is dropped when nobody borrows the extensions any more.
+    let turn = request.extensions_mut().remove::<Turn<Uuid>>();
+    drop(turn);
+}
+
+/// As a handler's argument a caller is the proof that the key is valid, within its rate limit, and that it is its turn.
 impl FromRequest for Caller {
     type Error = Problem;
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
@@ -146,6 +184,7 @@ impl FromRequest for Caller {
                     return Err(problem.header(actix_web::http::header::RETRY_AFTER, seconds.into()));
                 }
             }
+            take_turn(&request).await?;
             Ok(caller)
         }
         .boxed_local()
@@ -155,8 +194,6 @@ impl FromRequest for Caller {
 #[cfg(test)]
 pub(super) mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use uuid::Uuid;
 
     use super::*;
     use crate::edge::scopes::{Bound, Scope};

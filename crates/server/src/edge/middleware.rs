@@ -4,7 +4,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -43,6 +43,9 @@ pub struct RequestId(pub String);
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// No request takes longer, its body's way to the service included. What one waits for has limits of its own, far below.
+const LONGEST: Duration = Duration::from_secs(900);
+
 /// Wraps the whole app: `App::new().wrap(from_fn(middleware::edge))`.
 pub async fn edge(
     mut request: ServiceRequest,
@@ -76,7 +79,11 @@ pub async fn edge(
     let answering = AssertUnwindSafe(async { next.call(request).await })
         .catch_unwind()
         .instrument(span.clone());
-    match answering.await {
+    let Ok(answered) = tokio::time::timeout(LONGEST, answering).await else {
+        let problem = HttpResponse::from_error(Problem::overloaded(5));
+        return Err(without_request(problem, &edge, origin, &id, &span, started, method));
+    };
+    match answered {
         Ok(Ok(response)) => {
             let (request, mut response) = response.map_into_boxed_body().into_parts();
             let candid = |caller: &Caller| caller.scopes.allows(Scope::DebriefsRead);

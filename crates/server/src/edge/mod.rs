@@ -15,15 +15,19 @@ pub mod instant;
 pub mod json;
 pub mod keys;
 pub mod middleware;
+pub(crate) mod pace;
 pub mod pages;
 mod parameter;
 pub mod pointer;
 pub mod problem;
 pub mod query;
 pub mod rate_limit;
+pub mod room;
 pub mod routes;
 pub mod scopes;
+pub(crate) mod sockets;
 pub mod tls;
+pub mod turns;
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,9 @@ use std::fmt;
 use serde::de::value::SeqDeserializer;
 use serde::de::{self, Deserializer, IntoDeserializer, Visitor};
 
+/// The most entries of a list.
+pub(super) const MOST: usize = 100;
+
 /// One parameter's text, read as whatever type it is asked for. A list is written with commas, or, as some clients
 /// do, one parameter an entry; anything else is given once.
 pub(super) struct Parameter {
@@ -85,6 +88,9 @@ impl<'de> Deserializer<'de> for Parameter {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        if self.text.split(',').count() > MOST {
+            return Err(de::Error::custom(format_args!("It may hold up to {MOST} entries.")));
+        }
         if self.text.split(',').any(str::is_empty) {
             return Err(self.expected("a list with commas and no empty entry"));
         }

@@ -9,7 +9,7 @@ use serde::de::value::MapDeserializer;
 use serde::de::{self, DeserializeOwned, Deserializer};
 use url::form_urlencoded;
 
-use super::parameter::Parameter;
+use super::parameter::{self, Parameter};
 use super::problem::Problem;
 use super::{instant, pointer};
 
@@ -70,9 +70,18 @@ impl<'de> Deserialize<'de> for AsOf {
     }
 }
 
+/// The longest query string, in bytes; a column map is the longest thing in one.
+const LONGEST: usize = 16 << 10;
+/// So many parameters.
+const MOST: usize = 32;
+
 /// The query string as a `T`.
 pub fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     let at = |name: &str| format!("?{name}");
+    if query.len() > LONGEST {
+        let told = format!("The query string may have up to {LONGEST} bytes.");
+        return Err(Problem::invalid("?", told));
+    }
     let mut pairs: Vec<(String, Parameter)> = Vec::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         if value.contains(['\0', '\u{fffd}']) || name.contains(['\0', '\u{fffd}']) {
@@ -87,10 +96,17 @@ pub fn parse<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
                 format!("`{name}` is empty; leave it out instead."),
             ));
         }
+        if pairs.len() == MOST && !pairs.iter().any(|(known, _)| *known == name) {
+            return Err(Problem::invalid("?", format!("There may be up to {MOST} parameters.")));
+        }
         match pairs.iter_mut().find(|(known, _)| *known == name) {
             Some((_, parameter)) => {
                 parameter.text = format!("{},{value}", parameter.text);
                 parameter.times += 1;
+                if parameter.times > parameter::MOST {
+                    let told = format!("It may stand up to {} times.", parameter::MOST);
+                    return Err(Problem::invalid(at(&name), told));
+                }
             }
             None => pairs.push((
                 name.into_owned(),
@@ -228,6 +244,15 @@ mod tests {
         );
         assert!(refused("as_of=2026-01-01T10:00:00").1.contains("no offset"));
         assert!(parse::<NoParameters>("x=1").is_err_and(|problem| problem.errors()[0].pointer == "?x"));
+    }
+
+    #[test]
+    fn a_query_is_no_longer_than_its_measure() {
+        let many: Vec<String> = (0..40).map(|nth| format!("p{nth}=1")).collect();
+        assert_eq!(refused(&many.join("&")).0, "?");
+        assert_eq!(refused(&"state=open&".repeat(101)).0, "?state");
+        assert_eq!(refused(&format!("state=open{}", ",open".repeat(100))).0, "?state");
+        assert_eq!(refused(&format!("cursor={}", "x".repeat(LONGEST))).0, "?");
     }
 
     #[test]

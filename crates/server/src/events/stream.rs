@@ -48,33 +48,65 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const WAITING: usize = 16;
 /// How many milliseconds a reader waits before it comes back.
 const RETRY: u32 = 2000;
-/// Streams that are open at once, of one key and in all.
+/// Streams that are open at once, of one key, of one tenant and in all.
 const OF_A_KEY: usize = 16;
+const OF_A_TENANT: usize = 256;
 const IN_ALL: usize = 1024;
 
-/// How many streams are open, by key.
-#[derive(Default)]
-pub struct Streams(Mutex<HashMap<Uuid, usize>>);
+/// Readers that wait in an ordinary request, likewise.
+const POLLS_OF_A_KEY: usize = 64;
+
+/// How many streams are open, or readers wait: by key, so that one of them cannot take all places, and by tenant.
+pub struct Streams {
+    what: &'static str,
+    metric: &'static str,
+    of_a_key: usize,
+    open: Mutex<HashMap<(i64, Uuid), usize>>,
+}
 
 /// A stream's place among those that may be open.
-struct Open {
+pub(super) struct Open {
     streams: Arc<Streams>,
-    key: Uuid,
+    key: (i64, Uuid),
 }
 
 impl Streams {
-    fn open(self: &Arc<Self>, key: Uuid) -> Result<Open, Problem> {
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// The places of streams.
+    pub(crate) fn of_streams() -> Self {
+        Self {
+            what: "streams open",
+            metric: "afterword_streams_open",
+            of_a_key: OF_A_KEY,
+            open: Mutex::default(),
+        }
+    }
+
+    /// The places of readers that wait.
+    pub(crate) fn of_long_polls() -> Self {
+        Self {
+            what: "requests waiting",
+            metric: "afterword_long_polls_open",
+            of_a_key: POLLS_OF_A_KEY,
+            open: Mutex::default(),
+        }
+    }
+
+    pub(super) fn open(self: &Arc<Self>, caller: &Caller) -> Result<Open, Problem> {
+        let key = (caller.tenant, caller.key_id);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.values().sum::<usize>() >= IN_ALL {
             return Err(Problem::overloaded(5));
         }
-        let of_key = open.entry(key).or_default();
-        if *of_key >= OF_A_KEY {
-            let told = format!("This key has {OF_A_KEY} streams open; close one of them.");
+        let of_tenant = open.iter().filter(|((tenant, _), _)| *tenant == caller.tenant);
+        let of_tenant: usize = of_tenant.map(|(_, open)| open).sum();
+        let of_key = open.get(&key).copied().unwrap_or_default();
+        let full = [("key", of_key, self.of_a_key), ("tenant", of_tenant, OF_A_TENANT)];
+        if let Some((whose, _, most)) = full.iter().find(|(_, open, most)| open >= most) {
+            let told = format!("This {whose} has {most} {}; close one of them.", self.what);
             return Err(Problem::new(Code::RateLimited, told).header(header::RETRY_AFTER, 5.into()));
         }
-        *of_key += 1;
-        metrics::gauge!("afterword_streams_open").increment(1.0);
+        open.insert(key, of_key + 1);
+        metrics::gauge!(self.metric).increment(1.0);
         Ok(Open {
             streams: Arc::clone(self),
             key,
@@ -84,14 +116,14 @@ impl Streams {
 
 impl Drop for Open {
     fn drop(&mut self) {
-        let mut open = self.streams.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.streams.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(of_key) = open.get_mut(&self.key) {
             *of_key -= 1;
             if *of_key == 0 {
                 open.remove(&self.key);
             }
         }
-        metrics::gauge!("afterword_streams_open").decrement(1.0);
+        metrics::gauge!(self.streams.metric).decrement(1.0);
     }
 }
 
@@ -145,7 +177,7 @@ async fn stream(
     let reading = Reading::of(&service, &caller, &request, &asked.0, from)
         .await
         .map_err(named)?;
-    let open = service.streams.open(caller.key_id)?;
+    let open = service.streams.open(&caller)?;
     let (sender, receiver) = mpsc::channel(WAITING);
     let authorization = request.headers().get(header::AUTHORIZATION).cloned();
     let telling = Telling {

@@ -111,9 +111,12 @@ async fn export(caller: Caller, request: HttpRequest, service: Shared, asked: Qu
     let known: Vec<PlaybookRow> = own.into_iter().chain(copies).collect();
     let open = caller.scopes.allows(Scope::DebriefsRead);
     let name = candidate.id;
-    let packed = web::block(move || archive::written(&contents(&candidate, &known, open)?))
-        .await
-        .map_err(Problem::internal)??;
+    let place = service.heavy.long(&caller).await?;
+    let packed = web::block(move || {
+        let _place = place;
+        archive::written(&contents(&candidate, &known, open)?)
+    });
+    let packed = packed.await.map_err(Problem::internal)??;
     let name = header::HeaderValue::try_from(format!("attachment; filename=\"afterword-{name}.zip\""));
     let headers = name
         .map(|name| (header::CONTENT_DISPOSITION, name))

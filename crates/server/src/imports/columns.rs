@@ -201,6 +201,9 @@ impl Field {
     }
 }
 
+/// So many columns a field may come from, and so many forms dates may have.
+const MOST: usize = 20;
+
 impl ColumnMap {
     /// A map of the service's own. That each of them can be read is tested.
     #[expect(clippy::expect_used, reason = "it is part of the program, and tested")]
@@ -226,6 +229,17 @@ impl ColumnMap {
     /// Whether it says what its target needs, and nothing that it has no place for.
     pub(super) fn check(&self) -> Result<(), Problem> {
         let at = |field: Field| format!("?map/columns/{}", field.name());
+        // Each name and format is tried on each row.
+        let several = self.columns.iter().find(|(_, names)| names.all().len() > MOST);
+        if let Some((field, _)) = several {
+            return Err(Problem::invalid(at(*field), format!("must name up to {MOST} columns")));
+        }
+        if self.dates.len() > MOST {
+            return Err(Problem::invalid(
+                "?map/dates",
+                format!("must hold up to {MOST} formats"),
+            ));
+        }
         let (known, needed) = self.target.fields();
         let named = |fields: &[Field]| {
             let names: Vec<String> = fields.iter().map(|field| format!("`{}`", field.name())).collect();

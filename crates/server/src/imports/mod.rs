@@ -145,8 +145,10 @@ async fn import(
     };
     let reading = async |known: Known| {
         let (format, map, file) = (asked.format, map.clone(), file.clone());
-        let read = web::block(move || read(format, map.as_deref(), &file, known)).await;
-        let mut rows = read.map_err(Problem::internal)??;
+        let reading = service
+            .heavy
+            .short(caller.tenant, move || read(format, map.as_deref(), &file, known));
+        let mut rows = reading.await??;
         // Of what is skipped there is nothing to tell.
         rows.retain(|row| row.result.as_ref().map_or(true, |facts| !facts.is_empty()));
         Ok::<_, Problem>(rows)

@@ -378,12 +378,13 @@ impl WebhookWorker {
             limit: PAGE,
             ..Self::told_to(&row)
         };
-        let entries = if reaches {
-            self.service.recorder.feed(tenant, query).await?.entries
+        let (entries, cut) = if reaches {
+            let feed = self.service.recorder.feed(tenant, query).await?;
+            (feed.entries, feed.cut)
         } else {
-            Vec::new()
+            (Vec::new(), false)
         };
-        let cut_off = i64::try_from(entries.len()).unwrap_or(PAGE) >= PAGE;
+        let cut_off = cut || i64::try_from(entries.len()).unwrap_or(PAGE) >= PAGE;
         let seen = entries.last().filter(|_| cut_off).map_or(i64::MAX, FeedEntry::position);
         let entries: HashMap<i64, &FeedEntry> = entries.iter().map(|entry| (entry.position(), entry)).collect();
         for delivery in rows.into_iter().take_while(|it| it.position <= seen) {

@@ -19,7 +19,7 @@ use crate::rows::TenantId;
 use crate::wake::Wake;
 use plan::{Known, Landed, Plan};
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{Id, JoinSet};
@@ -29,7 +29,13 @@ const WAITING: usize = 4096;
 /// So many commits share a transaction, of so many events together (one commit may have more by itself).
 const BATCH: usize = 256;
 const BATCH_EVENTS: usize = 4096;
+/// Of those that may wait, one tenant has so many.
+const OF_A_TENANT: usize = WAITING / 2;
 const ATTEMPTS: u32 = 6;
+/// After so long no other attempt is made: whoever waits is told.
+const TRYING: Duration = Duration::from_secs(20);
+/// So long a caller waits for its commit, in the queue and in its batch.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// Where batches go.
 #[derive(Debug, Clone)]
@@ -66,7 +72,46 @@ impl Place {
 struct Job {
     commit: Commit,
     answer: oneshot::Sender<Result<Appended, StoreError>>,
-    _room: OwnedSemaphorePermit,
+    _room: (OwnedSemaphorePermit, OfTenant),
+}
+
+impl Job {
+    /// Whether somebody still waits for it. A request that has gone before its batch began is not carried out.
+    fn is_wanted(&self) -> bool {
+        !self.answer.is_closed()
+    }
+}
+
+/// How many commits of each tenant wait or are under way.
+#[derive(Debug, Default)]
+struct Tenants(Mutex<HashMap<TenantId, usize>>);
+
+/// One of them.
+#[derive(Debug)]
+struct OfTenant(Arc<Tenants>, TenantId);
+
+impl Tenants {
+    fn one_more(self: &Arc<Self>, tenant: TenantId) -> Option<OfTenant> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = waiting.entry(tenant).or_default();
+        if *own >= OF_A_TENANT {
+            return None;
+        }
+        *own += 1;
+        Some(OfTenant(Arc::clone(self), tenant))
+    }
+}
+
+impl Drop for OfTenant {
+    fn drop(&mut self) {
+        let mut waiting = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = waiting.get_mut(&self.1) {
+            *own -= 1;
+            if *own == 0 {
+                waiting.remove(&self.1);
+            }
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -75,6 +120,7 @@ pub(crate) struct Appender {
     /// Those that bring a key go this way.
     new_keys: mpsc::UnboundedSender<Job>,
     room: Arc<Semaphore>,
+    tenants: Arc<Tenants>,
     place: Place,
 }
 
@@ -93,6 +139,7 @@ impl Appender {
             queue,
             new_keys,
             room: Arc::new(Semaphore::new(WAITING)),
+            tenants: Arc::default(),
             place,
         }
     }
@@ -104,6 +151,7 @@ impl Appender {
             Err(_) if self.room.is_closed() => return Err(closed()),
             Err(_) => return Err(StoreError::Overloaded),
         };
+        let own = self.tenants.one_more(commit.tenant).ok_or(StoreError::Overloaded)?;
         metrics::gauge!("afterword_append_queue_depth").set((WAITING - self.room.available_permits()) as f64);
         #[expect(clippy::disallowed_methods, reason = "only how long it takes is measured")]
         let began = Instant::now();
@@ -116,12 +164,13 @@ impl Appender {
         way.send(Job {
             commit,
             answer,
-            _room: room,
+            _room: (room, own),
         })
         .map_err(|_| closed())?;
-        let appended = answered
-            .await
-            .unwrap_or_else(|_| Err(StoreError::Unavailable("the batch was lost".to_owned())));
+        let appended = match tokio::time::timeout(LONGEST, answered).await {
+            Ok(appended) => appended.unwrap_or_else(|_| Err(StoreError::Unavailable("the batch was lost".to_owned()))),
+            Err(_) => Err(StoreError::Unavailable("not appended in time".to_owned())),
+        };
         metrics::histogram!("afterword_append_seconds").record(began.elapsed().as_secs_f64());
         appended
     }
@@ -190,6 +239,10 @@ fn take_batch(line: &mut VecDeque<Job>) -> Vec<Job> {
     let mut events = 0;
     let mut batch = Vec::new();
     while let Some(job) = line.front() {
+        if !job.is_wanted() {
+            line.pop_front();
+            continue;
+        }
         events += job.commit.events.len();
         // What lies beside the log is changed alone, so that a conflict there takes no others along.
         let alone = job.commit.beside.is_some();
@@ -212,6 +265,9 @@ struct Writer {
 
 impl Writer {
     async fn write(&self, tenant: TenantId, batch: Vec<Job>) {
+        if batch.is_empty() {
+            return;
+        }
         metrics::histogram!("afterword_append_batch_size").record(batch.len() as f64);
         let (commits, answers): (Vec<Commit>, Vec<_>) = batch
             .into_iter()
@@ -250,6 +306,8 @@ impl Writer {
         // lock of the head row, which the lost transaction has let go of by then, one way or the other.
         let mut perhaps = None;
         let mut attempt = 0;
+        #[expect(clippy::disallowed_methods, reason = "only how long it takes is measured")]
+        let began = Instant::now();
         loop {
             attempt += 1;
             let asked = Asked {
@@ -279,7 +337,7 @@ impl Writer {
                     "no answer in time".to_owned()
                 }
             };
-            if attempt == ATTEMPTS {
+            if attempt == ATTEMPTS || began.elapsed() > TRYING {
                 return Err(error);
             }
             tracing::debug!(attempt, %error, "a batch runs again");

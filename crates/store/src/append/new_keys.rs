@@ -17,7 +17,7 @@ pub(super) async fn keep(mut jobs: UnboundedReceiver<Job>, keys: Arc<Keys>, log:
     let mut waiting = Vec::new();
     while jobs.recv_many(&mut waiting, super::BATCH).await > 0 {
         let mut tenants: BTreeMap<TenantId, Vec<Job>> = BTreeMap::new();
-        for job in waiting.drain(..) {
+        for job in waiting.drain(..).filter(Job::is_wanted) {
             tenants.entry(job.commit.tenant).or_default().push(job);
         }
         for (tenant, jobs) in tenants {

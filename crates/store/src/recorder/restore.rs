@@ -68,7 +68,7 @@ impl Recorder {
         {
             return self.restored_before(&wanted, named, &row).await;
         }
-        let _turn = self.lane(tenant, id.uuid()).await;
+        let _turn = self.lane(tenant, id.uuid()).await?;
         for _ in 0..ATTEMPTS {
             let before = self.candidate(tenant, id).await?;
             if before.erased_at.is_some() {
@@ -117,10 +117,11 @@ impl Recorder {
                 sealed: None,
                 recorded_at: named.at.as_microsecond(),
             });
+            let bytes = commit.bytes();
             match self.store.append(commit).await? {
                 Appended::Done { .. } => {
                     let after = Arc::new(after);
-                    self.remember(tenant, &after);
+                    self.remember(tenant, &after, bytes);
                     return Ok(Restored::Done {
                         from: before.version + 1,
                         candidate: after,

@@ -1,0 +1,370 @@
+//! Too much at once: of slow clients, of waiting readers, of long requests, of anything in one request. Others go on, and
+//! whoever is refused is told so, and when to come back.
+
+use std::time::Duration;
+
+use afterword::app::Options;
+use afterword_domain::ids::CandidateId;
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+use uuid::Uuid;
+
+use crate::{
+    client::{Answer, Client},
+    contract::{body_of, nobodys, operations, paths_of},
+    harness::{Kind, World, tell},
+    lists::full,
+    scenes::registers,
+    soak,
+};
+
+/// Connections that begin to say something and do not go on.
+async fn dawdlers(client: &Client, beginning: &str, many: u64) -> Vec<TcpStream> {
+    let address = client.base().trim_start_matches("http://").to_owned();
+    let one = async || {
+        let mut stream = TcpStream::connect(&address).await.expect("connected");
+        stream.write_all(beginning.as_bytes()).await.expect("written");
+        stream
+    };
+    join_all((0..many).map(|_| one())).await
+}
+
+/// What each of them is told before it is let go; all within so many seconds.
+async fn let_go(dawdlers: Vec<TcpStream>, within: u64) -> Vec<String> {
+    let ends = dawdlers.into_iter().map(async |mut stream| {
+        let mut told = Vec::new();
+        stream.read_to_end(&mut told).await.ok();
+        String::from_utf8_lossy(&told).into_owned()
+    });
+    timeout(Duration::from_secs(within), join_all(ends))
+        .await
+        .expect("they are let go in time")
+}
+
+fn told_408(told: &[String]) {
+    assert!(!told.is_empty());
+    for told in told {
+        assert!(told.is_empty() || told.starts_with("HTTP/1.1 408"), "{told}");
+    }
+    assert!(told.iter().any(|told| told.starts_with("HTTP/1.1 408")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn slow_headers_hold_nobody_up_and_are_let_go() {
+    tell(Kind::Sqlite, async |world: World| {
+        let slow = dawdlers(
+            &world,
+            "GET /v1/tasks HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+            soak::rounds(400, 5000),
+        )
+        .await;
+        for _ in 0..20 {
+            timeout(Duration::from_secs(5), registers(&world, "Ada"))
+                .await
+                .expect("answered");
+        }
+        told_408(&let_go(slow, 25).await);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn slow_bodies_hold_nobody_up_and_are_told_408() {
+    tell(Kind::Sqlite, async |world: World| {
+        let head = |length: u64| {
+            format!(
+                "POST /v1/candidates HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\
+                 Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{{\"name\": ",
+                world.key()
+            )
+        };
+        // More than may be carried out at once: whoever sends slowly has no turn.
+        let slow = dawdlers(&world, &head(1000), soak::rounds(300, 5000)).await;
+        for _ in 0..20 {
+            timeout(Duration::from_secs(5), registers(&world, "Ada"))
+                .await
+                .expect("answered");
+        }
+        let told = let_go(slow, 40).await;
+        told_408(&told);
+        let problem = told.iter().find(|told| !told.is_empty()).expect("one of them");
+        assert!(
+            problem.contains("application/problem+json") && problem.contains("\"code\":\"timeout\""),
+            "{problem}"
+        );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_full_house_lets_the_next_one_in_when_the_slow_are_let_go() {
+    tell(Kind::Sqlite, async |world: World| {
+        let connections = Some(40);
+        let full = world.another(
+            world.clock.clone(),
+            Options {
+                connections,
+                ..Options::default()
+            },
+        );
+        let slow = dawdlers(&full, "GET / HTTP/1.1\r\n", 40).await;
+        let answered = timeout(Duration::from_secs(30), full.get("/healthz"))
+            .await
+            .expect("let in");
+        answered.is(200);
+        drop(slow);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_key_has_only_so_many_readers_waiting() {
+    tell(Kind::Sqlite, async |world: World| {
+        let wait = |client: &Client, seconds: u8| {
+            let client = client.clone();
+            async move { client.get(&format!("/v1/events?cursor=now&wait={seconds}")).await }
+        };
+        let waiting = join_all((0..64).map(|_| wait(&*world, 6)));
+        let refused = async {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            let refused = wait(&*world, 6).await;
+            refused.refuses(429, "rate_limited").header("retry-after");
+            // Without waiting it may read, and another key may wait.
+            world.get("/v1/events?cursor=now").await.is(200);
+            let other = world.client("events:read candidates:write", None, None).await;
+            wait(&other, 1).await.is(200);
+            // Those who wait keep nobody from a turn.
+            registers(&world, "Ada").await;
+        };
+        let (waited, ()) = tokio::join!(waiting, refused);
+        for answer in waited {
+            answer.is(200);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_key_has_only_so_many_requests_of_many_lines_at_once() {
+    tell(Kind::Sqlite, async |world: World| {
+        let many_lines = |client: &Client| {
+            client
+                .request(Method::POST, "/v1/facts")
+                .header("Content-Type", "application/x-ndjson")
+        };
+        let endless = || {
+            let parts = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+            reqwest::Body::wrap_stream(parts)
+        };
+        let open = async || many_lines(&*world).body(endless()).send().await.expect("answered");
+        let (one, two) = (open().await, open().await);
+        let refused = world.send(many_lines(&*world).body("")).await;
+        refused.refuses(503, "overloaded").header("retry-after");
+        let other = world.client("candidates:write", None, None).await;
+        other.send(many_lines(&other).body("")).await.is(200);
+        drop((one, two));
+    })
+    .await;
+}
+
+/// Every way in which a schema bounds a value, and a value beyond it: where in the body, and what.
+fn beyond(document: &Value, schema: &Value, at: &str, depth: u8, found: &mut Vec<(String, Value)>) {
+    if depth > 6 {
+        return;
+    }
+    if let Some(name) = schema["$ref"].as_str() {
+        let name = name.rsplit('/').next().unwrap_or_default();
+        return beyond(document, &document["components"]["schemas"][name], at, depth, found);
+    }
+    for member in ["allOf", "oneOf", "anyOf"] {
+        for member in schema[member].as_array().into_iter().flatten() {
+            beyond(document, member, at, depth + 1, found);
+        }
+    }
+    if let Some(most) = schema["maxLength"].as_u64() {
+        let most = usize::try_from(most).expect("a length");
+        found.push((at.to_owned(), json!("x".repeat(most + 1))));
+    }
+    if let Some(most) = schema["maxItems"].as_u64() {
+        let most = usize::try_from(most).expect("a length");
+        found.push((at.to_owned(), json!(vec![Value::Null; most + 1])));
+    }
+    for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+        beyond(document, field, &format!("{at}/{name}"), depth + 1, found);
+    }
+    if schema["items"].is_object() {
+        beyond(document, &schema["items"], &format!("{at}/0"), depth + 1, found);
+    }
+}
+
+/// The body with a value put in at a pointer, and what is missing above it.
+fn with(mut body: Value, at: &str, value: Value) -> Value {
+    let mut place = &mut body;
+    for step in at.split('/').skip(1) {
+        if step == "0" {
+            *place = json!([null]);
+            place = &mut place[0];
+        } else {
+            if !place.is_object() {
+                *place = json!({});
+            }
+            place = place
+                .as_object_mut()
+                .expect("an object")
+                .entry(step)
+                .or_insert(Value::Null);
+        }
+    }
+    *place = value;
+    body
+}
+
+fn is_refused(answer: &Answer) {
+    assert!((400..500).contains(&answer.status), "{answer}");
+    let code = answer["code"].as_str().expect("a code").to_owned();
+    answer.refuses(answer.status, &code);
+}
+
+async fn sends(scene: &World, method: &Method, path: &str, body: &str) -> Answer {
+    let content = if *method == Method::PATCH {
+        "application/merge-patch+json"
+    } else {
+        "application/json"
+    };
+    let request = scene.request(method.clone(), path).header("Content-Type", content);
+    let sent = scene.send(request.body(body.to_owned()));
+    timeout(Duration::from_secs(10), sent).await.expect("answered quickly")
+}
+
+/// Generated from the document: what it calls the most of anything is the most.
+async fn nothing_is_longer_than_the_document_says(world: World) {
+    let scene = full(world).await;
+    let document = afterword::app::openapi();
+    let before = scene.head().await;
+    let (mut tried, mut named) = (0, 0);
+    for operation in operations() {
+        let method = operation.method.as_str().to_lowercase();
+        let said = &document["paths"][&operation.path][&method];
+        let path = if operation.path.contains("{candidate}") {
+            paths_of(&scene, &operation.path).await.remove(0)
+        } else {
+            nobodys(&operation.path)
+        };
+        for name in operation.query.iter().filter(|_| operation.method == Method::GET) {
+            is_refused(&scene.get(&format!("{path}?{name}={}", "x".repeat(20_000))).await);
+            tried += 1;
+        }
+        let schema = &said["requestBody"]["content"];
+        let Some(content) = schema
+            .as_object()
+            .and_then(|it| it.iter().find(|(kind, _)| kind.ends_with("json")))
+        else {
+            continue;
+        };
+        let deep = format!("{{\"a\": {}1{}}}", "[".repeat(1000), "]".repeat(1000));
+        is_refused(&sends(&scene, &operation.method, &path, &deep).await);
+        let mut all = Vec::new();
+        beyond(&document, &content.1["schema"], "", 0, &mut all);
+        let base = if operation.method == Method::PATCH {
+            Value::Object(Map::new())
+        } else {
+            body_of(&operation.path, &scene)
+        };
+        for (at, value) in all {
+            let body = with(base.clone(), &at, value).to_string();
+            let answer = sends(&scene, &operation.method, &path, &body).await;
+            is_refused(&answer);
+            tried += 1;
+            let errors = answer["errors"].as_array().cloned().unwrap_or_default();
+            let place = at.trim_end_matches("/0");
+            named += usize::from(
+                errors
+                    .iter()
+                    .any(|it| it["pointer"].as_str().is_some_and(|it| it.starts_with(place))),
+            );
+        }
+    }
+    assert!(tried > 150, "only {tried} were found");
+    assert!(named * 3 > tried, "{named} of {tried} were named");
+    assert_eq!(scene.head().await, before, "something was recorded");
+}
+
+crate::stories![
+    nothing_is_longer_than_the_document_says,
+    a_history_that_is_folded_again_and_again_is_bounded
+];
+
+/// Each thing that is taken back is a fold of all that came before.
+async fn a_history_that_is_folded_again_and_again_is_bounded(world: World) {
+    let ada = CandidateId::new(Uuid::now_v7());
+    let registered = json!({"type": "CandidateRegistered", "data": {"name": "Ada", "time_zone": "UTC"}});
+    let collected = |nth: usize| json!({"type": "ContactCollected", "data": {"name": format!("Person {nth}")}});
+    let path = format!("/v1/candidates/{ada}/facts");
+    let first: Vec<Value> = std::iter::once(registered).chain((0..400).map(collected)).collect();
+    let results = world.post(&path, json!({"facts": first})).await;
+    let results = results.is(200)["results"].as_array().expect("results").clone();
+    let ids: Vec<&str> = results[1..]
+        .iter()
+        .map(|it| it["event"]["id"].as_str().expect("an id"))
+        .collect();
+    // Long histories are folded beside the threads that serve.
+    let then = results[200]["event"]["recorded_at"]
+        .as_str()
+        .expect("a moment")
+        .replace('+', "%2B");
+    world
+        .get(&format!("/v1/candidates/{ada}/contacts?as_of={then}"))
+        .await
+        .is(200);
+    let take_back = |id: &str| json!({"type": "FactRetracted", "subject": id, "data": {"reason": "So it is."}});
+    let few: Vec<Value> = ids[..3].iter().map(|id| take_back(id)).collect();
+    let answer = world.post(&path, json!({"atomic": true, "facts": few})).await;
+    answer.is(200);
+    assert_eq!(
+        world.lists_all(&format!("/v1/candidates/{ada}/contacts")).await.len(),
+        397
+    );
+}
+
+/// A limit as the table writes it.
+fn written(value: &str) -> String {
+    let between = |begin: &str, end: &str| Some(value.split_once(begin)?.1.split_once(end)?.0.to_owned());
+    if let Some(seconds) = between("from_secs(", ")") {
+        return format!("{seconds} s");
+    }
+    for (shift, unit) in [(" << 10", "KiB"), (" << 20", "MiB")] {
+        if let Some(number) = value.strip_suffix(shift) {
+            return format!("{number} {unit}");
+        }
+    }
+    let digits = value.replace('_', "");
+    let groups = digits.as_bytes().rchunks(3).rev();
+    groups.map(String::from_utf8_lossy).collect::<Vec<_>>().join(",")
+}
+
+#[test]
+fn the_table_of_limits_is_true() {
+    let root = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+    let told = std::fs::read_to_string(root.join("docs/reliability.md")).expect("the document");
+    let rows: Vec<Vec<&str>> = told
+        .lines()
+        .filter(|line| line.starts_with('|') && line.contains(".rs` `"))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    assert!(rows.len() > 40, "the table is gone");
+    for row in rows {
+        let (file, name) = row[3].trim_matches('`').split_once("` `").expect("a file and a name");
+        let code = std::fs::read_to_string(root.join("crates").join(file)).expect(file);
+        let line = code.lines().find(|line| line.contains(&format!("const {name}: ")));
+        let value = line
+            .and_then(|line| line.split_once(" = "))
+            .map(|(_, value)| value.trim_end_matches(';'));
+        assert_eq!(value.map(written).as_deref(), Some(row[1]), "{file} {name}");
+    }
+}
