@@ -12,14 +12,14 @@ pub const HEADERS: Duration = Duration::from_secs(10);
 /// A connection without a request is kept for so long: longer than load balancers keep theirs.
 pub const IDLE: Duration = Duration::from_secs(75);
 /// So long a client may take to close a connection that the service closes.
-pub const GOODBYE: Duration = Duration::from_secs(5);
+pub const GOODBYE: Duration = Duration::from_secs(1);
 /// A client that takes nothing of its answer for so long is let go, by the system.
 const TAKES_NOTHING: Duration = Duration::from_secs(30);
 /// Connections that wait to be accepted; the system may allow fewer. With few, a crowd would lose others' first packets,
 /// and each of these costs its client a second.
 const BACKLOG: i32 = 4096;
 /// The most connections of one thread.
-const OF_A_THREAD: usize = 25_000;
+const OF_A_THREAD: usize = 10_000;
 /// Files that are not connections of clients: of the databases, of webhooks, of mail.
 const OTHERS: u64 = 512;
 
