@@ -55,72 +55,65 @@ fn told_408(told: &[String]) {
     assert!(told.iter().any(|told| told.starts_with("HTTP/1.1 408")));
 }
 
+/// All at once, since what they wait for is only time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn slow_headers_hold_nobody_up_and_are_let_go() {
+async fn slow_clients_hold_nobody_up_and_are_let_go() {
     tell(Kind::Sqlite, async |world: World| {
-        let slow = dawdlers(
-            &world,
-            "GET /v1/tasks HTTP/1.1\r\nHost: x\r\nX-Slow: ",
-            soak::rounds(400, 5000),
-        )
-        .await;
-        for _ in 0..20 {
-            timeout(Duration::from_secs(5), registers(&world, "Ada"))
-                .await
-                .expect("answered");
-        }
-        told_408(&let_go(slow, 25).await);
+        tokio::join!(slow_headers(&world), slow_bodies(&world), a_full_house(&world));
     })
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn slow_bodies_hold_nobody_up_and_are_told_408() {
-    tell(Kind::Sqlite, async |world: World| {
-        let head = |length: u64| {
-            format!(
-                "POST /v1/candidates HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\
-                 Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{{\"name\": ",
-                world.key()
-            )
-        };
-        // More than may be carried out at once: whoever sends slowly has no turn.
-        let slow = dawdlers(&world, &head(1000), soak::rounds(300, 5000)).await;
-        for _ in 0..20 {
-            timeout(Duration::from_secs(5), registers(&world, "Ada"))
-                .await
-                .expect("answered");
-        }
-        let told = let_go(slow, 40).await;
-        told_408(&told);
-        let problem = told.iter().find(|told| !told.is_empty()).expect("one of them");
-        assert!(
-            problem.contains("application/problem+json") && problem.contains("\"code\":\"timeout\""),
-            "{problem}"
-        );
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_full_house_lets_the_next_one_in_when_the_slow_are_let_go() {
-    tell(Kind::Sqlite, async |world: World| {
-        let connections = Some(40);
-        let full = world.another(
-            world.clock.clone(),
-            Options {
-                connections,
-                ..Options::default()
-            },
-        );
-        let slow = dawdlers(&full, "GET / HTTP/1.1\r\n", 40).await;
-        let answered = timeout(Duration::from_secs(30), full.get("/healthz"))
+async fn others_go_on(world: &World) {
+    for _ in 0..20 {
+        timeout(Duration::from_secs(5), registers(world, "Ada"))
             .await
-            .expect("let in");
-        answered.is(200);
-        drop(slow);
-    })
+            .expect("answered");
+    }
+}
+
+async fn slow_headers(world: &World) {
+    let slow = dawdlers(
+        world,
+        "GET /v1/tasks HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+        soak::rounds(400, 5000),
+    )
     .await;
+    others_go_on(world).await;
+    told_408(&let_go(slow, 30).await);
+}
+
+async fn slow_bodies(world: &World) {
+    let head = format!(
+        "POST /v1/candidates HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{{\"name\": ",
+        world.key()
+    );
+    // More than may be carried out at once: whoever sends slowly has no turn.
+    let slow = dawdlers(world, &head, soak::rounds(300, 5000)).await;
+    others_go_on(world).await;
+    let told = let_go(slow, 40).await;
+    told_408(&told);
+    let problem = told.iter().find(|told| !told.is_empty()).expect("one of them");
+    assert!(
+        problem.contains("application/problem+json") && problem.contains("\"code\":\"timeout\""),
+        "{problem}"
+    );
+}
+
+/// Where there are as many connections as there may be, the next one is let in when the slow ones are let go.
+async fn a_full_house(world: &World) {
+    let options = Options {
+        connections: Some(40),
+        ..Options::default()
+    };
+    let full = world.another(world.clock.clone(), options);
+    let slow = dawdlers(&full, "GET / HTTP/1.1\r\n", 40).await;
+    let answered = timeout(Duration::from_secs(30), full.get("/healthz"))
+        .await
+        .expect("let in");
+    answered.is(200);
+    drop(slow);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -130,10 +123,10 @@ async fn a_key_has_only_so_many_readers_waiting() {
             let client = client.clone();
             async move { client.get(&format!("/v1/events?cursor=now&wait={seconds}")).await }
         };
-        let waiting = join_all((0..64).map(|_| wait(&*world, 6)));
+        let waiting = join_all((0..64).map(|_| wait(&*world, 4)));
         let refused = async {
-            tokio::time::sleep(Duration::from_secs(2)).await;
-            let refused = wait(&*world, 6).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let refused = wait(&*world, 4).await;
             refused.refuses(429, "rate_limited").header("retry-after");
             // Without waiting it may read, and another key may wait.
             world.get("/v1/events?cursor=now").await.is(200);

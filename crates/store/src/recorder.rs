@@ -495,7 +495,7 @@ impl Recorder {
         Err(RecordError::Store(StoreError::Overloaded))
     }
 
-    /// Decides, here or, where much is folded again, beside.
+    /// Decides, here or, where it is about many facts, beside.
     async fn decided(
         &self,
         before: &Candidate,
@@ -507,8 +507,8 @@ impl Recorder {
         if let Some(refusal) = too_many(folds) {
             return Err(RecordError::Refused { index: 0, refusal });
         }
-        let now = command.now;
-        if folds < FEW {
+        let (now, facts) = (command.now, folds.max(command.proposals.len()));
+        if facts < FEW {
             return Ok(decide_all(
                 before,
                 &command.proposals,
@@ -521,7 +521,7 @@ impl Recorder {
         let (before, taken) = (before.clone(), taken.clone());
         let (proposals, by) = (command.proposals.clone(), Arc::clone(&command.by));
         let deciding = move || decide_all(&before, &proposals, now, &by, &playbook, &taken);
-        Ok(self.folding.of(folds, deciding).await?)
+        Ok(self.folding.of(facts, deciding).await?)
     }
 
     /// What the appender writes for a decided command.

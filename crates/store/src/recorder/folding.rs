@@ -1,5 +1,5 @@
-//! Folding long histories: reading a candidate with thousands of facts, taking facts back, of which each is a fold of all
-//! that came before. That is done beside the threads that serve requests, on half of the processors, and bounded.
+//! Folding many facts: reading a candidate with thousands of them, deciding on hundreds, taking facts back, of which each
+//! is a fold of all that came before. That is done beside the threads that serve requests, on half of the processors, and bounded.
 
 use std::sync::Arc;
 use std::time::Duration;
