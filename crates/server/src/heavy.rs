@@ -1,12 +1,14 @@
 //! Work that keeps a processor busy: letters as PDF, reviews, drafts, files, archives, looking back over long histories. It
 //! is done beside the threads that serve requests, on so few processors that the others go on, and by turns between
-//! tenants. What does not get its turn in time is told to come back.
+//! tenants. What does not get its turn in time is told to come back. A request that waits for it has given its key's turn
+//! back: whoever has many letters printed is not kept from everything else.
 
 use std::time::Duration;
 
-use actix_web::web;
+use actix_web::{HttpRequest, web};
 
 use crate::edge::{
+    keys::give_turn_back,
     problem::Problem,
     scopes::Caller,
     turns::{Measure, Turn, Turns},
@@ -62,10 +64,16 @@ impl Heavy {
     /// Does what takes milliseconds.
     pub async fn short<T: Send + 'static>(
         &self,
-        tenant: i64,
+        request: &HttpRequest,
+        caller: &Caller,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
-        let place = self.short.take(tenant).await.ok_or_else(|| Problem::overloaded(2))?;
+        give_turn_back(request);
+        let place = self
+            .short
+            .take(caller.tenant)
+            .await
+            .ok_or_else(|| Problem::overloaded(2))?;
         // Whoever asked may have gone; the place is free only when the work is done.
         web::block(move || {
             let _place = place;
@@ -78,6 +86,7 @@ impl Heavy {
     /// Folds a history of so many facts again: here, where that is quickly done.
     pub async fn folding<T: Send + 'static>(
         &self,
+        request: &HttpRequest,
         caller: &Caller,
         facts: usize,
         fold: impl FnOnce() -> T + Send + 'static,
@@ -85,11 +94,12 @@ impl Heavy {
         if facts < LONG_HISTORY {
             return Ok(fold());
         }
-        self.short(caller.tenant, fold).await
+        self.short(request, caller, fold).await
     }
 
     /// A place for what may take seconds.
-    pub async fn long(&self, caller: &Caller) -> Result<Place, Problem> {
+    pub async fn long(&self, request: &HttpRequest, caller: &Caller) -> Result<Place, Problem> {
+        give_turn_back(request);
         let place = self.long.take(caller.tenant).await;
         place.ok_or_else(|| Problem::overloaded(10))
     }

@@ -122,7 +122,7 @@ async fn check(
     admit(&candidate, &fact, &at).map_err(refused)?;
     let reviewing = service
         .heavy
-        .short(caller.tenant, move || review_note(&candidate, &draft, None, now));
+        .short(&request, &caller, move || review_note(&candidate, &draft, None, now));
     let review = reviewing.await?;
     Ok(HttpResponse::Ok().json(NoteChecked {
         ruleset: RULESET,

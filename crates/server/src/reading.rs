@@ -124,7 +124,9 @@ pub async fn view(caller: &Caller, request: &HttpRequest, service: &Shared, aske
         // The client's clock may be ahead of this one; what is shown is not.
         Some(AsOf(moment)) => {
             let facts = newest.history().len();
-            let then = service.heavy.folding(caller, facts, move || newest.as_of(moment));
+            let then = service
+                .heavy
+                .folding(request, caller, facts, move || newest.as_of(moment));
             (Arc::new(then.await?), moment.min(clock))
         }
     };
@@ -247,7 +249,9 @@ impl Api {
                         if view.candidate.version != onwards.version {
                             let (newest, then) = (Arc::clone(&view.candidate), onwards.version);
                             let facts = newest.history().len();
-                            let then = service.heavy.folding(&caller, facts, move || newest.at_version(then));
+                            let then = service
+                                .heavy
+                                .folding(&request, &caller, facts, move || newest.at_version(then));
                             view.candidate = Arc::new(then.await?);
                         }
                         view.now = Timestamp::from_microsecond(onwards.now).unwrap_or(view.now);

@@ -299,7 +299,7 @@ async fn record<F: Fact + Into<AnyFact> + DeserializeOwned + 'static>(
         None => body::into_typed::<F>(Value::Object(body))?.into(),
         Some(fill) => {
             let Nothing {} = body::into_typed(Value::Object(body))?;
-            filled(fill, &caller, &service, candidate, subject).await?
+            filled(fill, &request, &caller, &service, candidate, subject).await?
         }
     };
     let proposal = Proposal {
@@ -348,6 +348,7 @@ pub async fn writable(caller: &Caller, service: &Shared, candidate: CandidateId)
 /// Has the service fill in a fact. Whether it may be recorded is decided as for any other.
 async fn filled<F: Into<AnyFact> + 'static>(
     fill: Fill<F>,
+    request: &HttpRequest,
     caller: &Caller,
     service: &Shared,
     candidate: CandidateId,
@@ -358,7 +359,7 @@ async fn filled<F: Into<AnyFact> + 'static>(
     let subject = subject.ok_or_else(Problem::not_found)?;
     let filling = service
         .heavy
-        .short(caller.tenant, move || fill(&state, subject, now).map(Into::into));
+        .short(request, caller, move || fill(&state, subject, now).map(Into::into));
     let filled: Option<AnyFact> = filling.await?;
     filled.ok_or_else(Problem::not_found)
 }

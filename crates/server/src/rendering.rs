@@ -134,7 +134,7 @@ async fn letter(
     let name = format!("inline; filename=\"letter-{}.{}\"", layout.date, form.extension);
     let written = service
         .heavy
-        .short(caller.tenant, move || (form.write)(&layout))
+        .short(request, caller, move || (form.write)(&layout))
         .await??;
     let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::new();
     headers.extend(

@@ -103,7 +103,7 @@ async fn compose(
     admit(&candidate, &AnyFact::from(draft), &at).map_err(refused)?;
     let template = templates::in_use(&service, &caller, wanted.kind, wanted.tone.unwrap_or_default()).await?;
     let debriefs = caller.scopes.allows(Scope::DebriefsRead);
-    let composing = service.heavy.short(caller.tenant, move || {
+    let composing = service.heavy.short(&request, &caller, move || {
         suggest(&candidate, &wanted, &template, debriefs, now)
     });
     let data = composing

@@ -67,7 +67,7 @@ pub(crate) async fn bring_in(
         there(&service, &caller, id, false).await?;
     }
     // From here on until it is recorded: what an archive holds is unpacked, folded and written.
-    let _place = service.heavy.long(&caller).await?;
+    let _place = service.heavy.long(&request, &caller).await?;
     let archive = web::block(move || archive::read(&file))
         .await
         .map_err(Problem::internal)??;

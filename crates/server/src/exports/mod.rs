@@ -111,7 +111,7 @@ async fn export(caller: Caller, request: HttpRequest, service: Shared, asked: Qu
     let known: Vec<PlaybookRow> = own.into_iter().chain(copies).collect();
     let open = caller.scopes.allows(Scope::DebriefsRead);
     let name = candidate.id;
-    let place = service.heavy.long(&caller).await?;
+    let place = service.heavy.long(&request, &caller).await?;
     let packed = web::block(move || {
         let _place = place;
         archive::written(&contents(&candidate, &known, open)?)

@@ -147,7 +147,7 @@ async fn import(
         let (format, map, file) = (asked.format, map.clone(), file.clone());
         let reading = service
             .heavy
-            .short(caller.tenant, move || read(format, map.as_deref(), &file, known));
+            .short(&request, &caller, move || read(format, map.as_deref(), &file, known));
         let mut rows = reading.await??;
         // Of what is skipped there is nothing to tell.
         rows.retain(|row| row.result.as_ref().map_or(true, |facts| !facts.is_empty()));

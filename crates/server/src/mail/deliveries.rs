@@ -272,7 +272,7 @@ async fn send(
         note: path_id(&request, "note")?,
         revision: wanted.revision,
     };
-    let (delivered, replayed) = deliver(&service, &caller, &writing, &order).await?;
+    let (delivered, replayed) = deliver(&service, &caller, &writing, &order, &request).await?;
     Ok(answered(&delivered, replayed))
 }
 

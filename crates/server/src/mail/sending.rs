@@ -29,7 +29,7 @@ use super::{
     smtp::Letter,
 };
 use crate::{
-    edge::{codes::Code, problem::Problem, scopes::Caller},
+    edge::{codes::Code, keys::give_turn_back, problem::Problem, scopes::Caller},
     recording::writable,
     service::{Shared, recorded_by, tenant, unavailable},
     writing::{Changed, Writing, refused},
@@ -69,6 +69,7 @@ pub async fn deliver(
     caller: &Caller,
     writing: &Writing,
     order: &Order,
+    request: &HttpRequest,
 ) -> Result<(Delivered, bool), Problem> {
     let id = writing.fresh(0);
     if let Some(known) = earlier(service, caller, writing, order).await? {
@@ -86,6 +87,8 @@ pub async fn deliver(
         .mail
         .place(caller.tenant)
         .ok_or_else(|| Problem::overloaded(10))?;
+    // A mail server may take its time; that is no reason to keep the key's turn.
+    give_turn_back(request);
     let row = row(service, caller, order, id, &ready.note).await?;
     if let Some(other) = begin(service, caller, writing, &row).await? {
         if other.delivery_id == id {
