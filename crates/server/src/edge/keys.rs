@@ -195,6 +195,9 @@ impl FromRequest for Caller {
 pub(super) mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use futures_util::StreamExt;
+    use futures_util::stream::FuturesUnordered;
+
     use super::*;
     use crate::edge::scopes::{Bound, Scope};
 
@@ -296,5 +299,40 @@ pub(super) mod tests {
         let unknown = format!("bearer {}", ApiKey::generate(5, false).expect("a key").expose());
         assert!(keys.caller(Some(unknown.as_bytes())).await.is_err());
         assert_eq!(stored.look_ups.load(Ordering::Relaxed), 1);
+    }
+
+    /// Knows one key, and says nothing about any other.
+    struct Silent(Arc<InMemory>, [u8; 32]);
+
+    impl StoredKeys for Silent {
+        fn find(&self, tenant: i64, hash: [u8; 32]) -> BoxFuture<'_, Result<Option<StoredKey>, Problem>> {
+            if hash == self.1 {
+                return self.0.find(tenant, hash);
+            }
+            std::future::pending().boxed()
+        }
+    }
+
+    #[actix_web::test]
+    async fn keys_that_somebody_makes_up_hold_nobody_up_who_has_one() {
+        let (stored, header) = InMemory::with_key(None);
+        let hash = stored.key.lock().expect("no panic").as_ref().expect("a key").0;
+        let mut keys = Authenticator::new(Arc::new(Silent(stored, hash)), Clock::system());
+        keys.lifetime = Duration::ZERO;
+        assert!(keys.caller(Some(header.as_bytes())).await.is_ok());
+        let made_up: Vec<String> = (0..=STRANGERS)
+            .map(|_| format!("Bearer {}", ApiKey::generate(5, false).expect("a key").expose()))
+            .collect();
+        let mut strangers: FuturesUnordered<_> = made_up
+            .iter()
+            .map(|header| keys.caller(Some(header.as_bytes())))
+            .collect();
+        let told = strangers.next().await.expect("one of them");
+        assert!(
+            told.is_err_and(|problem| problem.code() == Code::Overloaded),
+            "it waits in vain"
+        );
+        // Looked up anew, while the places of strangers are all taken.
+        assert!(keys.caller(Some(header.as_bytes())).await.is_ok());
     }
 }
