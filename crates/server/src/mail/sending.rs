@@ -5,6 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use actix_web::HttpRequest;
 use afterword_domain::{
     catalogue::AnyFact,
     decide::Proposal,
