@@ -123,10 +123,10 @@ async fn a_key_has_only_so_many_readers_waiting() {
             let client = client.clone();
             async move { client.get(&format!("/v1/events?cursor=now&wait={seconds}")).await }
         };
-        let waiting = join_all((0..64).map(|_| wait(&*world, 4)));
+        let waiting = join_all((0..64).map(|_| wait(&world, 4)));
         let refused = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            let refused = wait(&*world, 4).await;
+            let refused = wait(&world, 4).await;
             refused.refuses(429, "rate_limited").header("retry-after");
             // Without waiting it may read, and another key may wait.
             world.get("/v1/events?cursor=now").await.is(200);
@@ -155,9 +155,9 @@ async fn a_key_has_only_so_many_requests_of_many_lines_at_once() {
             let parts = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();
             reqwest::Body::wrap_stream(parts)
         };
-        let open = async || many_lines(&*world).body(endless()).send().await.expect("answered");
+        let open = async || many_lines(&world).body(endless()).send().await.expect("answered");
         let (one, two) = (open().await, open().await);
-        let refused = world.send(many_lines(&*world).body("")).await;
+        let refused = world.send(many_lines(&world).body("")).await;
         refused.refuses(503, "overloaded").header("retry-after");
         let other = world.client("candidates:write", None, None).await;
         other.send(many_lines(&other).body("")).await.is(200);
