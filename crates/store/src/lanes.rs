@@ -24,7 +24,7 @@ const LONG_SILENCE: Duration = Duration::from_secs(60);
 /// A connection that is dropped while its statement waits for a lock would wait on in the server, and hold its place there.
 const LIMITS: [(&str, &str); 3] = [
     ("statement_timeout", "60000"),
-    ("lock_timeout", "8000"),
+    ("lock_timeout", "5000"),
     ("idle_in_transaction_session_timeout", "30000"),
 ];
 

@@ -12,6 +12,8 @@ use super::problem::{Code, Problem};
 
 /// So many values a body may hold. A megabyte of brackets would take a hundred of memory.
 const MOST: usize = 100_000;
+/// serde_json goes no deeper.
+const DEEPEST: usize = 128;
 
 /// The JSON object that these bytes are.
 pub fn parse(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
@@ -35,22 +37,32 @@ pub fn parse(bytes: &[u8]) -> Result<Map<String, Value>, Problem> {
     }
 }
 
-/// Whether there are more values than so many: each but the first comes after a bracket or a comma.
+/// Whether there are more values than so many: each but the first comes after a bracket or a comma. Where it gets too deep
+/// before that, reading ends there.
 fn holds_more_than(most: usize, bytes: &[u8]) -> bool {
     if bytes.len() <= most {
         return false;
     }
-    let (mut within, mut escaped, mut values) = (false, false, 0);
+    let (mut within, mut escaped, mut values, mut depth) = (false, false, 0, 0_usize);
     for byte in bytes {
         match byte {
             _ if escaped => escaped = false,
             b'\\' if within => escaped = true,
             b'"' => within = !within,
-            b',' | b'[' | b'{' if !within => values += 1,
+            _ if within => {}
+            b',' => values += 1,
+            b'[' | b'{' => {
+                values += 1;
+                depth += 1;
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
             _ => {}
         }
+        if values > most || depth > DEEPEST {
+            return values > most;
+        }
     }
-    values > most
+    false
 }
 
 fn unreadable(at: &str, error: &serde_json::Error) -> Problem {
@@ -240,6 +252,8 @@ mod tests {
         let text = format!("{{\"a\": \"{}\"}}", "[,{\\\"".repeat(100_000));
         assert!(parse(text.as_bytes()).is_ok());
         assert!(parse(many("1", 90_000).as_bytes()).is_ok());
+        let deep = format!("{{\"a\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(refused(deep.as_bytes()).0, 400);
     }
 
     #[test]
