@@ -76,7 +76,7 @@ impl Lanes {
         self.size.saturating_sub(self.permits.available_permits())
     }
 
-    /// A lane set to the tenant; without one, a lane set to any or none.
+    /// A lane set to the tenant; without one, a lane set to none, which shows no tenant's rows.
     pub(crate) async fn lane(&self, tenant: Option<TenantId>) -> Result<Lane<'_>, sqlx::Error> {
         let waited = tokio::time::timeout(PATIENCE, self.permits.acquire()).await;
         let permit = waited
@@ -84,10 +84,7 @@ impl Lanes {
             .map_err(|_| sqlx::Error::PoolClosed)?;
         let parked = {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            match idle
-                .iter()
-                .rposition(|parked| tenant.is_none() || parked.tenant == tenant)
-            {
+            match idle.iter().rposition(|parked| parked.tenant == tenant) {
                 Some(index) => Some(idle.swap_remove(index)),
                 None => idle.pop(),
             }
@@ -99,10 +96,11 @@ impl Lanes {
                 tenant: None,
             },
         };
-        if let Some(tenant) = tenant.filter(|_| parked.tenant != tenant) {
-            let set = sqlx::raw_sql(AssertSqlSafe(format!("SET afterword.tenant = '{}'", tenant.0)));
+        if parked.tenant != tenant {
+            let number = tenant.map(|tenant| tenant.0.to_string()).unwrap_or_default();
+            let set = sqlx::raw_sql(AssertSqlSafe(format!("SET afterword.tenant = '{number}'")));
             within(SILENCE, set.execute(&mut parked.connection)).await?;
-            parked.tenant = Some(tenant);
+            parked.tenant = tenant;
         }
         Ok(Lane {
             lanes: self,

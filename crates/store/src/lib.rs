@@ -31,6 +31,8 @@ mod recorder;
 mod rendered;
 mod rows;
 mod sealing;
+#[cfg(all(test, feature = "testing"))]
+mod second_wall;
 mod sqlite;
 mod statement;
 mod store;
