@@ -30,6 +30,8 @@ use url::{Host, Url};
 const CONNECT: Duration = Duration::from_secs(5);
 /// An unused connection is kept so long for the next request.
 const IDLE: Duration = Duration::from_secs(30);
+/// A longer address is not taken.
+pub const LONGEST: usize = 2048;
 /// So much of an answer's body is read, in bytes and in time. Nobody looks at it.
 const READ: usize = 4096;
 const READING: Duration = Duration::from_secs(1);
@@ -155,6 +157,10 @@ impl Outgoing {
     /// # Errors
     /// When it is of the wrong form, or a literal address to which no connection may be made.
     pub fn target(&self, text: &str) -> Result<Url, Unreachable> {
+        // The parser forgives what a browser's user types: blanks around, and ends of lines within. Nobody means these.
+        if text.len() > LONGEST || text.contains(|letter: char| letter.is_control() || letter.is_whitespace()) {
+            return Err(Unreachable::NoAddress);
+        }
         let url = Url::parse(text).map_err(|_| Unreachable::NoAddress)?;
         match url.scheme() {
             "https" => {}
@@ -166,6 +172,7 @@ impl Outgoing {
         }
         let literal = match url.host() {
             None => return Err(Unreachable::NoAddress),
+            Some(Host::Domain(name)) if !is_name(name) => return Err(Unreachable::NoAddress),
             Some(Host::Domain(_)) => None,
             Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
             Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
@@ -234,6 +241,12 @@ static TRUST: LazyLock<rustls::ClientConfig> = LazyLock::new(|| {
     config.with_root_certificates(roots).with_no_client_auth()
 });
 
+/// Whether a name could be anybody's: labels that are none, or are too long, lead nowhere.
+fn is_name(name: &str) -> bool {
+    let whole = name.strip_suffix('.').unwrap_or(name);
+    whole.len() <= 253 && whole.split('.').all(|label| (1..=63).contains(&label.len()))
+}
+
 /// What kept a request from being answered, where the wall said so: its word lies at the bottom of others' errors.
 fn refusal(error: &(dyn std::error::Error + 'static)) -> Unreachable {
     let mut cause = Some(error);
@@ -265,6 +278,7 @@ impl Wall {
         let found = match host {
             Host::Ipv4(address) => vec![address.into()],
             Host::Ipv6(address) => vec![address.into()],
+            Host::Domain(name) if !is_name(&name) => return Err(Unreachable::Unknown),
             Host::Domain(name) => {
                 let looked_up = tokio::time::timeout(CONNECT, (self.look_up)(name)).await;
                 looked_up

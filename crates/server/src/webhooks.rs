@@ -31,6 +31,7 @@ use crate::{
         scopes::{Bound, Caller, Scope},
         webhook_secret::WebhookSecret,
     },
+    outgoing,
     reading::{Answered, Page},
     recording::path_id,
     service::{Service, Shared, tenant, unavailable},
@@ -48,8 +49,6 @@ use sending::Sealed;
 const LIST: &[&str] = &["url", "limit", "cursor"];
 /// More than these a tenant does not have.
 const MOST: usize = 1000;
-/// A longer address is not taken.
-const LONGEST_URL: usize = 2048;
 
 /// How much a webhook is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -327,10 +326,10 @@ async fn head(service: &Shared, caller: &Caller) -> Result<i64, Problem> {
 
 /// An address that messages may be sent to, as far as it can be told before one is.
 fn checked_url(service: &Service, url: &str) -> Result<(), Problem> {
-    if url.len() > LONGEST_URL {
+    if url.len() > outgoing::LONGEST {
         return Err(Problem::invalid(
             "/url",
-            format!("must not be longer than {LONGEST_URL} bytes"),
+            format!("must not be longer than {} bytes", outgoing::LONGEST),
         ));
     }
     let target = service.outgoing.target(url);

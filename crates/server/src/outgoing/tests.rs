@@ -10,129 +10,23 @@ use tokio::{
     net::TcpListener,
 };
 
+use serde_json::Value;
+
 use super::*;
 
-const HOSTILE: &[&str] = &[
-    // Loopback, in every spelling.
-    "https://127.0.0.1/",
-    "https://127.0.0.1:8443/hook",
-    "https://127.255.255.254/",
-    "https://127.1/",
-    "https://127.0.1/",
-    "https://2130706433/",
-    "https://0x7f000001/",
-    "https://0x7f.0x0.0x0.0x1/",
-    "https://0x7f.1/",
-    "https://0177.0.0.1/",
-    "https://017700000001/",
-    "https://0177.0x0.1/",
-    "https://127.0.0.1./",
-    "https://%31%32%37.0.0.1/",
-    "https://１２７.０.０.１/",
-    "https://127。0。0。1/",
-    "https://①②⑦.⓪.⓪.①/",
-    "https:127.0.0.1/",
-    "https:\\\\127.0.0.1\\",
-    "https:///127.0.0.1/",
-    "https://[::1]/",
-    "https://[0:0:0:0:0:0:0:1]/",
-    "https://[0000::0001]/",
-    // This host and its network.
-    "https://0.0.0.0/",
-    "https://0/",
-    "https://0.1.2.3/",
-    "https://[::]/",
-    // Private networks.
-    "https://10.0.0.1/",
-    "https://10.255.255.255/",
-    "https://012.0.0.1/",
-    "https://0x0a.0.0.1/",
-    "https://172.16.0.1/",
-    "https://172.31.255.255/",
-    "https://192.168.0.1/",
-    "https://3232235777/",
-    "https://0xc0a80101/",
-    "https://100.64.0.1/",
-    "https://100.127.255.255/",
-    "https://[fc00::1]/",
-    "https://[fd12:3456:789a::1]/",
-    // Link-local addresses and the metadata of clouds.
-    "https://169.254.169.254/latest/meta-data/",
-    "https://2852039166/",
-    "https://0xa9fea9fe/",
-    "https://0251.0376.0251.0376/",
-    "https://169.254.170.2/v2/credentials",
-    "https://169.254.0.1/",
-    "https://100.100.100.200/",
-    "https://168.63.129.16/",
-    "https://[fd00:ec2::254]/",
-    "https://[fe80::1]/",
-    "https://[febf::1]/",
-    "https://[fec0::1]/",
-    // Addresses within addresses: mapped, compatible, NAT64, 6to4, Teredo.
-    "https://[::ffff:127.0.0.1]/",
-    "https://[::ffff:7f00:1]/",
-    "https://[::ffff:10.0.0.1]/",
-    "https://[::ffff:169.254.169.254]/",
-    "https://[::ffff:8.8.8.8]/",
-    "https://[0:0:0:0:0:ffff:a9fe:a9fe]/",
-    "https://[::ffff:0:127.0.0.1]/",
-    "https://[::127.0.0.1]/",
-    "https://[::a9fe:a9fe]/",
-    "https://[64:ff9b::127.0.0.1]/",
-    "https://[64:ff9b::a9fe:a9fe]/",
-    "https://[64:ff9b:1::10.0.0.1]/",
-    "https://[2002:7f00:1::]/",
-    "https://[2002:a9fe:a9fe::1]/",
-    "https://[2001:0:7f00:1::]/",
-    "https://[2001:0:4136:e378:8000:63bf:3fff:fdd2]/",
-    // Many, nobody, and examples.
-    "https://224.0.0.1/",
-    "https://239.255.255.250/",
-    "https://240.0.0.1/",
-    "https://255.255.255.255/",
-    "https://4294967295/",
-    "https://192.0.0.1/",
-    "https://192.0.2.1/",
-    "https://192.88.99.1/",
-    "https://198.18.0.1/",
-    "https://198.19.255.255/",
-    "https://198.51.100.1/",
-    "https://203.0.113.1/",
-    "https://[ff02::1]/",
-    "https://[2001:db8::1]/",
-    "https://[2001:2::1]/",
-    "https://[2001:10::1]/",
-    "https://[3fff::1]/",
-    "https://[5f00::1]/",
-    "https://[100::1]/",
-    // No port, no name, no secrets in the address, and nothing but https.
-    "https://hooks.example.com:0/",
-    "https://user@hooks.example.com/",
-    "https://user:secret@hooks.example.com/",
-    "https://hooks.example.com@127.0.0.1/",
-    "https://127.0.0.1#@hooks.example.com/",
-    "https://127.0.0.1\\@hooks.example.com/",
-    "http://hooks.example.com/",
-    "http://127.0.0.1/",
-    "HTTP://hooks.example.com/",
-    "ftp://hooks.example.com/",
-    "file:///etc/passwd",
-    "gopher://127.0.0.1:6379/_INFO",
-    "unix:/var/run/docker.sock",
-    "javascript:alert(1)",
-    "data:text/plain,x",
-    "//hooks.example.com/",
-    "hooks.example.com",
-    "https://",
-    "https://[::1",
-    "https://[fe80::1%25eth0]/",
-    "https://256.256.256.256/",
-    "https://1.2.3.4.5/",
-    "https://hooks example.com/",
-    "https://hooks.example.com:99999/",
-    "",
-];
+/// Targets, hosts and names, each with a reason; stories try them on every operation that takes one.
+fn corpus(of: &str) -> Vec<Value> {
+    let corpus: Value = serde_json::from_str(include_str!("hostile.json")).expect("JSON");
+    corpus[of].as_array().expect("a list").clone()
+}
+
+/// A field of an entry, with long texts written out.
+fn text(entry: &Value, field: &str) -> String {
+    entry[field]
+        .as_str()
+        .expect("a text")
+        .replace("{long}", &"x".repeat(3000))
+}
 
 fn leading(to: &'static [&'static str]) -> LookUp {
     Arc::new(move |_| async move { Ok(to.iter().map(|ip| ip.parse().expect("an address")).collect()) }.boxed())
@@ -140,11 +34,44 @@ fn leading(to: &'static [&'static str]) -> LookUp {
 
 #[test]
 fn every_hostile_target_is_refused() {
-    let wall = Outgoing::new(false);
-    for target in HOSTILE {
-        assert!(wall.target(target).is_err(), "{target}");
+    let (wall, open) = (Outgoing::new(false), Outgoing::new(true));
+    let targets = corpus("targets");
+    for entry in &targets {
+        let target = text(entry, "target");
+        assert!(wall.target(&target).is_err(), "{entry}");
+        assert_eq!(open.target(&target).is_ok(), entry["private"] == "taken", "{entry}");
     }
-    assert!(HOSTILE.len() >= 60);
+    assert!(targets.len() >= 115);
+}
+
+#[tokio::test]
+async fn every_hostile_host_and_name_is_refused() {
+    let never: LookUp = Arc::new(|name| async move { panic!("{name} was looked up") }.boxed());
+    let (wall, open) = (
+        Outgoing::looking_up(false, Arc::clone(&never)),
+        Outgoing::looking_up(true, never),
+    );
+    for entry in corpus("hosts") {
+        let host = text(&entry, "host");
+        assert!(wall.resolve(&host, 25).await.is_err(), "{entry}");
+        assert_eq!(
+            open.resolve(&host, 25).await.is_ok(),
+            entry["private"] == "taken",
+            "{entry}"
+        );
+    }
+    for entry in corpus("names") {
+        let last = entry["leads_to"].as_array().and_then(|answers| answers.last()).cloned();
+        let last: Vec<IpAddr> = serde_json::from_value(last.expect("an answer")).expect("addresses");
+        let leads: LookUp = Arc::new(move |_| {
+            let last = last.clone();
+            async move { Ok(last) }.boxed()
+        });
+        let refused = Outgoing::looking_up(false, leads)
+            .resolve(&text(&entry, "host"), 25)
+            .await;
+        assert!(refused.is_err(), "{entry}");
+    }
 }
 
 #[test]
