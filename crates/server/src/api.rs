@@ -4,11 +4,23 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use actix_web::{Route, http::Method, web};
+use actix_web::{
+    Error, Route,
+    body::BoxBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::Method,
+    middleware::{Next, from_fn},
+    web,
+};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use crate::edge::{codes::Code, routes::Methods, scopes::Scope};
+use crate::edge::{
+    codes::Code,
+    problem::Problem,
+    routes::Methods,
+    scopes::{Caller, Scope},
+};
 
 /// Every endpoint of the service.
 #[derive(Default)]
@@ -200,12 +212,87 @@ impl Api {
     /// Puts every endpoint into an app.
     pub fn configure(&self, app: &mut web::ServiceConfig) {
         for operation in &self.operations {
-            app.route(&operation.path, (operation.route)());
+            app.route(&operation.path, guarded(operation.scope, (operation.route)()));
         }
     }
+}
+
+/// Nobody gets as far as a handler without a key that has the scope which the document declares. What a handler asks
+/// for itself can only be more.
+fn guarded(scope: Option<Scope>, route: Route) -> Route {
+    let Some(scope) = scope else {
+        return route;
+    };
+    route.wrap(from_fn(
+        move |mut request: ServiceRequest, next: Next<BoxBody>| async move {
+            match admitted(&mut request, scope).await {
+                Ok(()) => next.call(request).await,
+                Err(problem) => Ok::<ServiceResponse<BoxBody>, Error>(request.error_response(problem)),
+            }
+        },
+    ))
+}
+
+async fn admitted(request: &mut ServiceRequest, scope: Scope) -> Result<(), Problem> {
+    request.extract::<Caller>().await?.require(scope)
 }
 
 /// A reference to a schema.
 pub fn reference(name: &str) -> Value {
     json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{
+        App, HttpResponse,
+        http::header::AUTHORIZATION,
+        test::{TestRequest, call_service, init_service},
+    };
+
+    use super::*;
+    use crate::edge::{
+        clock::Clock,
+        keys::{Authenticator, tests::InMemory},
+    };
+
+    #[actix_web::test]
+    async fn a_handler_that_asks_for_no_key_is_guarded_all_the_same() {
+        let mut api = Api::default();
+        for (path, scope) in [
+            ("/v1/candidates", Some(Scope::CandidatesRead)),
+            ("/v1/events", Some(Scope::EventsRead)),
+            ("/v1/open", None),
+        ] {
+            api.add(Operation {
+                scope,
+                route: Arc::new(|| web::get().to(HttpResponse::Ok)),
+                ..Operation::get(path, "reads", "Reads")
+            });
+        }
+        let (stored, header) = InMemory::with_key(None);
+        let authenticator = web::Data::new(Authenticator::new(stored, Clock::system()));
+        let app = App::new().app_data(authenticator).configure(|app| api.configure(app));
+        let app = init_service(app).await;
+        for (path, with, without) in [
+            ("/v1/candidates", 200, 401),
+            ("/v1/events", 403, 401),
+            ("/v1/open", 200, 200),
+        ] {
+            let request = TestRequest::get().uri(path);
+            let bare = call_service(&app, request.to_request()).await;
+            assert_eq!(bare.status(), without, "{path}");
+            let request = TestRequest::get()
+                .uri(path)
+                .insert_header((AUTHORIZATION, header.clone()));
+            let keyed = call_service(&app, request.to_request()).await;
+            assert_eq!(keyed.status(), with, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_operation_asks_for_a_scope_unless_it_says_otherwise() {
+        assert!(Operation::get("C", "reads", "Reads").scope.is_some());
+        assert!(Operation::write(Method::POST, "C", "writes", "Writes").scope.is_some());
+    }
 }

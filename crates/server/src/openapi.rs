@@ -211,9 +211,11 @@ fn describe(api: &Api, operation: &Operation) -> Value {
         contents.insert((*content).to_owned(), media);
         described["requestBody"] = json!({"required": required, "description": "The request.", "content": contents});
     }
-    if operation.scope.is_none() {
-        described["security"] = json!([]);
-    }
+    // For HTTP schemes OpenAPI 3.1 lets the list name the roles that are needed: here, the scope of the key.
+    described["security"] = match operation.scope {
+        Some(scope) => json!([{"key": [scope.name()]}]),
+        None => json!([]),
+    };
     described["responses"] = Value::Object(answers);
     described
 }
