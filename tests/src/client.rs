@@ -76,14 +76,7 @@ impl Client {
         let response = self.http.execute(request).await.map_err(failed)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.bytes().await.map_err(failed)?.to_vec();
-        let json = serde_json::from_slice(&body).unwrap_or_default();
-        Ok(Answer {
-            asked,
-            status,
-            headers,
-            body,
-            json,
-        })
+        Ok(Answer::of(&asked, status, headers, body))
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -165,6 +158,17 @@ impl Client {
 }
 
 impl Answer {
+    pub fn of(asked: &str, status: u16, headers: HeaderMap, body: Vec<u8>) -> Self {
+        let json = serde_json::from_slice(&body).unwrap_or_default();
+        Self {
+            asked: asked.to_owned(),
+            status,
+            headers,
+            body,
+            json,
+        }
+    }
+
     /// Demands a status.
     #[track_caller]
     pub fn is(&self, status: u16) -> &Self {

@@ -77,39 +77,6 @@ pub async fn paths_of(scene: &Scene, template: &str) -> Vec<String> {
     paths
 }
 
-/// A path with ids that are nobody's.
-pub fn nobodys(template: &str) -> String {
-    let ids = [
-        "candidate:cnd",
-        "application:app",
-        "interview:int",
-        "contact:con",
-        "note:note",
-        "task:task",
-        "event:evt",
-        "offer:offer",
-        "calendar:cal",
-        "key:key",
-        "note_delivery:ndl",
-    ];
-    let path = ids
-        .iter()
-        .filter_map(|it| it.split_once(':'))
-        .fold(template.to_owned(), |path, (name, prefix)| {
-            path.replace(&format!("{{{name}}}"), &format!("{prefix}_01k9ze3n8qfq7s5b1x5n0v3gk2"))
-        });
-    path.split('/')
-        .map(|part| {
-            if part.starts_with('{') {
-                "x_01k9ze3n8qfq7s5b1x5n0v3gk2"
-            } else {
-                part
-            }
-        })
-        .collect::<Vec<_>>()
-        .join("/")
-}
-
 /// A body that would do, were it one's own candidate.
 pub fn body_of(path: &str, scene: &Scene) -> Value {
     let anna = id(&scene.anna);

@@ -1,11 +1,8 @@
-//! Keys: what each may do, and how it is made, renewed and ended.
+//! Keys: how each is made, renewed and ended. What each may do stands in `walls/roles.rs`.
 
 use std::time::{Duration, Instant};
 
-use afterword::{
-    app::Options,
-    edge::{api_key::ApiKey, scopes::Scope},
-};
+use afterword::{app::Options, edge::api_key::ApiKey};
 use futures_util::future::join_all;
 use jiff::SignedDuration;
 use reqwest::Method;
@@ -13,15 +10,13 @@ use serde_json::{Value, json};
 
 use crate::{
     client::{Client, id},
-    contract::{nobodys, operations},
     harness::World,
-    scenes::{Scene, registers},
+    scenes::Scene,
     stories,
 };
 
 stories![
     without_a_valid_key_there_is_no_answer,
-    a_key_does_what_its_scopes_say_and_nothing_else,
     a_key_is_made_and_shown_once,
     a_key_is_rolled_with_an_overlap,
     a_revoked_key_ends_within_a_second_everywhere,
@@ -82,44 +77,6 @@ async fn without_a_valid_key_there_is_no_answer(world: World) {
         .unwrap();
     assert_eq!(basic.status(), 401);
     world.get("/v1/candidates").await.is(200);
-}
-
-async fn a_key_does_what_its_scopes_say_and_nothing_else(world: World) {
-    for scope in Scope::ALL {
-        let client = world.client(scope.name(), None, None).await;
-        for operation in operations() {
-            let file = match operation.path.as_str() {
-                "/v1/imports" => "?format=export",
-                path if path.ends_with("/imports") => "?format=vcf",
-                _ => "",
-            };
-            let request = client.request(operation.method.clone(), &format!("{}{file}", nobodys(&operation.path)));
-            let request = match operation.body {
-                Some(content_type) => request.header("Content-Type", content_type).body("{}"),
-                None => request,
-            };
-            let answer = client.send(request).await;
-            if scope == operation.scope || scope == Scope::Admin {
-                assert!(![401, 403, 405, 500].contains(&answer.status), "{scope}: {answer}");
-            } else {
-                answer.refuses(403, "insufficient_scope");
-            }
-        }
-    }
-    let both = world.client("candidates:read candidates:write", None, None).await;
-    let ada = registers(&both, "Ada Lovelace").await;
-    both.get(&ada).await.is(200);
-    both.get("/v1/events").await.refuses(403, "insufficient_scope");
-    // Who may only write learns what became of the writing.
-    let writer = world.client("candidates:write", None, None).await;
-    writer
-        .post(
-            &format!("{ada}/facts"),
-            json!({"facts": [{"type": "What", "data": {}}]}),
-        )
-        .await
-        .is(200);
-    writer.get(&ada).await.refuses(403, "insufficient_scope");
 }
 
 async fn a_key_is_made_and_shown_once(world: World) {

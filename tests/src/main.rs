@@ -66,4 +66,5 @@ mod timeline;
 mod tour;
 mod two_instances;
 mod undo;
+mod walls;
 mod webhooks;

@@ -1,17 +1,16 @@
-//! Whom a key reaches: one candidate, a group, a tenant. What lies beyond is as if it were not there, tried on every
-//! operation of the contract.
+//! Whom a key reaches in its tenant: one candidate, a group. What lies beyond is as if it were not there, tried on every
+//! operation of the contract. `walls/` tries the same between tenants.
 
 use afterword::edge::scopes::Scope;
 use afterword_domain::ids::CandidateId;
-use afterword_store::Told;
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
     client::{Client, id},
-    contract::{body_of, nobodys, operations, paths_of},
-    harness::{World, verify},
+    contract::{body_of, operations, paths_of},
+    harness::World,
     lists::full,
     scenes::{Scene, applies, registers},
     stories,
@@ -21,8 +20,6 @@ stories![
     a_key_of_one_candidate_sees_no_other,
     a_key_of_a_group_sees_its_group,
     a_bound_key_makes_only_what_it_will_reach,
-    tenants_are_walls_on_every_read,
-    tenants_are_walls_on_every_write,
 ];
 
 /// Every way to write about Ada is closed to a key.
@@ -217,112 +214,4 @@ async fn a_bound_key_makes_only_what_it_will_reach(world: World) {
     let new = format!("/v1/candidates/{}/facts", CandidateId::new(Uuid::now_v7()));
     let results = coach.post(&new, facts).await;
     assert_eq!(results.is(200)["results"][1]["status"], "recorded", "{results}");
-}
-
-async fn tenants_are_walls_on_every_read(world: World) {
-    let scene = full(world).await;
-    let other = scene.neighbour().await;
-    for operation in operations().iter().filter(|it| it.method == Method::GET) {
-        if operation.path == "/v1/test-clock" {
-            // A clock of the tenant's own, and of no other thing.
-            other.get(&operation.path).await.refuses(409, "not_a_test_tenant");
-            continue;
-        }
-        if operation.path.starts_with("/v1/webhooks") {
-            // Their own stories walk them.
-            continue;
-        }
-        if operation.path == "/v1/mail" {
-            other.get(&operation.path).await.refuses(404, "not_found");
-            continue;
-        }
-        if operation.path.starts_with("/v1/playbook") || operation.path.starts_with("/v1/templates") {
-            // Everybody has one; whose it is, its own stories tell.
-            continue;
-        }
-        if !operation.path.contains('{') {
-            let answer = other.get(&operation.path).await;
-            let rows = answer.is(200)["data"].as_array().unwrap();
-            let own = usize::from(operation.path == "/v1/keys");
-            assert_eq!(rows.len(), own, "{answer}");
-            for (name, value) in [
-                ("candidate", id(&scene.ada)),
-                ("application", id(&scene.acme)),
-                ("external_id", "x"),
-            ] {
-                if operation.query.contains(&name) {
-                    let answer = other.get(&format!("{}?{name}={value}", operation.path)).await;
-                    assert!(answer.is(200)["data"].as_array().unwrap().is_empty(), "{answer}");
-                }
-            }
-            continue;
-        }
-        let mut nobody = other
-            .get(&nobodys(&operation.path))
-            .await
-            .refuses(404, "not_found")
-            .json
-            .clone();
-        nobody["request_id"] = Value::Null;
-        for path in paths_of(&scene, &operation.path).await {
-            let answer = other.get(&path).await;
-            // The same answer as for an id that never was, and nothing in the headers that tells them apart.
-            let mut told = answer.refuses(404, "not_found").json.clone();
-            told["request_id"] = Value::Null;
-            assert_eq!(told, nobody, "{answer}");
-            assert_eq!(answer.maybe_header("etag"), None);
-            if operation.query.contains(&"as_of") {
-                other
-                    .get(&format!("{path}?as_of=2026-03-02T14:00:00Z"))
-                    .await
-                    .refuses(404, "not_found");
-            }
-        }
-    }
-}
-
-async fn tenants_are_walls_on_every_write(world: World) {
-    let scene = full(world).await;
-    let other = scene.neighbour().await;
-    nothing_can_be_written(&other, &scene).await;
-    let key = &scene.lists("/v1/keys").await[0]["id"];
-    other
-        .delete(&format!("/v1/keys/{}", key.as_str().unwrap()))
-        .await
-        .refuses(404, "not_found");
-    other
-        .post(&format!("/v1/keys/{}/rolled", key.as_str().unwrap()), json!({}))
-        .await
-        .refuses(404, "not_found");
-    other
-        .post("/v1/keys", json!({"scopes": ["admin"], "candidate": id(&scene.ada)}))
-        .await
-        .refuses(422, "unknown_reference");
-    // In a body another tenant's things are unknown.
-    let grace = registers(&other, "Grace Hopper").await;
-    let firm = applies(&other, &grace, "Bolt").await;
-    let with = json!({"starts_at": "2026-03-12T14:00:00+01:00", "ends_at": "2026-03-12T15:00:00+01:00", "time_zone": "Europe/Berlin",
-        "format": "onsite", "interviewers": [id(&scene.anna)]});
-    other
-        .post(&format!("{firm}/interviews"), with)
-        .await
-        .refuses(422, "unknown_reference")
-        .names("/interviewers/0");
-    let facts =
-        json!({"facts": [{"type": "DocumentRequested", "application": id(&scene.acme), "data": {"document": "x"}}]});
-    let results = other.post(&format!("{grace}/facts"), facts).await;
-    assert_eq!(
-        results.is(200)["results"][0]["problem"]["code"],
-        "unknown_reference",
-        "{results}"
-    );
-    // The same external id and the same ids may stand in both.
-    let same = json!({"name": "Ada Lovelace", "time_zone": "UTC", "subject": id(&scene.ada), "external_id": "a-1"});
-    other.post("/v1/candidates", same).await.is(201);
-    other.get(&scene.acme).await.refuses(404, "not_found");
-    scene.patch(&scene.ada, json!({"external_id": "a-1"})).await.is(200);
-    assert_eq!(other.sees(&scene.ada).await["version"], 1);
-    other.delete(&scene.ada).await.is(200);
-    scene.get(&scene.ada).await.is(200);
-    assert_eq!(verify(&other.store, other.tenant).await, Vec::<Told>::new());
 }
