@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use afterword::app::Options;
-use afterword_domain::ids::CandidateId;
+use afterword_domain::ids::{self, CandidateId};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     client::{Answer, Client},
-    contract::{body_of, nobodys, operations, paths_of},
+    contract::{body_of, operations, paths_of},
     harness::{Kind, World, tell},
     lists::full,
     scenes::registers,
@@ -233,6 +233,18 @@ async fn sends(scene: &World, method: &Method, path: &str, body: &str) -> Answer
     let request = scene.request(method.clone(), path).header("Content-Type", content);
     let sent = scene.send(request.body(body.to_owned()));
     timeout(Duration::from_secs(10), sent).await.expect("answered quickly")
+}
+
+/// A path with ids that are nobody's.
+fn nobodys(template: &str) -> String {
+    let part = |part: &str| match part.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+        None => part.to_owned(),
+        Some(name) => {
+            let kind = ids::Kind::ALL.iter().find(|kind| kind.name() == name);
+            format!("{}_01k9ze3n8qfq7s5b1x5n0v3gk2", kind.map_or("x", |kind| kind.prefix()))
+        }
+    };
+    template.split('/').map(part).collect::<Vec<_>>().join("/")
 }
 
 /// Generated from the document: what it calls the most of anything is the most.
