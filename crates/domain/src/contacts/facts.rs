@@ -5,11 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{
-    Contact, ContactStatus, Reach, Reached, admit_known,
-    erasure::{without, words_of},
-    name_of,
-};
+use super::{Contact, ContactStatus, Reach, Reached, admit_known, erasure::Person, name_of};
 use crate::{
     candidate::Candidate,
     fact::{At, Envelope, Fact, Place},
@@ -254,8 +250,8 @@ impl Fact for ContactErased {
             .filter(about)
             .any(|fact| fact.data != fact.data.without_contact())
         {
-            let words = words_of(candidate, id);
-            candidate.rewrite(|fact| without(fact, id, &words));
+            let person = Person::of(candidate, id);
+            candidate.rewrite(|fact| person.taken_out_of(fact));
             return;
         }
         if let Some(contact) = candidate.contacts.get_mut(&id) {
