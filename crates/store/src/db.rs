@@ -96,6 +96,15 @@ impl Db {
         }
     }
 
+    /// Takes from the files what was deleted or written over. False: it is to be tried again. PostgreSQL does it by itself,
+    /// when it vacuums and when it uses its write-ahead log anew.
+    pub(crate) async fn scrub(&self) -> Result<bool, sqlx::Error> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.scrub().await,
+            Self::Postgres(_) => Ok(true),
+        }
+    }
+
     /// Connections in use now.
     pub(crate) fn in_use(&self) -> usize {
         match self {

@@ -14,6 +14,9 @@ pub enum OpenError {
     /// Data was sealed with another key.
     #[error("the master key is not the one that this key store was made with")]
     WrongMasterKey,
+    /// The new key is the old one.
+    #[error("the new master key is the old one")]
+    SameMasterKey,
     /// The file is not what it should be.
     #[error("the master key file {path} cannot be used: {reason}")]
     MasterKeyFile {

@@ -1,10 +1,11 @@
 //! The keys of candidates. They lie in a database of their own, so that a backup of the data cannot bring an erased
 //! candidate back. A key is committed there before the first row that it seals.
 
+use crate::commit::Erasure;
 use crate::db::Db;
 use crate::error::StoreError;
 use crate::rows::TenantId;
-use crate::sealing::{DataKey, MasterKey};
+use crate::sealing::{DataKey, Ring};
 use crate::statement::{Cells, Statement};
 use moka::sync::Cache;
 use std::collections::{HashMap, HashSet};
@@ -21,22 +22,21 @@ pub(crate) fn pauses() -> impl Iterator<Item = Duration> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrappedKey(pub(crate) Vec<u8>);
 
+/// An erasure on another instance must reach this memory too: no key stays longer, however often it is used.
+const CACHED_FOR: Duration = Duration::from_secs(300);
+
 /// The key store, and what of it is in memory.
 #[derive(Debug)]
 pub struct Keys {
     db: Db,
-    master: MasterKey,
-    /// An erasure on another instance must reach this memory too: no key stays longer than five minutes.
+    ring: Ring,
     cache: Cache<(TenantId, Uuid), Arc<DataKey>>,
 }
 
 impl Keys {
-    pub(crate) fn new(db: Db, master: MasterKey) -> Self {
-        let cache = Cache::builder()
-            .max_capacity(100_000)
-            .time_to_live(Duration::from_secs(300))
-            .build();
-        Self { db, master, cache }
+    pub(crate) fn new(db: Db, ring: Ring) -> Self {
+        let cache = Cache::builder().max_capacity(100_000).time_to_live(CACHED_FOR).build();
+        Self { db, ring, cache }
     }
 
     pub(crate) fn db(&self) -> &Db {
@@ -44,14 +44,14 @@ impl Keys {
     }
 
     pub(crate) fn secret(&self, purpose: &str) -> [u8; 32] {
-        self.master.secret(purpose)
+        self.ring.secret(purpose)
     }
 
     /// A key for a new candidate, in memory only: the commit that carries it brings it to the key store.
     #[must_use]
     pub fn new_key(&self, tenant: TenantId, candidate: Uuid) -> (DataKey, WrappedKey) {
         let key = DataKey::random();
-        let wrapped = WrappedKey(self.master.wrap(tenant, candidate, &key));
+        let wrapped = WrappedKey(self.ring.wrap(tenant, candidate, &key));
         (key, wrapped)
     }
 
@@ -85,7 +85,7 @@ impl Keys {
         }
         let missing: Vec<Uuid> = missing.into_iter().collect();
         for (candidate, wrapped) in self.stored(tenant, &missing).await? {
-            let key = Arc::new(self.master.unwrap(tenant, candidate, &wrapped)?);
+            let key = Arc::new(self.ring.unwrap(tenant, candidate, &wrapped)?);
             self.cache.insert((tenant, candidate), Arc::clone(&key));
             found.insert(candidate, key);
         }
@@ -154,7 +154,7 @@ impl Keys {
         let mut lost = HashSet::new();
         for (candidate, wrapped, _) in new {
             if kept.get(candidate) == Some(&wrapped.0) {
-                let key = self.master.unwrap(tenant, *candidate, &wrapped.0)?;
+                let key = self.ring.unwrap(tenant, *candidate, &wrapped.0)?;
                 self.cache.insert((tenant, *candidate), Arc::new(key));
             } else {
                 lost.insert(wrapped.0.clone());
@@ -165,7 +165,7 @@ impl Keys {
 
     /// Destroys the keys of candidates whose erasure is recorded. Where the key store does not answer, it is asked again
     /// until it does; opening a store destroys what is left after a crash.
-    pub(crate) async fn destroy_surely(self: &Arc<Self>, tenant: TenantId, erased: Vec<Uuid>) {
+    pub(crate) async fn destroy_surely(self: &Arc<Self>, tenant: TenantId, erased: Vec<(Uuid, Erasure)>) {
         let Err(error) = self.destroy(tenant, &erased).await else {
             return;
         };
@@ -183,19 +183,66 @@ impl Keys {
         });
     }
 
-    /// Destroys keys. What they sealed is gone with them.
-    pub(crate) async fn destroy(&self, tenant: TenantId, candidates: &[Uuid]) -> Result<(), StoreError> {
-        for some in candidates.chunks(256) {
+    /// Destroys the keys of erased candidates, and keeps that they were erased. What the keys sealed is gone with them. Says
+    /// how many keys there were.
+    pub(crate) async fn destroy(&self, tenant: TenantId, erased: &[(Uuid, Erasure)]) -> Result<u64, StoreError> {
+        let mut destroyed = 0;
+        for some in erased.chunks(256) {
+            let mut statement = Statement::new(
+                "INSERT INTO erased_candidates (tenant_id, candidate_id, erased_at, keys_gone_by) VALUES ",
+            );
+            statement.bind_rows(some.iter().map(|(candidate, erasure)| {
+                [
+                    tenant.into(),
+                    (*candidate).into(),
+                    erasure.at.into(),
+                    erasure.keys_gone_by.into(),
+                ]
+            }));
+            statement.push(" ON CONFLICT (tenant_id, candidate_id) DO NOTHING");
+            self.db.execute(tenant, statement).await?;
             let mut statement = Statement::new("DELETE FROM candidate_keys WHERE tenant_id = ");
             statement
                 .bind(tenant)
                 .push(" AND candidate_id IN ")
-                .bind_list(some.iter().copied());
-            self.db.execute(tenant, statement).await?;
+                .bind_list(some.iter().map(|(candidate, _)| *candidate));
+            destroyed += self.db.execute(tenant, statement).await?;
         }
-        for candidate in candidates {
+        for (candidate, _) in erased {
             self.forget(tenant, *candidate);
         }
-        Ok(())
+        Ok(destroyed)
+    }
+
+    /// Who was erased, as the key store remembers it: in the order of their ids, after one of them.
+    pub(crate) async fn erased(&self, tenant: TenantId, after: Uuid) -> Result<Vec<(Uuid, Erasure)>, StoreError> {
+        let statement = Statement::of(
+            "SELECT candidate_id, erased_at, keys_gone_by FROM erased_candidates WHERE tenant_id = $1 \
+             AND candidate_id > $2 ORDER BY candidate_id LIMIT 256",
+            [tenant.into(), after.into()],
+        );
+        self.db.fetch(tenant, statement, erasure).await
+    }
+}
+
+/// A candidate, and when it was erased.
+pub(crate) fn erasure(row: &dyn Cells) -> Result<(Uuid, Erasure), sqlx::Error> {
+    let erasure = Erasure {
+        at: row.int(1)?,
+        keys_gone_by: row.int(2)?,
+    };
+    Ok((row.id(0)?, erasure))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_key_stays_in_memory_longer_than_five_minutes() {
+        let lanes = crate::lanes::Lanes::new(sqlx::postgres::PgConnectOptions::new(), 1);
+        let keys = Keys::new(Db::Postgres(Box::new(lanes)), Ring::random());
+        let policy = keys.cache.policy();
+        assert_eq!(policy.time_to_live(), Some(Duration::from_secs(300)));
     }
 }

@@ -14,6 +14,7 @@ mod crash;
 mod db;
 mod doctor;
 mod envelopes;
+mod erased;
 mod error;
 mod keys;
 mod lanes;
@@ -29,6 +30,7 @@ mod reads;
 mod rebuild;
 mod recorder;
 mod rendered;
+mod retention;
 mod rows;
 mod sealing;
 #[cfg(all(test, feature = "testing"))]
@@ -48,14 +50,19 @@ pub use beside::Beside;
 pub use backup::{Copied, back_up_data, back_up_keys};
 pub use commit::{Appended, Commit, Erasure};
 pub use doctor::{Files, Finding, Health, examine};
+pub use erased::Swept;
 pub use error::{OpenError, StoreError};
 pub use keys::{Keys, WrappedKey};
+pub use master::Rotated;
 pub use note_deliveries::{NoteDeliveryEnd, NoteDeliveryRow, NoteDeliveryState};
 pub use playbooks::{Playbooks, written};
 pub use queues::{ApplicationQuery, CandidateQuery, RejectionQuery, TaskFilter, TaskQuery};
 pub use reads::FeedQuery;
 pub use rebuild::Rebuilt;
-pub use recorder::{Around, Command, Idempotency, RecordError, Recorded, Recorder, Restoration, Restored, Step};
+pub use recorder::{
+    Around, Command, Idempotency, KEY_BACKUPS, RecordError, Recorded, Recorder, Restoration, Restored, Step,
+};
+pub use retention::{RetentionRow, Silent};
 pub use rows::{
     ApiKeyRow, ApplicationRow, CalendarRow, EventRow, IdempotencyRow, NoteTemplateRow, PlaybookRow, StreamHead,
     StreamRow, TaskRow, TaskState, TenantId, TenantRow,

@@ -58,8 +58,8 @@ const FEEDS: usize = 8;
 const ATTEMPTS: usize = 64;
 /// So long another instance's new playbook may be unknown here.
 const PLAYBOOKS_FOR: std::time::Duration = std::time::Duration::from_secs(1);
-/// Backups of keys are kept no longer than this.
-const KEY_BACKUPS: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Backups of the key store are kept no longer than this.
+pub const KEY_BACKUPS: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Facts that somebody wants recorded about one candidate. What has come due by itself is announced before them; with no
 /// fact at all, that is all that is recorded.

@@ -1,4 +1,4 @@
-//! Sealing: XChaCha20-Poly1305 under one key per candidate, each key wrapped by the master key. Everything sealed is bound
+//! Sealing: XChaCha20-Poly1305 under one key per candidate, each key wrapped by the ring, and the ring by the master key. Everything sealed is bound
 //! to its place (tenant, candidate, purpose, id), so that a row moved elsewhere does not open there.
 //!
 //! The one module that draws randomness, for keys and nonces. Nonces of 24 random bytes may be drawn without counting.
@@ -98,11 +98,16 @@ impl DataKey {
     }
 }
 
-/// The key that wraps the keys of candidates. Its own bytes seal nothing: each use has a subkey.
+/// The key in the operator's file. It wraps the ring and nothing else, so that another one can take its place.
 #[derive(Zeroize, ZeroizeOnDrop)]
-pub(crate) struct MasterKey {
-    root: [u8; 32],
+pub(crate) struct MasterKey([u8; 32]);
+
+/// The keys that a store works with: one that wraps the keys of candidates, and one from which the secrets of tenants
+/// follow. They stay when the master key changes.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub(crate) struct Ring {
     wrapping: [u8; 32],
+    secrets: [u8; 32],
 }
 
 impl std::fmt::Debug for MasterKey {
@@ -111,10 +116,15 @@ impl std::fmt::Debug for MasterKey {
     }
 }
 
+impl std::fmt::Debug for Ring {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ring(…)")
+    }
+}
+
 impl MasterKey {
-    pub(crate) fn new(root: [u8; 32]) -> Self {
-        let wrapping = subkey(&root, "wrapping");
-        Self { root, wrapping }
+    pub(crate) fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 
     /// New random bytes for a master key file.
@@ -122,6 +132,48 @@ impl MasterKey {
         let mut bytes = [0; 32];
         fill(&mut bytes);
         bytes
+    }
+
+    pub(crate) fn wrap(&self, ring: &Ring) -> Vec<u8> {
+        let mut plain = [ring.wrapping, ring.secrets].concat();
+        let wrapped = seal(&subkey(&self.0, "ring"), b"ring", &plain);
+        plain.zeroize();
+        wrapped
+    }
+
+    pub(crate) fn unwrap(&self, wrapped: &[u8]) -> Result<Ring, Unreadable> {
+        let mut plain = open(&subkey(&self.0, "ring"), b"ring", wrapped)?;
+        let ring = match plain.as_chunks() {
+            (&[wrapping, secrets], []) => Ok(Ring { wrapping, secrets }),
+            _ => Err(Unreadable),
+        };
+        plain.zeroize();
+        ring
+    }
+
+    /// The ring of a store of before there were rings: there all keys followed from the master key.
+    pub(crate) fn ring_of_before(&self) -> Ring {
+        Ring {
+            wrapping: subkey(&self.0, "wrapping"),
+            secrets: subkey(&self.0, "secrets"),
+        }
+    }
+
+    pub(crate) fn canary(&self) -> Vec<u8> {
+        seal(&subkey(&self.0, "canary"), b"canary", b"afterword")
+    }
+
+    pub(crate) fn knows(&self, canary: &[u8]) -> bool {
+        open(&subkey(&self.0, "canary"), b"canary", canary).is_ok()
+    }
+}
+
+impl Ring {
+    pub(crate) fn random() -> Self {
+        let (mut wrapping, mut secrets) = ([0; 32], [0; 32]);
+        fill(&mut wrapping);
+        fill(&mut secrets);
+        Self { wrapping, secrets }
     }
 
     pub(crate) fn wrap(&self, tenant: TenantId, candidate: Uuid, key: &DataKey) -> Vec<u8> {
@@ -137,15 +189,7 @@ impl MasterKey {
 
     /// A secret derived for one purpose: the same for ever, and telling nothing of the others.
     pub(crate) fn secret(&self, purpose: &str) -> [u8; 32] {
-        subkey(&subkey(&self.root, "secrets"), purpose)
-    }
-
-    pub(crate) fn canary(&self) -> Vec<u8> {
-        seal(&subkey(&self.root, "canary"), b"canary", b"afterword")
-    }
-
-    pub(crate) fn knows(&self, canary: &[u8]) -> bool {
-        open(&subkey(&self.root, "canary"), b"canary", canary).is_ok()
+        subkey(&self.secrets, purpose)
     }
 }
 
@@ -247,22 +291,43 @@ mod tests {
     }
 
     #[test]
-    fn a_wrapped_key_belongs_to_its_candidate_and_master_key() {
-        let master = MasterKey::new([7; 32]);
+    fn a_wrapped_key_belongs_to_its_candidate_and_ring() {
+        let ring = Ring::random();
         let key = DataKey::random();
-        let wrapped = master.wrap(TenantId(1), Uuid::from_u128(2), &key);
-        assert_eq!(
-            master
-                .unwrap(TenantId(1), Uuid::from_u128(2), &wrapped)
-                .map(|key| key.0),
-            Ok(key.0)
-        );
-        assert!(master.unwrap(TenantId(1), Uuid::from_u128(3), &wrapped).is_err());
-        assert!(master.unwrap(TenantId(2), Uuid::from_u128(2), &wrapped).is_err());
+        let wrapped = ring.wrap(TenantId(1), Uuid::from_u128(2), &key);
+        let opened = ring.unwrap(TenantId(1), Uuid::from_u128(2), &wrapped);
+        assert_eq!(opened.map(|key| key.0), Ok(key.0));
+        assert!(ring.unwrap(TenantId(1), Uuid::from_u128(3), &wrapped).is_err());
+        assert!(ring.unwrap(TenantId(2), Uuid::from_u128(2), &wrapped).is_err());
         assert!(
-            MasterKey::new([8; 32])
+            Ring::random()
                 .unwrap(TenantId(1), Uuid::from_u128(2), &wrapped)
                 .is_err()
+        );
+    }
+
+    #[test]
+    fn a_ring_opens_with_its_master_key_only_and_outlives_it() {
+        let (old, new) = (MasterKey::new([7; 32]), MasterKey::new([8; 32]));
+        let ring = old.unwrap(&old.wrap(&Ring::random())).expect("the ring");
+        assert!(new.unwrap(&old.wrap(&ring)).is_err());
+        assert!(old.unwrap(&old.wrap(&ring)[..40]).is_err());
+        let later = new.unwrap(&new.wrap(&ring)).expect("the ring");
+        assert_eq!(later.secret("cursors"), ring.secret("cursors"));
+        let key = DataKey::random();
+        let wrapped = ring.wrap(TenantId(1), Uuid::nil(), &key);
+        assert!(later.unwrap(TenantId(1), Uuid::nil(), &wrapped).is_ok());
+    }
+
+    /// These keys seal what lies in stores that were made before there were rings: they must never change.
+    #[test]
+    fn the_ring_of_a_store_of_before_follows_from_its_master_key() {
+        let ring = MasterKey::new([7; 32]).ring_of_before();
+        let hex = |bytes: [u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        assert_eq!(hex(ring.wrapping), hex(subkey(&[7; 32], "wrapping")));
+        assert_eq!(
+            hex(ring.secret("cursors")),
+            hex(subkey(&subkey(&[7; 32], "secrets"), "cursors"))
         );
     }
 
@@ -271,7 +336,7 @@ mod tests {
         let master = MasterKey::new([7; 32]);
         assert!(master.knows(&master.canary()));
         assert!(!MasterKey::new([8; 32]).knows(&master.canary()));
-        assert_ne!(master.secret("cursors"), master.secret("hashes"));
-        assert_eq!(master.secret("cursors"), MasterKey::new([7; 32]).secret("cursors"));
+        let ring = master.ring_of_before();
+        assert_ne!(ring.secret("cursors"), ring.secret("hashes"));
     }
 }

@@ -17,6 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Sqlite {
     pub(crate) writer: SqlitePool,
     pub(crate) readers: SqlitePool,
+    options: Box<SqliteConnectOptions>,
 }
 
 impl Sqlite {
@@ -31,6 +32,8 @@ impl Sqlite {
             .busy_timeout(Duration::from_secs(10))
             .pragma("cache_size", "-32000")
             .pragma("temp_store", "MEMORY")
+            // What is deleted or written over is overwritten: an erased key must not lie on in a free page.
+            .pragma("secure_delete", "ON")
             .disable_statement_logging();
         let pool = || {
             SqlitePoolOptions::new()
@@ -46,9 +49,30 @@ impl Sqlite {
         }
         let readers = pool()
             .max_connections(4)
-            .connect_with(options.pragma("query_only", "ON"))
+            .connect_with(options.clone().pragma("query_only", "ON"))
             .await?;
-        Ok(Self { writer, readers })
+        Ok(Self {
+            writer,
+            readers,
+            options: Box::new(options),
+        })
+    }
+
+    /// Empties the write-ahead log, where pages lie as they were before something was erased. False: somebody was reading
+    /// or writing, and it is to be tried again.
+    pub(crate) async fn scrub(&self) -> Result<bool, sqlx::Error> {
+        // On a connection of its own, with little patience: writers wait while it waits for readers.
+        let mut connection = self
+            .options
+            .as_ref()
+            .clone()
+            .busy_timeout(Duration::from_millis(50))
+            .connect()
+            .await?;
+        let checkpoint = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection);
+        let (busy, _, _): (i64, i64, i64) = checkpoint.await?;
+        sqlx::Connection::close(connection).await?;
+        Ok(busy == 0)
     }
 
     /// To look at a file that is there, and change nothing of it.

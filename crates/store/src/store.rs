@@ -11,11 +11,12 @@ use crate::sealing::DataKey;
 use crate::sqlite::Sqlite;
 use crate::statement::Statement;
 use crate::wake::{Between, Wake};
-use crate::{master, migrate};
+use crate::{Erasure, StreamHead, master, master::Rotated, migrate};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::sync::watch;
-use uuid::Uuid;
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::task::AbortHandle;
 
 /// Which store, and where its keys are.
 #[derive(Clone)]
@@ -73,6 +74,13 @@ struct Inner {
     appender: Appender,
     wake: Arc<Wake>,
     between: Option<Between>,
+    scrubbing: AbortHandle,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.scrubbing.abort();
+    }
 }
 
 impl Store {
@@ -93,6 +101,38 @@ impl Store {
                 migrate::postgres(&migrate::parse(url)?, keys.as_ref()).await
             }
         }
+    }
+
+    /// Puts another master key in the place of the one that opens the store, beside live traffic: see `master::rotate`. The
+    /// new key is made where its file is not there.
+    ///
+    /// # Errors
+    /// When the key store cannot be reached, or the old key is not the one it was made with.
+    pub async fn rotate_master(options: &StoreOptions, new: &Path) -> Result<Rotated, OpenError> {
+        let (keys, old) = match &options.place {
+            Place::Folder(folder) => {
+                let (data, keys) = open_folder(folder, options.keys_url.as_deref()).await?;
+                data.close().await;
+                let old = options.master_key_file.clone();
+                (keys, old.unwrap_or_else(|| folder.join("master.key")))
+            }
+            Place::Postgres(url) => {
+                let old = options.master_key_file.clone().ok_or(OpenError::MasterKeyNotNamed)?;
+                let data = migrate::parse(url)?;
+                let keys = match &options.keys_url {
+                    Some(url) => migrate::parse(url)?,
+                    None => migrate::beside(&data),
+                };
+                migrate::check_postgres(&data, &keys).await?;
+                (Db::Postgres(Box::new(Lanes::new(keys, 1))), old)
+            }
+        };
+        let rotated = master::rotate(&old, new, &keys).await;
+        if rotated.is_ok() {
+            until_scrubbed(&keys).await;
+        }
+        keys.close().await;
+        rotated
     }
 
     /// Opens a store. SQLite's schema is brought up to date, PostgreSQL's is only checked.
@@ -139,36 +179,20 @@ impl Store {
         wake: Arc<Wake>,
         between: Option<Between>,
     ) -> Result<Self, OpenError> {
-        let appender = Appender::start(writer, Arc::clone(&keys), Arc::clone(&wake));
+        let (db, erased) = (Arc::new(db), Arc::<Notify>::default());
+        let appender = Appender::start(writer, Arc::clone(&keys), Arc::clone(&wake), Arc::clone(&erased));
+        let scrubbing = tokio::spawn(scrub(Arc::clone(&db), Arc::clone(&keys), erased)).abort_handle();
         let store = Self(Arc::new(Inner {
-            db: Arc::new(db),
+            db,
             keys,
             appender,
             wake,
             between,
+            scrubbing,
         }));
-        let finished = store.finish_erasures().await;
-        finished.map_err(|error| OpenError::Unavailable(error.to_string()))?;
+        let swept = store.sweep().await;
+        swept.map_err(|error| OpenError::Unavailable(error.to_string()))?;
         Ok(store)
-    }
-
-    /// An erasure is recorded first and its key destroyed right after. Where a crash came between, it is done here.
-    async fn finish_erasures(&self) -> Result<(), StoreError> {
-        for tenant in self.tenants().await? {
-            let mut after = Uuid::nil();
-            loop {
-                let statement = Statement::of(
-                    "SELECT candidate_id FROM streams WHERE tenant_id = $1 AND erased_at IS NOT NULL \
-                     AND candidate_id > $2 ORDER BY candidate_id LIMIT 256",
-                    [tenant.id.into(), after.into()],
-                );
-                let erased = self.db().fetch(tenant.id, statement, |row| row.id(0)).await?;
-                let Some(last) = erased.last() else { break };
-                after = *last;
-                self.keys().destroy(tenant.id, &erased).await?;
-            }
-        }
-        Ok(())
     }
 
     /// An erasure may have been recorded although nobody heard so. Its key goes as soon as that is seen; where it is not
@@ -181,8 +205,14 @@ impl Store {
                 tokio::time::sleep(pause).await;
                 let Some(store) = store.upgrade().map(Self) else { return };
                 match store.stream_head(tenant, candidate).await {
-                    Ok(Some(head)) if head.erased_at.is_some() => {
-                        return store.0.keys.destroy_surely(tenant, vec![candidate]).await;
+                    Ok(Some(StreamHead {
+                        erased_at: Some(at),
+                        keys_gone_by,
+                        ..
+                    })) => {
+                        let keys_gone_by = keys_gone_by.unwrap_or(at);
+                        let erased = vec![(candidate, Erasure { at, keys_gone_by })];
+                        return store.0.keys.destroy_surely(tenant, erased).await;
                     }
                     Ok(_) if looks == 5 => return,
                     Ok(_) => looks += 1,
@@ -215,6 +245,7 @@ impl Store {
         if let Some(between) = &self.0.between {
             between.stop();
         }
+        self.0.scrubbing.abort();
         self.0.db.close().await;
         self.0.keys.db().close().await;
     }
@@ -259,6 +290,31 @@ impl Store {
 
     pub(crate) fn db(&self) -> &Db {
         &self.0.db
+    }
+}
+
+/// Takes from the files what was erased, each time that something was.
+async fn scrub(db: Arc<Db>, keys: Arc<Keys>, erased: Arc<Notify>) {
+    loop {
+        erased.notified().await;
+        until_scrubbed(keys.db()).await;
+        until_scrubbed(&db).await;
+    }
+}
+
+async fn until_scrubbed(db: &Db) {
+    let mut wait = Duration::from_millis(20);
+    loop {
+        match db.scrub().await {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(error) => tracing::warn!(
+                error = crate::error::describe(&error),
+                "what was erased is still in the files"
+            ),
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(Duration::from_secs(10));
     }
 }
 

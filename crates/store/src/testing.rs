@@ -197,6 +197,32 @@ impl PrivatePostgres {
         self.own.as_ref().map(|own| own.binaries.as_path())
     }
 
+    /// Where our server keeps its files.
+    #[must_use]
+    pub fn data_folder(&self) -> Option<PathBuf> {
+        self.own.as_ref().map(Own::data)
+    }
+
+    /// A database as `pg_dump` writes it out, where the server is ours.
+    #[must_use]
+    pub fn dump(&self, database: &str) -> Option<Vec<u8>> {
+        let own = self.own.as_ref()?;
+        let mut dump = own.command("pg_dump");
+        dump.args([
+            "--inserts",
+            "-h",
+            "127.0.0.1",
+            "-U",
+            "afterword",
+            "-p",
+            &own.port.to_string(),
+            database,
+        ]);
+        let written = dump.stdout(Stdio::piped()).output().expect("pg_dump runs");
+        assert!(written.status.success(), "pg_dump: {written:?}");
+        Some(written.stdout)
+    }
+
     /// Whether the server is ours to stop.
     #[must_use]
     pub fn is_own(&self) -> bool {

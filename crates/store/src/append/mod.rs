@@ -21,7 +21,7 @@ use plan::{Known, Landed, Plan};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{Id, JoinSet};
 
 /// So many commits may wait or be under way; one more is told to come back.
@@ -125,7 +125,8 @@ pub(crate) struct Appender {
 }
 
 impl Appender {
-    pub(crate) fn start(place: Place, keys: Arc<Keys>, wake: Arc<Wake>) -> Self {
+    /// `scrub` is told when something was erased.
+    pub(crate) fn start(place: Place, keys: Arc<Keys>, wake: Arc<Wake>, scrub: Arc<Notify>) -> Self {
         let (queue, jobs) = mpsc::unbounded_channel();
         let (new_keys, keyed) = mpsc::unbounded_channel();
         tokio::spawn(new_keys::keep(keyed, Arc::clone(&keys), queue.clone()));
@@ -133,6 +134,7 @@ impl Appender {
             place: place.clone(),
             keys,
             wake,
+            scrub,
         };
         tokio::spawn(dispatch(jobs, Arc::new(writer)));
         Self {
@@ -261,6 +263,7 @@ struct Writer {
     place: Place,
     keys: Arc<Keys>,
     wake: Arc<Wake>,
+    scrub: Arc<Notify>,
 }
 
 impl Writer {
@@ -297,6 +300,9 @@ impl Writer {
         if !landed.erased.is_empty() {
             self.keys.destroy_surely(tenant, landed.erased).await;
             point("the keys of the erased are destroyed");
+        }
+        if landed.scrub {
+            self.scrub.notify_one();
         }
         Ok(landed.answers)
     }

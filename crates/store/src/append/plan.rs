@@ -63,7 +63,9 @@ pub(super) struct Landed {
     pub(super) answers: Vec<Appended>,
     pub(super) position: i64,
     pub(super) moved: bool,
-    pub(super) erased: Vec<Uuid>,
+    pub(super) erased: Vec<(Uuid, Erasure)>,
+    /// Whether rows were deleted or written over that nobody may find any more.
+    pub(super) scrub: bool,
     event: Option<(Uuid, i64)>,
     request: Option<IdempotencyRow>,
 }
@@ -90,7 +92,8 @@ impl Plan<'_> {
             answers: self.answers.clone(),
             position: self.position,
             moved: !self.events.is_empty(),
-            erased: self.erased.iter().map(|(candidate, _)| *candidate).collect(),
+            erased: self.erased.clone(),
+            scrub: !self.erased.is_empty() || !self.redactions.is_empty(),
             event: self.events.first().map(|first| (first.event.event_id, first.position)),
             request: self.requests.first().map(|request| (*request).clone()),
         }
