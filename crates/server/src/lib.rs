@@ -37,6 +37,7 @@ mod references;
 mod rejection;
 mod rendering;
 mod research;
+mod retention;
 mod search;
 pub mod service;
 mod status;

@@ -30,7 +30,7 @@ use crate::{
         body,
         codes::Code,
         etag::ETag,
-        problem::Problem,
+        problem::{ErasureReceipt, Problem},
         query,
         scopes::{Caller, Scope},
     },
@@ -47,17 +47,6 @@ pub struct TasksMoved {
     pub changed: Vec<Task>,
     /// Tasks that are done, dismissed or void now.
     pub closed: Vec<Task>,
-}
-
-/// When an erased candidate was erased, and when the last backup of the key ages out.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ErasureReceipt {
-    /// When the candidate was erased.
-    #[schema(value_type = afterword_domain::time::Instant)]
-    pub erased_at: Timestamp,
-    /// When the last backup of the candidate's key is gone.
-    #[schema(value_type = afterword_domain::time::Instant)]
-    pub keys_gone_by: Timestamp,
 }
 
 /// The answer to a recorded fact.
@@ -80,12 +69,7 @@ impl<'a> Answer<'a> {
         let now = event.at.recorded_at;
         let moved = moved(before, after, now);
         let whole = |tasks: &[Arc<_>]| tasks.iter().map(|task| after.task(task, now)).collect();
-        let receipt = after.erased_at.map(|erased_at| ErasureReceipt {
-            erased_at,
-            keys_gone_by: erased_at
-                .checked_add(jiff::SignedDuration::from_hours(7 * 24))
-                .unwrap_or(Timestamp::MAX),
-        });
+        let receipt = after.erased_at.map(ErasureReceipt::of);
         let tasks = TasksMoved {
             raised: whole(&moved.raised),
             changed: whole(&moved.changed),

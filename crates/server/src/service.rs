@@ -26,7 +26,7 @@ use crate::edge::{
     codes::Code,
     cursor::Cursors,
     keys::{StoredKey, StoredKeys},
-    problem::Problem,
+    problem::{ErasureReceipt, Problem},
     room::Room,
     scopes::{Bound, Caller, Scope, Scopes},
     turns::{Measure, Turns},
@@ -184,8 +184,9 @@ impl Service {
         if candidate.version == 0 || !reaches(caller, &candidate) {
             return Err(Problem::not_found());
         }
-        if candidate.erased_at.is_some() {
-            return Err(Problem::refused("candidate_erased", "The candidate was erased.").gone());
+        if let Some(erased_at) = candidate.erased_at {
+            let receipt = ErasureReceipt::of(erased_at);
+            return Err(Problem::refused("candidate_erased", "The candidate was erased.").gone(receipt));
         }
         Ok(candidate)
     }

@@ -10,10 +10,12 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use actix_web::{HttpRequest, HttpResponse, http::Method, web};
 use afterword_domain::{
     announcements::{SilenceNoticed, TaskOpened, TaskOverdue},
-    ids::CandidateId,
+    ids::{CandidateId, EventId},
     time::Instant,
 };
-use afterword_store::{Appended, Beside, Commit, Fence, Idempotency, IdempotencyRow, RecordError, Store, TenantId};
+use afterword_store::{
+    Appended, Beside, Commit, Fence, Idempotency, IdempotencyRow, RecordError, Silent, Store, TenantId,
+};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -31,6 +33,7 @@ use crate::{
     },
     events::Event,
     reading::Answered,
+    retention,
     service::{Service, Shared, reused, tenant, unavailable},
     writing::Writing,
 };
@@ -238,7 +241,17 @@ fn backwards(pointer: &str, told: &str) -> Problem {
 
 async fn next_moment(store: &Store, tenant: TenantId) -> Result<Option<Timestamp>, Problem> {
     let next = store.next_moment(tenant).await.map_err(unavailable)?;
-    Ok(next.and_then(|at| Timestamp::from_microsecond(at).ok()))
+    let next = next.and_then(|at| Timestamp::from_microsecond(at).ok());
+    let silent = next_silent(store, tenant).await?.map(|(ends, _)| ends);
+    Ok([next, silent].into_iter().flatten().min())
+}
+
+/// Who will next have been kept for as long as the tenant keeps candidates, and when.
+async fn next_silent(store: &Store, tenant: TenantId) -> Result<Option<(Timestamp, Silent)>, Problem> {
+    let Some(period) = retention::period(store, tenant).await.map_err(unavailable)? else {
+        return Ok(None);
+    };
+    retention::next(store, tenant, period, None).await.map_err(unavailable)
 }
 
 /// The one hand that moves a tenant's clock.
@@ -365,9 +378,33 @@ impl<'a> Hand<'a> {
             .map_err(unavailable)
     }
 
+    /// Moves the clock from one erasure of somebody who was silent for long to the next, and so to a moment. The feed has
+    /// them; of who is erased there is nothing else to tell.
+    async fn fire(&self, to: Timestamp, pointer: &str) -> Result<(Vec<(CandidateId, u64)>, usize), Problem> {
+        let (recorder, tenant) = (&self.service.recorder, self.tenant);
+        let (mut fired, mut fired_in_all) = (Vec::new(), 0);
+        loop {
+            let shown = self.service.test_clock(tenant).await?.map_or(to, |shown| shown.min(to));
+            let silent = next_silent(recorder.store(), tenant)
+                .await?
+                .filter(|(ends, _)| *ends <= to);
+            let until = silent.map_or(to, |(ends, _)| ends.max(shown));
+            let (some, many) = self.announce_until(until, pointer).await?;
+            fired.extend(some);
+            fired.truncate(SHOWN);
+            fired_in_all += many;
+            let Some((_, silent)) = silent else {
+                return Ok((fired, fired_in_all));
+            };
+            let event = EventId::new(self.service.clock.uuid_v7());
+            let erased = recorder.erase_silent(tenant, silent, event, until, Some(self.fence));
+            erased.await.map_err(failed)?;
+        }
+    }
+
     /// Moves the clock from one deadline to the next. A page of candidates is worked off in the order of their moments;
     /// one to whom more happens within the page takes its next place in it.
-    async fn fire(&self, to: Timestamp, pointer: &str) -> Result<(Vec<(CandidateId, u64)>, usize), Problem> {
+    async fn announce_until(&self, to: Timestamp, pointer: &str) -> Result<(Vec<(CandidateId, u64)>, usize), Problem> {
         let (store, until) = (self.service.recorder.store(), to.as_microsecond());
         let shown = store.test_clock(self.tenant).await.map_err(unavailable)?;
         if shown.is_some_and(|shown| shown > until) {
@@ -387,11 +424,7 @@ impl<'a> Hand<'a> {
                 let moment = Timestamp::from_microsecond(at).map_err(Problem::internal)?;
                 let recorder = &self.service.recorder;
                 let announced = recorder.announce(self.tenant, CandidateId::new(candidate), moment, Some(self.fence));
-                let recorded = announced.await.map_err(|error| match error {
-                    RecordError::Store(error) => unavailable(error),
-                    RecordError::Fenced => Problem::overloaded(1),
-                    other => Problem::internal(other),
-                })?;
+                let recorded = announced.await.map_err(failed)?;
                 let by_the_clock = recorded.announced.iter().filter(|fact| fact.data.kind().by_the_clock);
                 fired_in_all += by_the_clock.clone().count();
                 let room = SHOWN.saturating_sub(fired.len());
@@ -409,6 +442,14 @@ impl<'a> Hand<'a> {
             }
         }
         Ok((fired, fired_in_all))
+    }
+}
+
+fn failed(error: RecordError) -> Problem {
+    match error {
+        RecordError::Store(error) => unavailable(error),
+        RecordError::Fenced => Problem::overloaded(1),
+        other => Problem::internal(other),
     }
 }
 

@@ -191,6 +191,37 @@ fn another_master_key_is_refused() {
 }
 
 #[test]
+fn a_master_key_gives_way_to_another_one() {
+    let place = Place::new();
+    place.serve().stop();
+    let rotate = |to| place.run(&["keys", "rotate-master", "--to", to]);
+    assert_eq!(rotate("next.key").lines()[0]["rotated"], true);
+    assert_eq!(rotate("next.key").lines()[0]["rotated"], false);
+    place.run(&["verify"]).refused(1, "master key");
+    place.run(&["verify", "--master-key-file", "next.key"]).lines();
+    let old = place.data().join("master.key");
+    fs::rename(place.0.join("next.key"), &old).expect("moved");
+    rotate(old.to_str().expect("a name")).refused(2, "the old one");
+    place.run(&["verify"]).lines();
+}
+
+#[test]
+fn how_long_candidates_are_kept_is_on_record() {
+    let place = Place::new();
+    place.serve().stop();
+    let kept = |words: &[&str]| place.run(&[&["tenants", "retention", "--tenant", "default"], words].concat());
+    assert!(kept(&[]).lines().is_empty());
+    assert_eq!(kept(&["--period", "P2Y"]).lines().len(), 1);
+    assert_eq!(kept(&["--period", "P2Y"]).lines().len(), 1);
+    let lines = kept(&["--forever"]).lines();
+    let periods: Vec<_> = lines.iter().map(|line| line["period"].clone()).collect();
+    assert_eq!(periods, [json!("P2Y"), Value::Null]);
+    assert_eq!(lines[1]["set_by"], "operator");
+    kept(&["--period", "P2D"]).refused(2, "P30D");
+    kept(&["--period", "P2Y", "--forever"]).refused(2, "cannot be used with");
+}
+
+#[test]
 fn a_wrong_call_is_not_a_refusal() {
     let place = Place::new();
     for (words, sentence) in [

@@ -24,6 +24,7 @@ Examples:
   afterword serve                                           serve on SQLite in ./afterword-data
   afterword --database-url postgres://localhost/afterword migrate
   afterword keys create --tenant default --scopes candidates:read --group spring
+  afterword keys rotate-master --to next.key                change the master key while it serves
   afterword events --tenant default | jq .type              read the log
   afterword verify                                          hold everything stored against the log
   afterword doctor                                          look whether all is in order, and say what to do
@@ -55,7 +56,7 @@ enum Command {
         #[command(subcommand)]
         command: tenants::Tenants,
     },
-    /// Manage API keys
+    /// Manage API keys, and the master key
     Keys {
         #[command(subcommand)]
         command: tenants::Keys,
@@ -104,8 +105,8 @@ impl Cli {
             Command::Doctor(doctor) => doctor.run(&store.options()?).await,
             Command::Backup(backup) => backup.run(&store.options()?).await,
             Command::Migrate => stores::migrate(&store.options()?).await,
-            Command::Tenants { command } => command.run(&store.options()?).await,
-            Command::Keys { command } => command.run(store.open().await?).await,
+            Command::Tenants { command } => command.run(store).await,
+            Command::Keys { command } => command.run(store).await,
             Command::Verify(which) => which.verify(store.open().await?).await,
             Command::Rebuild(which) => which.rebuild(store.open().await?).await,
             Command::Events(events) => events.run(store.open().await?).await,
@@ -151,7 +152,7 @@ impl Failure {
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         match error {
-            OpenError::MasterKeyNotNamed | OpenError::Url => Self::Usage(error.to_string()),
+            OpenError::MasterKeyNotNamed | OpenError::SameMasterKey | OpenError::Url => Self::Usage(error.to_string()),
             other => Self::Refused(other.to_string()),
         }
     }

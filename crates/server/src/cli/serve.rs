@@ -175,6 +175,7 @@ impl Running {
             beside.spawn(keep_up(metrics));
         }
         beside.spawn(purge(store.clone(), clock));
+        beside.spawn(sweep(store.clone()));
         beside.spawn(derive_anew(service.recorder.clone()));
         let scheme = if let Some(tls) = options.tls.clone() {
             beside.spawn(keep_certified(tls)?);
@@ -327,6 +328,17 @@ async fn purge(store: Store, clock: Clock) {
             Err(error) => tracing::warn!(%error, "idempotency keys could not be purged"),
         }
         tokio::time::sleep(HOUR).await;
+    }
+}
+
+/// Erases again what was erased and has come back: by a database that was brought back, or by a crash between the two.
+/// Opening the store has done it once.
+async fn sweep(store: Store) {
+    loop {
+        tokio::time::sleep(HOUR).await;
+        if let Err(error) = store.sweep().await {
+            tracing::warn!(%error, "whether all that was erased is gone could not be looked up");
+        }
     }
 }
 

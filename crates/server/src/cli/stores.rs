@@ -93,8 +93,13 @@ impl Stores {
         })
     }
 
-    /// Opens a store that is there: a mistyped folder is an error, not a new store.
+    /// Opens a store that is there.
     pub(super) async fn open(&self) -> Result<Store, Failure> {
+        Ok(Store::open(&self.there()?).await?)
+    }
+
+    /// A store that is there: a mistyped folder is an error, not a new store.
+    pub(super) fn there(&self) -> Result<StoreOptions, Failure> {
         let options = self.options()?;
         if let Place::Folder(folder) = &options.place
             && !folder.join("data.db").exists()
@@ -104,7 +109,7 @@ impl Stores {
                 folder.display()
             )));
         }
-        Ok(Store::open(&options).await?)
+        Ok(options)
     }
 }
 

@@ -1,15 +1,19 @@
 //! `afterword tenants` and `afterword keys`: what an operator makes before anybody can call the API.
 
+use std::path::{Path, PathBuf};
+
 use afterword_domain::ids::{CandidateId, KeyId};
 use afterword_domain::values::{Label, Line};
-use afterword_store::{ApiKeyRow, Store, StoreError, StoreOptions, TenantId, TenantRow};
+use afterword_store::{ApiKeyRow, RetentionRow, Rotated, Store, StoreError, TenantId, TenantRow};
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Failure, output};
+use super::{Failure, output, stores::Stores};
 use crate::edge::api_key::ApiKey;
 use crate::edge::clock::Clock;
 use crate::edge::scopes::{Scope, Scopes};
+use crate::retention::Period;
 
 /// What to do with tenants.
 #[derive(Debug, clap::Subcommand)]
@@ -23,19 +27,77 @@ pub(super) enum Tenants {
         #[arg(long)]
         test: bool,
     },
+    /// Show how long a tenant keeps candidates, or set it: whoever nobody told anything of for so long is erased
+    ///
+    /// What is erased never comes back. Without a period, shows what was set, when, the newest last.
+    Retention {
+        /// Whose
+        #[arg(long, value_name = "NAME")]
+        tenant: String,
+        /// How long, as P2Y, P18M or P90D; from P30D to P100Y
+        #[arg(long, value_name = "PERIOD")]
+        period: Option<Period>,
+        /// For ever, as it is unless something else was set
+        #[arg(long, conflicts_with = "period")]
+        forever: bool,
+    },
 }
 
 impl Tenants {
-    pub(super) async fn run(self, options: &StoreOptions) -> Result<(), Failure> {
-        let Self::Create { name, test } = self;
-        let store = Store::open(options).await?;
-        create_tenant(&store, &Clock::system(), name.as_str(), test).await?;
-        store.close().await;
-        Ok(output::one(&json!({"tenant": name, "test": test}))?)
+    pub(super) async fn run(self, stores: &Stores) -> Result<(), Failure> {
+        match self {
+            Self::Create { name, test } => {
+                let store = Store::open(&stores.options()?).await?;
+                create_tenant(&store, &Clock::system(), name.as_str(), test).await?;
+                store.close().await;
+                Ok(output::one(&json!({"tenant": name, "test": test}))?)
+            }
+            Self::Retention {
+                tenant,
+                period,
+                forever,
+            } => {
+                let store = stores.open().await?;
+                let tenant = the_tenant(&store, &tenant).await?;
+                if forever || period.is_some() {
+                    retain(&store, &tenant, period).await?;
+                }
+                let mut rows = output::Rows::new();
+                for row in store.retentions(tenant.id).await? {
+                    let set_at = Timestamp::from_microsecond(row.recorded_at).unwrap_or_default();
+                    let (version, by) = (row.version, row.recorded_by);
+                    let shown = json!({"version": version, "period": row.period, "set_at": set_at, "set_by": by});
+                    rows.add(&shown)?;
+                }
+                store.close().await;
+                Ok(rows.end()?)
+            }
+        }
     }
 }
 
-/// What to do with API keys.
+/// Sets how long a tenant keeps candidates. What was set before stays on record.
+async fn retain(store: &Store, tenant: &TenantRow, period: Option<Period>) -> Result<(), Failure> {
+    let period = period.map(|period| period.to_string());
+    loop {
+        let newest = store.retentions(tenant.id).await?.pop();
+        if newest.as_ref().is_some_and(|newest| newest.period == period) {
+            return Ok(());
+        }
+        let row = RetentionRow {
+            version: newest.map_or(1, |newest| newest.version + 1),
+            period: period.clone(),
+            recorded_at: Clock::system().now().as_microsecond(),
+            recorded_by: "operator".to_owned(),
+        };
+        if store.retention_put(tenant.id, &row).await? {
+            tracing::info!(tenant = tenant.name, period, "how long candidates are kept was set");
+            return Ok(());
+        }
+    }
+}
+
+/// What to do with keys.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Keys {
     /// Make an API key and show it, once
@@ -56,17 +118,30 @@ pub(super) enum Keys {
         #[arg(long, value_parser = line)]
         name: Option<Line>,
     },
+    /// Put another master key in the old one's place, while the service goes on; --master-key-file names the old one
+    ///
+    /// From then on the store opens with the new key alone. A file that holds both, one a line, opens it before and after:
+    /// give it to every instance first, and let every instance start once; then change the key; then take the old one out.
+    RotateMaster {
+        /// The file of the new master key; it is made where it is not there
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
 }
 
 impl Keys {
-    pub(super) async fn run(self, store: Store) -> Result<(), Failure> {
-        let Self::Create {
-            tenant,
-            scopes,
-            candidate,
-            group,
-            name,
-        } = self;
+    pub(super) async fn run(self, stores: &Stores) -> Result<(), Failure> {
+        let (tenant, scopes, candidate, group, name) = match self {
+            Self::RotateMaster { to } => return rotate_master(stores, &to).await,
+            Self::Create {
+                tenant,
+                scopes,
+                candidate,
+                group,
+                name,
+            } => (tenant, scopes, candidate, group, name),
+        };
+        let store = stores.open().await?;
         let tenant = the_tenant(&store, &tenant).await?;
         if let Some(candidate) = candidate
             && store.stream_head(tenant.id, candidate.uuid()).await?.is_none()
@@ -85,6 +160,15 @@ impl Keys {
         store.close().await;
         Ok(output::one(&made.shown())?)
     }
+}
+
+/// `afterword keys rotate-master`
+async fn rotate_master(stores: &Stores, to: &Path) -> Result<(), Failure> {
+    let rotated = Store::rotate_master(&stores.there()?, to).await?;
+    let rotated = rotated == Rotated::Now;
+    Ok(output::one(
+        &json!({"master_key_file": to.display().to_string(), "rotated": rotated}),
+    )?)
 }
 
 fn line(text: &str) -> Result<Line, String> {

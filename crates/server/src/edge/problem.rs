@@ -7,6 +7,9 @@ use std::fmt;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{StatusCode, header::RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
+use afterword_domain::time::Instant;
+use afterword_store::KEY_BACKUPS;
+use jiff::Timestamp;
 use serde::Serialize;
 
 pub use super::codes::Code;
@@ -22,6 +25,29 @@ pub struct Problem {
     detail: Cow<'static, str>,
     errors: Vec<ErrorAt>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    receipt: Option<ErasureReceipt>,
+}
+
+/// When an erased candidate was erased, and when the last backup of the key ages out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ErasureReceipt {
+    /// When the candidate was erased.
+    #[schema(value_type = Instant)]
+    pub erased_at: Timestamp,
+    /// When the last backup of the candidate's key is gone.
+    #[schema(value_type = Instant)]
+    pub keys_gone_by: Timestamp,
+}
+
+impl ErasureReceipt {
+    /// The receipt of an erasure.
+    pub fn of(erased_at: Timestamp) -> Self {
+        let keys_gone_by = erased_at.checked_add(KEY_BACKUPS).unwrap_or(Timestamp::MAX);
+        Self {
+            erased_at,
+            keys_gone_by,
+        }
+    }
 }
 
 /// One value that was not accepted.
@@ -59,6 +85,10 @@ pub struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     request_id: Option<&'a str>,
+    /// Of a candidate who was erased: the receipt of the erasure, where something of the candidate is read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    receipt: Option<ErasureReceipt>,
 }
 
 impl Problem {
@@ -70,6 +100,7 @@ impl Problem {
             detail: detail.into(),
             errors: Vec::new(),
             headers: Vec::new(),
+            receipt: None,
         }
     }
 
@@ -170,11 +201,12 @@ impl Problem {
         self
     }
 
-    /// The same, answered as 410: what a read of something erased gets.
+    /// The same, answered as 410: what a read of something erased gets, with the receipt.
     #[must_use]
-    pub fn gone(self) -> Self {
+    pub fn gone(self, receipt: ErasureReceipt) -> Self {
         Self {
             status: StatusCode::GONE,
+            receipt: Some(receipt),
             ..self
         }
     }
@@ -200,6 +232,7 @@ impl Problem {
             code: self.code.name(),
             errors: &self.errors,
             request_id,
+            receipt: self.receipt,
         };
         serde_json::to_vec(&document).unwrap_or_default()
     }
@@ -252,7 +285,10 @@ mod tests {
     fn an_erased_candidate_is_a_conflict_when_written_and_gone_when_read() {
         let refused = Problem::refused("candidate_erased", "Erased.");
         assert_eq!(refused.status_code(), StatusCode::CONFLICT);
-        assert_eq!(refused.gone().status_code(), StatusCode::GONE);
+        let gone = refused.gone(ErasureReceipt::of(Timestamp::UNIX_EPOCH));
+        assert_eq!(gone.status_code(), StatusCode::GONE);
+        let receipt = json!({"erased_at": "1970-01-01T00:00:00Z", "keys_gone_by": "1970-01-08T00:00:00Z"});
+        assert_eq!(document(&gone)["receipt"], receipt);
     }
 
     #[test]
