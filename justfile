@@ -12,7 +12,7 @@ test *filter:
     cargo test --workspace {{ filter }}
 
 # The long forms of the tests that try to break it: hours. docs/reliability.md tells what they found.
-soak *filter="kill:: model:: overload:: simulation::":
+soak *filter="kill:: model:: overload:: rotation:: simulation::":
     AFTERWORD_SOAK=1 cargo test --package afterword-stories -- --nocapture --test-threads=1 {{ filter }}
 
 # Formats everything.

@@ -5,6 +5,15 @@ use serde_json::{Value, json};
 
 use crate::{client::id, harness::World, scenes::Scene, stories};
 
+mod backups;
+mod canaries;
+mod contacts;
+mod full;
+mod retention;
+mod rotation;
+mod service;
+mod words;
+
 stories![
     an_erased_candidate_is_gone_from_every_view,
     the_log_keeps_the_places_and_nothing_else,

@@ -1,0 +1,363 @@
+//! A word in every text of a candidate, and everything that the service does with a candidate done once. Until the
+//! erasure, the word lies nowhere on disk in a form that can be read; after it, nothing that comes out of the service holds
+//! it any more.
+
+use futures_util::StreamExt;
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+use super::{
+    full::Teller,
+    service::Place,
+    words::{Search, WORD},
+};
+use crate::{
+    client::{Answer, Client, id},
+    harness::Kind,
+    mail::server::{Rude, Secured, Server},
+    webhooks::receiver::{Receiver, Reply},
+};
+
+/// What was done with the candidate, for doing it again when the candidate is erased.
+struct Done {
+    teller: Teller,
+    receiver: Receiver,
+    webhook: String,
+    note: String,
+    calendar: String,
+    archive: Vec<u8>,
+    named: Value,
+}
+
+const INVITATION: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//y//EN\r\nBEGIN:VEVENT\r\nUID:Zqkanarie-ics@x\r\n\
+    DTSTAMP:20260301T090000Z\r\nDTSTART:20260401T090000Z\r\nDTEND:20260401T100000Z\r\nSUMMARY:Zqkanarie talk\r\n\
+    LOCATION:Zqkanarie street\r\nATTENDEE;CN=Zqkanarie Guest:mailto:zqkanarie.guest@kite.example\r\nEND:VEVENT\r\n\
+    END:VCALENDAR\r\n";
+const CARD: &str =
+    "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Zqkanarie Card\r\nEMAIL:zqkanarie.card@kite.example\r\nEND:VCARD\r\n";
+const MAIL: &str = "From: Zqkanarie Sender <zqkanarie.sender@kite.example>\r\nTo: b@kite.example\r\nSubject: Zqkanarie invites\r\n\
+    Date: Mon, 2 Mar 2026 10:00:00 +0100\r\nMessage-ID: <zqkanarie@x>\r\n\r\nWe would like to invite you, Zqkanarie.\r\n";
+const TABLE: &str = "First Name,Last Name,URL,Email Address,Company,Position,Connected On\r\n\
+    Zqkanarie,Zqkanarie,https://www.linkedin.com/in/zqkanarie,zqkanarie.row@kite.example,Zqkanarie,Zqkanarie,02 Mar 2026\r\n";
+
+async fn imports(client: &Client, candidate: &str, format: &str, kind: &str, file: &str) -> Answer {
+    let request = client.request(Method::POST, &format!("{candidate}/imports?format={format}"));
+    client
+        .send(request.header("Content-Type", kind).body(file.to_owned()))
+        .await
+}
+
+async fn brings_in(client: &Client, archive: &[u8]) -> Answer {
+    let request = client.request(Method::POST, "/v1/imports?format=export");
+    let request = request.header("Content-Type", "application/zip");
+    client.send(request.body(archive.to_vec())).await
+}
+
+fn named(client: &Client, path: &str, body: &Value) -> reqwest::RequestBuilder {
+    let request = client.request(Method::POST, path);
+    request.header("Idempotency-Key", format!("{WORD}-key")).json(body)
+}
+
+/// Everything that the service does with a candidate's words, beside recording them.
+async fn does_everything(client: &Client) -> Done {
+    let receiver = Receiver::new().await;
+    receiver.answers(|_| Reply::With(500, "x-told: Zqkanarie\r\n"));
+    let hook = json!({"url": format!("{}&who={WORD}", receiver.url), "payload": "full"});
+    let webhook = client.makes("/v1/webhooks", hook).await;
+    let mut teller = Teller::new(client.clone());
+    teller.everything().await;
+    let candidate = teller.candidate.clone();
+    let named_path = format!("{candidate}/contacts");
+    let card = json!({"name": format!("{WORD} by name"), "email": "zqkanarie.named@kite.example"});
+    client.send(named(client, &named_path, &card)).await.is(201);
+    let application = teller.made.iter().find(|path| path.contains("/applications/app_"));
+    let ics = format!("ics&application={}", id(application.expect("an application")));
+    for (format, kind, file) in [
+        (ics.as_str(), "text/calendar", INVITATION),
+        ("vcf", "text/vcard", CARD),
+        ("eml", "message/rfc822", MAIL),
+        ("linkedin_connections", "text/csv", TABLE),
+    ] {
+        imports(client, &candidate, format, kind, file).await.is(200);
+    }
+    // Requests that fail say what was wrong, and nobody's words; in a query, a path and a body.
+    client.get(&format!("/v1/candidates?external_id={WORD}")).await.is(200);
+    client.get(&format!("/v1/candidates/{WORD}")).await.is(404);
+    client.get(&format!("/v1/tasks?{WORD}={WORD}")).await.is(422);
+    client
+        .post(&format!("{candidate}/contacts"), json!({"name": {WORD: WORD}}))
+        .await
+        .is(422);
+    let broken = client.request(Method::POST, &format!("{candidate}/contacts"));
+    let broken = broken
+        .header("Content-Type", "application/json")
+        .body(format!("{{\"name\": \"{WORD}"));
+    client.send(broken).await.is(400);
+    client
+        .with_key(&format!("aw_test_{WORD}"))
+        .get(&candidate)
+        .await
+        .is(401);
+    let suggestion = json!({"kind": "thank_you", "recipients": [id(&teller.contact)], "channel": "email"});
+    client.post(&format!("{candidate}/notes/suggestions"), suggestion).await;
+    let note = goes_out(client, &mut teller).await;
+    let calendar = client.post(&format!("{candidate}/calendars"), json!({})).await.is(201)["url"].clone();
+    let calendar = calendar.as_str().expect("an address").replace(client.base(), "");
+    let seen = client.with_key("").get(&calendar).await;
+    assert!(String::from_utf8_lossy(&seen.is(200).body).contains(WORD));
+    let archive = client.get(&format!("{candidate}/export")).await.is(200).body.clone();
+    for path in teller.made.clone() {
+        client.get(&path).await;
+    }
+    for list in ["/tasks", "/timeline", "/contacts.vcf", "/practice"] {
+        client.get(&format!("{candidate}{list}")).await.is(200);
+    }
+    heard(&receiver).await;
+    Done {
+        teller,
+        receiver,
+        webhook,
+        note,
+        calendar,
+        archive,
+        named: card,
+    }
+}
+
+/// A letter that a mail server refuses in the candidate's own words, and then takes.
+async fn goes_out(client: &Client, teller: &mut Teller) -> String {
+    let server = Server::start(Secured::No).await;
+    let settings = json!({"host": "127.0.0.1", "port": server.port, "security": "none"});
+    client
+        .send(client.request(Method::PUT, "/v1/mail").json(&settings))
+        .await
+        .is(200);
+    let draft = json!({"kind": "other", "recipients": [id(&teller.contact)], "channel": "email"});
+    let note = teller
+        .makes("NoteDrafted", &format!("{}/notes", teller.candidate), draft)
+        .await;
+    teller.clears(&note).await;
+    server.is_rude("RCPT", Rude::Says("550 5.1.1 Zqkanarie is unknown here"));
+    let deliveries = format!("{note}/deliveries");
+    let refused = client.post(&deliveries, json!({})).await;
+    assert_eq!(refused.is(201)["delivery"]["state"], "refused", "{refused}");
+    server.is_polite();
+    let sent = client.post(&deliveries, json!({})).await;
+    assert_eq!(sent.is(201)["delivery"]["state"], "accepted", "{sent}");
+    assert_eq!(server.taken().len(), 1);
+    note
+}
+
+/// The receiver takes what it refused, and something of it holds the word.
+async fn heard(receiver: &Receiver) {
+    receiver.answers(|_| Reply::Status(204));
+    for _ in 0..200 {
+        if receiver
+            .heard()
+            .iter()
+            .any(|message| String::from_utf8_lossy(&message.raw).contains(WORD))
+        {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the webhook was told nothing");
+}
+
+/// What comes out of the service for whoever may see everything.
+async fn shown(client: &Client, done: &Done) -> Vec<(String, Vec<u8>)> {
+    let candidate = &done.teller.candidate;
+    let mut paths: Vec<String> = done.teller.made.iter().cloned().collect();
+    for part in [
+        "",
+        "/tasks",
+        "/timeline",
+        "/contacts",
+        "/notes",
+        "/contacts.vcf",
+        "/export",
+        "/events",
+        "/calendars",
+    ] {
+        paths.push(format!("{candidate}{part}"));
+    }
+    paths.push(format!("{candidate}?as_of=2026-03-03T16:30:00Z"));
+    paths.push(format!("{}/letter.txt", done.note));
+    paths.push(format!("{}/deliveries", done.note));
+    let mut shown = Vec::new();
+    for path in paths {
+        let answer = client.get(&path).await;
+        answer.refuses(410, "candidate_erased");
+        assert_eq!(answer["receipt"]["erased_at"], "2026-05-04T07:00:00Z", "{path}");
+        assert_eq!(answer["receipt"]["keys_gone_by"], "2026-05-11T07:00:00Z", "{path}");
+        shown.push((path, answer.body.clone()));
+    }
+    for path in [
+        "/v1/candidates".to_owned(),
+        format!("/v1/candidates?external_id={WORD}1"),
+        "/v1/tasks?state=waiting,open,overdue,done,dismissed,void&snoozed=true&limit=100".to_owned(),
+        "/v1/applications?limit=100".to_owned(),
+        "/v1/rejections".to_owned(),
+        format!("{}/deliveries?limit=100", done.webhook),
+        "/metrics".to_owned(),
+    ] {
+        let answer = client.get(&path).await;
+        assert!(answer.status < 500, "{answer}");
+        shown.push((path, answer.body.clone()));
+    }
+    let facts = client.lists_feed().await;
+    assert!(
+        facts.iter().all(|fact| fact["candidate"] != id(candidate)
+            || fact["data"].is_null()
+            || fact["type"] == "CandidateErased")
+    );
+    shown.push(("the feed".to_owned(), json!(facts).to_string().into_bytes()));
+    shown.push(("the stream".to_owned(), streamed(client, facts.len()).await));
+    client.with_key("").get(&done.calendar).await.is(404);
+    shown
+}
+
+/// The first facts of the feed as server-sent events.
+async fn streamed(client: &Client, many: usize) -> Vec<u8> {
+    let answer = client
+        .request(Method::GET, "/v1/events/stream")
+        .send()
+        .await
+        .expect("a stream");
+    let (mut bytes, mut chunks) = (Vec::new(), answer.bytes_stream());
+    while String::from_utf8_lossy(&bytes).matches("\ndata:").count() < many {
+        let chunk = tokio::time::timeout(Duration::from_secs(10), chunks.next()).await;
+        bytes.extend(chunk.expect("it goes on").expect("it goes on").expect("bytes"));
+    }
+    bytes
+}
+
+/// Every way in is closed to who was erased.
+async fn nothing_comes_late(client: &Client, done: &Done) {
+    let candidate = &done.teller.candidate;
+    let facts = json!({"facts": [{"type": "ContactCollected", "data": {"name": "Late"}}]});
+    let contacts = format!("{candidate}/contacts");
+    for (path, body) in [
+        (contacts.clone(), json!({"name": "Late"})),
+        (format!("{}/deliveries", done.note), json!({})),
+        (format!("{candidate}/calendars"), json!({})),
+        (
+            "/v1/candidates".to_owned(),
+            json!({"name": "Late", "time_zone": "UTC", "subject": id(candidate)}),
+        ),
+    ] {
+        client.post(&path, body).await.refuses(409, "candidate_erased");
+    }
+    client
+        .patch(candidate, json!({"name": "Late"}))
+        .await
+        .refuses(409, "candidate_erased");
+    client.delete(candidate).await.refuses(409, "candidate_erased");
+    client
+        .send(named(client, &contacts, &done.named))
+        .await
+        .refuses(409, "candidate_erased");
+    let late = client.post(&format!("{candidate}/facts"), facts).await;
+    assert!(late.to_string().contains("candidate_erased"), "{late}");
+    let line = json!({"candidate": id(candidate), "type": "ContactCollected", "data": {"name": "Late"}});
+    let lines = client
+        .request(Method::POST, "/v1/facts")
+        .header("Content-Type", "application/x-ndjson");
+    let late = client.send(lines.body(format!("{line}\n"))).await;
+    assert!(
+        String::from_utf8_lossy(&late.body).contains("candidate_erased"),
+        "{late}"
+    );
+    let card = imports(client, candidate, "vcf", "text/vcard", CARD).await;
+    card.refuses(409, "candidate_erased");
+    // Nor does an archive bring anybody back under the same id.
+    brings_in(client, &done.archive).await.refuses(409, "candidate_erased");
+}
+
+async fn no_word_outlives_its_candidate(kind: Kind) {
+    let Some(place) = Place::new(kind).await else { return };
+    let search = Search::new(WORD);
+    let (process, client) = place.begin(true);
+    let done = does_everything(&client).await;
+    // Before: what lies on disk can be read by nobody without the keys.
+    for folder in place.folders().await {
+        search.is_in_no_file_of(&folder);
+    }
+    for dump in place.dumps() {
+        search.is_nowhere_in("a dump", &dump);
+    }
+    search.is_nowhere_in("the metrics", &client.get("/metrics").await.body);
+    assert!(
+        place.says(&["events", "--tenant", "kite"]).contains(WORD),
+        "with the keys it can"
+    );
+
+    let before = client.lists_feed().await.len();
+    let delete = || {
+        client
+            .request(Method::DELETE, &done.teller.candidate)
+            .header("Idempotency-Key", "forget")
+    };
+    let erased = client.send(delete()).await.is(200).clone();
+    let receipt = json!({"erased_at": "2026-05-04T07:00:00Z", "keys_gone_by": "2026-05-11T07:00:00Z"});
+    assert_eq!(erased["receipt"], receipt);
+    let again = client.send(delete()).await;
+    assert_eq!(
+        (again.is(200).header("idempotency-replayed"), &again["receipt"]),
+        ("true", &receipt)
+    );
+    nothing_comes_late(&client, &done).await;
+    for (what, bytes) in shown(&client, &done).await {
+        // The search itself is told back in a link to the next page, never in what is found.
+        search.is_nowhere_in(&what, &bytes);
+    }
+    // The log has no gap: every place is there, and one more.
+    let positions: Vec<i64> = place
+        .says(&["events", "--tenant", "kite"])
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<Value>(line).expect("JSON")["position"]
+                .as_i64()
+                .expect("a position")
+        })
+        .collect();
+    assert_eq!(
+        positions,
+        (1..=i64::try_from(before + 1).expect("few")).collect::<Vec<_>>()
+    );
+    // What is sent from now on holds nothing, also where it is sent again.
+    done.receiver.heard();
+    let deliveries = client
+        .lists_all(&format!("{}/deliveries?limit=100", done.webhook))
+        .await;
+    for delivery in deliveries.iter().take(3) {
+        let id = delivery["id"]
+            .as_str()
+            .or_else(|| delivery["event"].as_str())
+            .expect("an id");
+        client
+            .post(&format!("{}/deliveries/{id}/redelivered", done.webhook), json!({}))
+            .await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    for message in done.receiver.heard() {
+        search.is_nowhere_in("a webhook", &message.raw);
+    }
+    search.is_nowhere_in("the log", place.says(&["events", "--tenant", "kite"]).as_bytes());
+    process.stop();
+    for folder in place.folders().await {
+        search.is_in_no_file_of(&folder);
+    }
+    assert!(place.does(&["verify"]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn no_word_outlives_its_candidate_on_sqlite() {
+    no_word_outlives_its_candidate(Kind::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn no_word_outlives_its_candidate_on_postgres() {
+    no_word_outlives_its_candidate(Kind::Postgres).await;
+}

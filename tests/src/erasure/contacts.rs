@@ -1,0 +1,251 @@
+//! A third person is forgotten, and the candidate's history stays: told with the person's name, e-mail, telephone number and
+//! address in every text of every fact.
+
+use std::io::{Cursor, Read};
+
+use afterword_store::Told;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::full::Teller;
+use crate::{
+    client::{Answer, Client, id},
+    harness::{World, verify},
+    scenes::{Scene, clears, meets},
+    stories,
+};
+
+stories![
+    a_third_person_leaves_every_fact_and_the_history_stays,
+    who_is_written_to_leaves_the_greeting_too,
+    what_the_playbook_said_of_a_person_leaves_as_well,
+];
+
+/// What may be nowhere: parts of the name, the e-mail, the number and the street.
+const GONE: [&str; 5] = ["zqkanarie", "anja", "5550123", "555-01", "kolibrigasse"];
+
+#[track_caller]
+fn is_without(what: &str, bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes).to_lowercase();
+    for word in GONE {
+        let found = text.find(word).map(|at| {
+            let around: String = text
+                .chars()
+                .skip(text[..at].chars().count().saturating_sub(80))
+                .take(200)
+                .collect();
+            around
+        });
+        assert_eq!(found, None, "{word} in {what}");
+    }
+}
+
+/// The files of an export, one after another.
+fn unpacked(archive: &[u8]) -> Vec<u8> {
+    let mut zip = zip::ZipArchive::new(Cursor::new(archive)).expect("a zip file");
+    let mut bytes = Vec::new();
+    for nth in 0..zip.len() {
+        zip.by_index(nth)
+            .expect("a file")
+            .read_to_end(&mut bytes)
+            .expect("unpacked");
+    }
+    bytes
+}
+
+fn asks(client: &Client, teller: &Teller) -> reqwest::RequestBuilder {
+    let path = format!("{}/search-activities", teller.candidate);
+    let request = client.request(Method::POST, &path).header("Idempotency-Key", "a-talk");
+    request.json(&json!({"kind": "networked", "remark": "A talk with Anja Zqkanarie."}))
+}
+
+/// Everything that shows something of the candidate.
+async fn shown(client: &Client, teller: &Teller) -> Vec<Answer> {
+    let candidate = &teller.candidate;
+    let mut paths: Vec<String> = teller.made.iter().cloned().collect();
+    for part in [
+        "",
+        "/tasks?state=waiting,open,overdue,done,dismissed,void&snoozed=true&limit=100",
+        "/timeline?limit=100",
+    ] {
+        paths.push(format!("{candidate}{part}"));
+    }
+    for part in [
+        "/contacts",
+        "/notes",
+        "/contacts.vcf",
+        "/practice",
+        "/events?limit=100",
+        "/timeline?retracted=true&limit=100",
+    ] {
+        paths.push(format!("{candidate}{part}"));
+    }
+    for moment in ["2026-03-02T16:30:00Z", "2026-03-03T16:30:00Z", "2026-04-03T16:30:00Z"] {
+        for part in ["", "/tasks", "/timeline", "/contacts", "/notes"] {
+            paths.push(format!("{candidate}{part}?as_of={moment}"));
+        }
+    }
+    for note in teller
+        .made
+        .iter()
+        .filter(|path| path.contains("/notes/") && path.matches('/').count() == 5)
+    {
+        paths.extend(["txt", "html", "eml"].map(|form| format!("{note}/letter.{form}")));
+    }
+    for list in [
+        "/v1/tasks?state=waiting,open,overdue,done,dismissed,void&snoozed=true&limit=100",
+        "/v1/applications?limit=100",
+        "/v1/rejections",
+        "/v1/candidates",
+    ] {
+        paths.push(list.to_owned());
+    }
+    let mut shown = Vec::new();
+    for path in paths {
+        let answer = client.get(&path).await;
+        assert!(answer.status < 500, "{answer}");
+        shown.push(answer);
+    }
+    shown
+}
+
+async fn a_third_person_leaves_every_fact_and_the_history_stays(world: World) {
+    let world = world.on_a_test_clock().await;
+    let text = "ANJA  ZQKANARIE's word, Anja Zqkanarie, zqkanarie@kite.example, +49-30-5550123, Kolibrigasse 7: ";
+    let address = json!({"lines": ["Kolibrigasse 7"], "city": "Ulm", "postal_code": "89073", "country": "DE"});
+    let card = json!({"name": "Anja Zqkanarie", "pronunciation": null, "title": "Lead", "organisation_name": "Kite",
+        "email": "zqkanarie@kite.example", "phone": "+49 30 5550123", "postal_address": address});
+    let mut teller = Teller::new((*world).clone()).about(text, json!({"name": "Ada Lovelace"}), card);
+    teller.everything().await;
+    let client = world.clone();
+    let first = client.send(asks(&client, &teller)).await.is(201).clone();
+    let before = client.lists_feed().await;
+    let hidden = shown(&client, &teller).await;
+    assert!(
+        hidden
+            .iter()
+            .any(|answer| answer.to_string().to_lowercase().contains("zqkanarie"))
+    );
+
+    client.delete(&teller.contact).await.is(200);
+
+    let after = client.lists_feed().await;
+    is_without("the feed", json!(after).to_string().as_bytes());
+    for answer in shown(&client, &teller).await {
+        is_without(&answer.to_string(), &answer.body);
+    }
+    is_without(
+        "the export",
+        &unpacked(&client.get(&format!("{}/export", teller.candidate)).await.is(200).body),
+    );
+    // The same request has the same answer, without the person.
+    let again = client.send(asks(&client, &teller)).await.is(201).clone();
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!(again["event"]["id"], first["event"]["id"]);
+    is_without("a repeated answer", &again.body);
+    // Another instance that has just come up reads the same.
+    let fresh = world.another(world.clock.clone(), afterword::app::Options::default());
+    assert_eq!(fresh.lists_feed().await, after);
+    // The history is whole: every fact is where it was, and says what it said less the person.
+    assert_eq!(after.len(), before.len() + 1);
+    for (then, now) in before.iter().zip(&after) {
+        for field in [
+            "id",
+            "type",
+            "version",
+            "occurred_at",
+            "recorded_at",
+            "subject",
+            "application",
+            "tasks",
+        ] {
+            assert_eq!(now[field], then[field], "{field} of {then}");
+        }
+    }
+    let told = after
+        .iter()
+        .filter(|fact| fact.to_string().contains("[erased] word") || fact.to_string().contains("[erased]'s word"));
+    assert!(told.count() > 40, "what else was said stays");
+    assert_eq!(client.sees(&teller.candidate).await["name"], "Ada Lovelace");
+    client.delete(&teller.contact).await.refuses(409, "already_recorded");
+    assert_eq!(verify(&world.store, world.tenant).await, Vec::<Told>::new());
+}
+
+async fn who_is_written_to_leaves_the_greeting_too(world: World) {
+    let scene = Scene::interviewed(world).await;
+    let anja = meets(&scene, &scene.ada, "Dr Anja Zqkanarie", "z@kite.example").await;
+    let ben = meets(&scene, &scene.ada, "Ben Cole", "ben@kite.example").await;
+    let note = |to: &str, body: &str| {
+        json!({"kind": "thank_you", "recipients": [id(to)], "channel": "email", "application": id(&scene.acme),
+            "subject_line": "Thank you", "body": body})
+    };
+    let notes = format!("{}/notes", scene.ada);
+    let own = scene
+        .makes(
+            &notes,
+            note(&anja, "Dear Dr Zqkanarie,\n\nthank you, Anja.\n\nAda Lovelace"),
+        )
+        .await;
+    let other = scene
+        .makes(
+            &notes,
+            note(
+                &ben,
+                "Dear Ben,\n\nI also met Anja Zqkanarie. Anjali sends her love.\n\nAda",
+            ),
+        )
+        .await;
+    clears(&scene, &own).await;
+    scene.records(&format!("{own}/sent"), json!({})).await;
+    scene.patch(&own, json!({"body": "Dear Zqkanarie!"})).await;
+    scene.delete(&anja).await.is(200);
+    let body = async |note: &str| scene.sees(note).await["body"].as_str().expect("a body").to_owned();
+    assert_eq!(
+        body(&own).await,
+        "Dear Dr [erased],\n\nthank you, [erased].\n\nAda Lovelace"
+    );
+    assert_eq!(
+        body(&other).await,
+        "Dear Ben,\n\nI also met [erased]. Anjali sends her love.\n\nAda"
+    );
+    let feed = json!(scene.lists_feed().await).to_string();
+    assert!(!feed.contains("Zqkanarie") && !feed.contains("Anja "), "{feed}");
+}
+
+async fn what_the_playbook_said_of_a_person_leaves_as_well(world: World) {
+    let scene = Scene::interviewed(world).await;
+    let anja = meets(&scene, &scene.ada, "Anja Zqkanarie", "z@kite.example").await;
+    let connection = scene
+        .makes(&format!("{}/connections", scene.ada), json!({"contact": id(&anja)}))
+        .await;
+    let ask = json!({"application": id(&scene.acme), "channel": "email", "ask": "news"});
+    scene.records(&format!("{connection}/notices"), ask.clone()).await;
+    scene.clock.advance(jiff::SignedDuration::from_hours(24));
+    let again = scene.records(&format!("{connection}/notices"), ask).await;
+    let departed = |event: &Value| {
+        event["departures"][0]["reason"]
+            .as_str()
+            .expect("a departure")
+            .to_owned()
+    };
+    assert!(
+        departed(&again["event"]).starts_with("Anja Zqkanarie was asked"),
+        "{again}"
+    );
+    // A letter that goes out unmended quotes what its review found.
+    let misspelt = json!({"kind": "thank_you", "recipients": [id(&anja)], "channel": "email", "application": id(&scene.acme),
+        "body": "Dear Ms Zqkanari,\n\nthank you for your time and the tour of the new offices.\n\nKind regards,\nAda Lovelace"});
+    let note = scene.makes(&format!("{}/notes", scene.ada), misspelt).await;
+    scene.records(&format!("{note}/reviewed"), json!({})).await;
+    let sent = scene.records(&format!("{note}/sent"), json!({})).await;
+    scene.delete(&anja).await.is(200);
+    let facts = scene.lists_feed().await;
+    let fact = |id: &Value| facts.iter().find(|fact| fact["id"] == *id).expect("the fact");
+    assert!(departed(fact(&again["event"]["id"])).starts_with("[erased] was asked"));
+    let departures = sent["event"]["departures"].as_array().map_or(0, Vec::len);
+    assert_eq!(
+        fact(&sent["event"]["id"])["departures"].as_array().map_or(0, Vec::len),
+        departures
+    );
+    assert!(!json!(facts).to_string().contains("Anja"));
+}

@@ -1,0 +1,241 @@
+//! The service as a process over a store of its own, with everything it says kept: what it logs at its most talkative, and
+//! where its data and its keys lie.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader, Lines},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdout, Command, Stdio},
+};
+
+use afterword_store::testing::PrivatePostgres;
+use serde_json::Value;
+use tokio::task::block_in_place;
+
+use crate::{client::Client, harness::Kind, kill::process::program};
+
+/// A store of a story's own, and what operators do to it.
+pub struct Place {
+    pub kind: Kind,
+    folder: tempfile::TempDir,
+    /// A server of its own, whose files hold nobody else's words.
+    postgres: Option<PrivatePostgres>,
+    /// The database with the data, and the one with the keys.
+    pub databases: [String; 2],
+    pub master_key: PathBuf,
+}
+
+impl Place {
+    /// None where there is no PostgreSQL.
+    pub async fn new(kind: Kind) -> Option<Self> {
+        let folder = tempfile::Builder::new()
+            .prefix("afterword-erasure-")
+            .tempdir()
+            .expect("a folder");
+        std::fs::create_dir(folder.path().join("data")).expect("a folder");
+        let postgres = match kind {
+            Kind::Sqlite => None,
+            Kind::Postgres => {
+                let postgres = block_in_place(PrivatePostgres::start)?;
+                postgres.create_database("after").await;
+                postgres.create_database("after_keys").await;
+                Some(postgres)
+            }
+        };
+        let master_key = folder.path().join("data/master.key");
+        Some(Self {
+            kind,
+            folder,
+            postgres,
+            databases: ["after".to_owned(), "after_keys".to_owned()],
+            master_key,
+        })
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder().join("data")
+    }
+
+    fn logs(&self) -> PathBuf {
+        self.folder().join("logs")
+    }
+
+    /// Everything that lies on disk.
+    pub async fn folders(&self) -> Vec<PathBuf> {
+        let mut folders = vec![self.folder().to_owned()];
+        if let Some(postgres) = &self.postgres {
+            postgres.run("postgres", "CHECKPOINT").await;
+            folders.extend(postgres.data_folder());
+        }
+        folders
+    }
+
+    /// The databases as their own program writes them out; none of SQLite, whose backup is the file.
+    pub fn dumps(&self) -> Vec<Vec<u8>> {
+        let postgres = self.postgres.iter();
+        postgres
+            .flat_map(|postgres| self.databases.iter().filter_map(|name| postgres.dump(name)))
+            .collect()
+    }
+
+    pub fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("AFTERWORD_")) {
+            command.env_remove(name);
+        }
+        match &self.postgres {
+            None => command.arg("--data").arg(self.data()),
+            Some(postgres) => command
+                .args(["--database-url", &postgres.url(&self.databases[0])])
+                .args(["--keys-url", &postgres.url(&self.databases[1])]),
+        };
+        command.arg("--master-key-file").arg(&self.master_key);
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.logs())
+            .expect("a file");
+        command.args(words).stdin(Stdio::null()).stderr(log);
+        command.env("AFTERWORD_LOG", "trace");
+        command
+    }
+
+    /// What a command says.
+    pub fn says(&self, words: &[&str]) -> String {
+        let output = self.command(words).output().expect("run");
+        assert!(output.status.success(), "{words:?}: {output:?}\n{}", self.last_logs());
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// Whether a command does what it should.
+    pub fn does(&self, words: &[&str]) -> bool {
+        self.command(words).output().expect("run").status.success()
+    }
+
+    fn last_logs(&self) -> String {
+        let logs = std::fs::read(self.logs()).unwrap_or_default();
+        String::from_utf8_lossy(&logs[logs.len().saturating_sub(3000)..]).into_owned()
+    }
+
+    /// Starts the service for the first time, with a tenant of its own; a test tenant lives by its test clock.
+    pub fn begin(&self, test: bool) -> (Process, Client) {
+        if self.kind == Kind::Postgres {
+            self.says(&["migrate"]);
+        }
+        let mut words = vec!["tenants", "create", "kite"];
+        words.extend(test.then_some("--test"));
+        self.says(&words);
+        let made = self.says(&["keys", "create", "--tenant", "kite", "--scopes", "admin"]);
+        let made: Value = serde_json::from_str(&made).expect("JSON");
+        let process = self.start();
+        let client = Client::new(process.address.clone(), made["key"].as_str().expect("a key").to_owned());
+        (process, client)
+    }
+
+    pub fn start(&self) -> Process {
+        let words = [
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--allow-private-webhooks",
+            "--allow-private-mail",
+        ];
+        let mut child = self.command(&words).stdout(Stdio::piped()).spawn().expect("started");
+        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let line = lines
+            .next()
+            .unwrap_or_else(|| panic!("it ended:\n{}", self.last_logs()));
+        let line: Value = serde_json::from_str(&line.expect("text")).expect("JSON");
+        Process {
+            address: line["listening"].as_str().expect("an address").to_owned(),
+            child,
+            _lines: lines,
+        }
+    }
+
+    /// Copies one of the two databases, 0 the data and 1 the keys, while the service is down.
+    pub async fn back_up(&self, which: usize, name: &str) {
+        match &self.postgres {
+            None => {
+                let kept = self.folder().join("backups").join(name);
+                std::fs::create_dir_all(&kept).expect("a folder");
+                for file in self.files_of(which) {
+                    let to = kept.join(file.file_name().expect("a name"));
+                    std::fs::copy(&file, to).expect("copied");
+                }
+            }
+            Some(postgres) => {
+                let sql = format!("CREATE DATABASE \"{name}\" TEMPLATE \"{}\"", self.databases[which]);
+                postgres.run("postgres", &sql).await;
+            }
+        }
+    }
+
+    /// Brings a backup back in the database's place, while the service is down.
+    pub async fn bring_back(&mut self, which: usize, name: &str) {
+        if self.postgres.is_some() {
+            // A restored database has a name of its own, and the backup can be used again.
+            let restored = format!("{name}_{which}_again");
+            let [from, to] = [name, restored.as_str()];
+            if let Some(postgres) = &self.postgres {
+                postgres
+                    .run("postgres", &format!("DROP DATABASE IF EXISTS \"{to}\" WITH (FORCE)"))
+                    .await;
+                let sql = format!("CREATE DATABASE \"{to}\" TEMPLATE \"{from}\"");
+                postgres.run("postgres", &sql).await;
+            }
+            self.databases[which] = restored;
+            return;
+        }
+        for file in self.files_of(which) {
+            std::fs::remove_file(file).expect("removed");
+        }
+        for entry in std::fs::read_dir(self.folder().join("backups").join(name))
+            .expect("the backup")
+            .flatten()
+        {
+            std::fs::copy(entry.path(), self.data().join(entry.file_name())).expect("copied");
+        }
+    }
+
+    fn files_of(&self, which: usize) -> Vec<PathBuf> {
+        let name = ["data.db", "keys.db"][which];
+        let files = std::fs::read_dir(self.data())
+            .expect("a folder")
+            .flatten()
+            .map(|entry| entry.path());
+        let own = |path: &PathBuf| {
+            path.file_name()
+                .is_some_and(|it| it.to_string_lossy().starts_with(name))
+        };
+        files.filter(own).collect()
+    }
+}
+
+/// A running service, killed when it goes out of sight.
+pub struct Process {
+    pub address: String,
+    child: Child,
+    _lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Process {
+    /// Tells it to stop, and waits until it has.
+    pub fn stop(mut self) {
+        let id = self.child.id().to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status().expect("told");
+        assert!(told.success());
+        self.child.wait().expect("ended");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
