@@ -18,6 +18,6 @@ ALTER TABLE erased_candidates ENABLE ROW LEVEL SECURITY;
 ALTER TABLE erased_candidates FORCE ROW LEVEL SECURITY;
 CREATE POLICY one_tenant ON erased_candidates USING (tenant_id = NULLIF(current_setting('afterword.tenant', true), '')::bigint);
 
--- A deleted key is gone from the files when its row is vacuumed: a minute later, and not when many more were deleted.
-ALTER TABLE candidate_keys SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1);
-ALTER TABLE master SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1);
+-- A deleted key is vacuumed a minute later, and not when many more were deleted: then its place is used anew.
+ALTER TABLE candidate_keys SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 0);
+ALTER TABLE master SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 0);

@@ -21,11 +21,11 @@ ALTER TABLE retentions ENABLE ROW LEVEL SECURITY;
 ALTER TABLE retentions FORCE ROW LEVEL SECURITY;
 CREATE POLICY one_tenant ON retentions USING (tenant_id = (SELECT NULLIF(current_setting('afterword.tenant', true), '')::bigint));
 
--- What an erasure wrote over is gone from the files when its row is vacuumed: soon, and not when many more were. Of the
--- log no other row is ever written over, and pages without such rows are passed by.
-ALTER TABLE events SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1);
+-- What an erasure wrote over is vacuumed soon, and not when many more rows were: then its place is used anew. Of the log
+-- no other row is ever written over, and pages without such rows are passed by.
+ALTER TABLE events SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 0);
 -- These are written over all the time; in a quiet store that must not mean for weeks.
-ALTER TABLE tasks SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1);
-ALTER TABLE applications SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1);
-ALTER TABLE streams SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1);
-ALTER TABLE idempotency SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1);
+ALTER TABLE tasks SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 0);
+ALTER TABLE applications SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 0);
+ALTER TABLE streams SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 0);
+ALTER TABLE idempotency SET (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 0);

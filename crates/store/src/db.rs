@@ -96,8 +96,8 @@ impl Db {
         }
     }
 
-    /// Takes from the files what was deleted or written over. False: it is to be tried again. PostgreSQL does it by itself,
-    /// when it vacuums and when it uses its write-ahead log anew.
+    /// Takes from the files what was deleted or written over. False: it is to be tried again. With PostgreSQL that is its own
+    /// affair: its vacuum's, and its write-ahead log's.
     pub(crate) async fn scrub(&self) -> Result<bool, sqlx::Error> {
         match self {
             Self::Sqlite(sqlite) => sqlite.scrub().await,
