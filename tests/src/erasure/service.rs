@@ -68,7 +68,7 @@ impl Place {
     pub async fn folders(&self) -> Vec<PathBuf> {
         let mut folders = vec![self.folder().to_owned()];
         if let Some(postgres) = &self.postgres {
-            postgres.run("postgres", "CHECKPOINT").await;
+            postgres.run_sql(&postgres.url("postgres"), "CHECKPOINT").await;
             folders.extend(postgres.data_folder());
         }
         folders
@@ -170,7 +170,7 @@ impl Place {
             }
             Some(postgres) => {
                 let sql = format!("CREATE DATABASE \"{name}\" TEMPLATE \"{}\"", self.databases[which]);
-                postgres.run("postgres", &sql).await;
+                postgres.run_sql(&postgres.url("postgres"), &sql).await;
             }
         }
     }
@@ -183,10 +183,10 @@ impl Place {
             let [from, to] = [name, restored.as_str()];
             if let Some(postgres) = &self.postgres {
                 postgres
-                    .run("postgres", &format!("DROP DATABASE IF EXISTS \"{to}\" WITH (FORCE)"))
+                    .run_sql(&postgres.url("postgres"), &format!("DROP DATABASE IF EXISTS \"{to}\" WITH (FORCE)"))
                     .await;
                 let sql = format!("CREATE DATABASE \"{to}\" TEMPLATE \"{from}\"");
-                postgres.run("postgres", &sql).await;
+                postgres.run_sql(&postgres.url("postgres"), &sql).await;
             }
             self.databases[which] = restored;
             return;
