@@ -145,6 +145,11 @@ impl<'de> Deserialize<'de> for Strict {
             }
 
             fn visit_f64<E>(self, value: f64) -> Result<Strict, E> {
+                // 3.0 is the whole number 3 (JSON Schema 2020-12, 6.1.1), as far as a double is exact.
+                let whole = value as i64;
+                if whole.unsigned_abs() <= 1 << 53 && whole as f64 == value {
+                    return Ok(Strict(whole.into()));
+                }
                 Ok(Strict(value.into()))
             }
 
@@ -206,6 +211,15 @@ mod tests {
         assert_eq!(
             Value::Object(object),
             json!({"a": [1, -2, 2.5, "é😀", null, true], "b": {}})
+        );
+    }
+
+    #[test]
+    fn a_whole_number_is_one_however_it_is_written() {
+        let object = parse(br#"{"a": [3.0, 1e3, -0.0, 0.5, 1e300, 9007199254740992.0, 18446744073709551615]}"#);
+        assert_eq!(
+            serde_json::to_string(&object.expect("read")["a"]).expect("JSON"),
+            "[3,1000,0,0.5,1e+300,9007199254740992,18446744073709551615]"
         );
     }
 
