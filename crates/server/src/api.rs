@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use crate::edge::{
     codes::Code,
     problem::Problem,
-    routes::Methods,
+    routes::{Methods, fallback},
     scopes::{Caller, Scope},
 };
 
@@ -209,10 +209,20 @@ impl Api {
         Methods::new(self.operations.iter().map(|it| (it.path.clone(), name(&it.method))))
     }
 
-    /// Puts every endpoint into an app.
+    /// Puts every endpoint into an app. A path that is written out comes before one with a parameter in that place, and
+    /// answers alone for its methods: `notes/check` is no note.
     pub fn configure(&self, app: &mut web::ServiceConfig) {
+        let mut paths: BTreeMap<(Vec<bool>, &str), Vec<&Operation>> = BTreeMap::new();
         for operation in &self.operations {
-            app.route(&operation.path, guarded(operation.scope, (operation.route)()));
+            let parameters = operation.path.split('/').map(|part| part.contains('{')).collect();
+            paths.entry((parameters, &operation.path)).or_default().push(operation);
+        }
+        for ((_, path), operations) in paths {
+            let resource = web::resource(path).default_service(web::to(fallback));
+            let routes = operations
+                .iter()
+                .map(|operation| guarded(operation.scope, (operation.route)()));
+            app.service(routes.fold(resource, |resource, route| resource.route(route)));
         }
     }
 }

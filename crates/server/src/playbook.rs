@@ -22,6 +22,7 @@ use crate::{
         body,
         codes::Code,
         etag::{self, ETag},
+        headers,
         problem::Problem,
         query::{self, NoParameters, Query},
         scopes::{Bound, Caller, Scope},
@@ -430,6 +431,8 @@ async fn try_out(
     _: Query<NoParameters>,
 ) -> Answered {
     caller.require(Scope::CandidatesRead)?;
+    // There is nothing to repeat; a name that is none is refused as everywhere.
+    headers::idempotency_key(&request)?;
     let body = body::read_json(&request, payload, body::LIMIT).await?;
     let trial: PlaybookTrial = body::into_typed(Value::Object(body))?;
     if !(1..=100).contains(&trial.candidates.len()) {

@@ -74,6 +74,10 @@ async fn a_path_has_its_methods(world: World) {
         (Method::DELETE, "/v1/candidates".to_owned(), "GET, HEAD, POST"),
         (Method::POST, ada.clone(), "DELETE, GET, HEAD, PATCH"),
         (Method::GET, format!("{ada}/facts"), "POST"),
+        // Written out, and not the id of a note or a webhook.
+        (Method::GET, format!("{ada}/notes/check"), "POST"),
+        (Method::PATCH, format!("{ada}/notes/suggestions"), "POST"),
+        (Method::DELETE, "/v1/webhooks/samples".to_owned(), "GET, HEAD"),
         (Method::POST, "/v1/tasks".to_owned(), "GET, HEAD"),
         (Method::POST, "/healthz".to_owned(), "GET, HEAD"),
         (Method::TRACE, "/v1/tasks".to_owned(), "GET, HEAD"),
@@ -112,12 +116,14 @@ async fn headers_are_read_strictly(world: World) {
     let long = "k".repeat(256);
     records_nothing(&world, async || {
         for key in ["", "two words", "\"unclosed", "\"a\"b", &long, "\u{e9}"] {
-            let request = world
-                .request(Method::POST, &format!("{ada}/contacts"))
-                .header("Idempotency-Key", key.as_bytes());
-            let answer = world.send(request.json(&json!({"name": "Ben"}))).await;
-            assert!([400, 422].contains(&answer.status), "{answer}");
-            answer.names("Idempotency-Key");
+            for path in [&format!("{ada}/contacts"), "/v1/playbook/trial"] {
+                let request = world
+                    .request(Method::POST, path)
+                    .header("Idempotency-Key", key.as_bytes());
+                let answer = world.send(request.json(&json!({"name": "Ben"}))).await;
+                assert!([400, 422].contains(&answer.status), "{answer}");
+                answer.names("Idempotency-Key");
+            }
         }
         let twice = world
             .request(Method::POST, &format!("{ada}/contacts"))
