@@ -21,7 +21,7 @@ use crate::{
         api_key::ApiKey,
         body,
         codes::Code,
-        etag,
+        duration, etag,
         keys::Authenticator,
         problem::Problem,
         query::{NoParameters, Query},
@@ -59,7 +59,7 @@ struct KeyToMake {
 #[serde(deny_unknown_fields)]
 struct KeyToRoll {
     /// How long the old key stays valid, as an ISO 8601 duration in hours, minutes and seconds, up to 30 days; left out: not at all.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "duration::maybe")]
     #[schema(value_type = Option<String>, nullable = false, example = "PT24H")]
     overlap: Option<SignedDuration>,
 }

@@ -25,7 +25,7 @@ use crate::{
     edge::{
         body,
         codes::Code,
-        etag,
+        duration, etag,
         problem::Problem,
         query::{self, Limit, NoParameters, Query},
         scopes::{Bound, Caller, Scope},
@@ -134,7 +134,7 @@ struct WebhookToChange {
 #[serde(deny_unknown_fields)]
 struct SecretToRoll {
     /// How long messages are signed with the old secret too, as an ISO 8601 duration in hours, minutes and seconds, up to 30 days; left out: 24 hours.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "duration::maybe")]
     #[schema(value_type = Option<String>, nullable = false, example = "PT24H")]
     overlap: Option<SignedDuration>,
 }

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod codes;
 pub mod cors;
 pub mod cursor;
+pub mod duration;
 pub mod etag;
 pub mod headers;
 pub mod instant;
