@@ -26,7 +26,7 @@ pub(crate) fn string_schema(description: &str, format: Option<&str>) -> ObjectBu
 }
 
 macro_rules! text_values {
-    ($($(#[doc = $doc:literal])+ $name:ident, $most:literal, $format:expr, $example:literal, $rule:expr;)+) => {$(
+    ($($(#[doc = $doc:literal])+ $name:ident, $most:literal, $format:expr, $pattern:expr, $example:literal, $rule:expr;)+) => {$(
         $(#[doc = $doc])+
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String")]
@@ -81,6 +81,7 @@ macro_rules! text_values {
                 string_schema(concat!($($doc),+).trim(), $format)
                     .min_length(Some(1))
                     .max_length(Some($most))
+                    .pattern($pattern)
                     .examples([$example])
                     .into()
             }
@@ -139,19 +140,24 @@ fn locale(text: &str) -> Result<(), &'static str> {
     Err("must be a language tag such as `en-GB`")
 }
 
+/// No control characters. That blanks alone are nothing is left to words: dialects of regular expressions do not agree on
+/// what is blank.
+const LINE: &str = r"^[^\x00-\x1f\x7f-\x9f]+$";
+const NO_PATTERN: Option<&str> = None;
+
 text_values! {
     /// One line of text: a name, a title, a position.
-    Line, 500, None, "Ada Lovelace", one_line;
+    Line, 500, None, Some(LINE), "Ada Lovelace", one_line;
     /// Free text of any number of lines.
-    Text, 50000, None, "They asked about my last project.", |_| Ok(());
+    Text, 50000, None, NO_PATTERN, "They asked about my last project.", |_| Ok(());
     /// An e-mail address.
-    Email, 254, Some("email"), "anna.berg@example.org", email;
+    Email, 254, Some("email"), NO_PATTERN, "anna.berg@example.org", email;
     /// A web address (http or https).
-    WebAddress, 2000, Some("uri"), "https://example.org/jobs/17", web_address;
+    WebAddress, 2000, Some("uri"), NO_PATTERN, "https://example.org/jobs/17", web_address;
     /// A label by which candidates are grouped, such as a coach's name for a class. Not personal data.
-    Label, 100, None, "class-of-2026", label;
+    Label, 100, None, Some("^[A-Za-z0-9._:-]+$"), "class-of-2026", label;
     /// A language tag (BCP 47).
-    Locale, 35, None, "en-GB", locale;
+    Locale, 35, None, Some("^[A-Za-z0-9-]{2,35}$"), "en-GB", locale;
 }
 
 impl Email {
@@ -257,7 +263,7 @@ impl<'de> Deserialize<'de> for Days {
 impl utoipa::PartialSchema for Days {
     fn schema() -> RefOr<Schema> {
         string_schema("A number of calendar days, as an ISO 8601 duration.", Some("duration"))
-            .pattern(Some("^P[0-9]+[DW]$"))
+            .pattern(Some("^P([1-9][0-9]{0,2}D|1000D|[1-9][0-9]?W|1[0-3][0-9]W|14[0-2]W)$"))
             .examples(["P60D"])
             .into()
     }

@@ -2,6 +2,7 @@
 //! It is shaped for generators of SDKs: every schema named, every variant of the union of facts a
 //! component of its own, told apart by `type`; every answer described, every operation with an example.
 
+use actix_web::http::Method;
 use afterword_domain::{
     catalogue::AnyFact,
     fact::{Departure, TaskRefs},
@@ -16,6 +17,7 @@ use crate::{
     imports::Format,
 };
 
+mod links;
 mod tags;
 
 /// The document, as it is served and committed.
@@ -166,11 +168,13 @@ fn describe(api: &Api, operation: &Operation) -> Value {
     } else {
         "What was asked for."
     };
-    answers.insert(
-        status.to_string(),
-        json!({"description": told, "headers": headers(operation), "content": {(operation.media): content}}),
-    );
-    if !operation.writes && operation.media != "text/event-stream" {
+    let mut answer =
+        json!({"description": told, "headers": headers(operation), "content": {(operation.media): content}});
+    if let Some(links) = links::of(api, operation) {
+        answer["links"] = links;
+    }
+    answers.insert(status.to_string(), answer);
+    if operation.method == Method::GET && operation.media != "text/event-stream" {
         answers.insert(
             "304".into(),
             json!({"description": "Nothing has changed since the ETag in `If-None-Match`."}),
@@ -252,7 +256,7 @@ fn problems(operation: &Operation) -> Vec<(u16, Vec<Code>)> {
     if operation.path.contains('{') {
         codes.push(Code::NotFound);
     }
-    if operation.writes {
+    if operation.writes || operation.body.is_some() {
         codes.extend([Code::Malformed, Code::TooLarge, Code::UnsupportedMediaType]);
     }
     codes.extend(&operation.problems);
@@ -260,6 +264,7 @@ fn problems(operation: &Operation) -> Vec<(u16, Vec<Code>)> {
     for code in codes {
         let status = code.status().as_u16();
         match by_status.iter_mut().find(|(known, _)| *known == status) {
+            Some((_, known)) if known.contains(&code) => {}
             Some((_, known)) => known.push(code),
             None => by_status.push((status, vec![code])),
         }

@@ -7,6 +7,15 @@ use serde_json::{Value, json};
 
 use super::{breaks, fields, shape};
 
+/// What the last release refused already, without its document saying so: whoever sent it was answered 422, then as now.
+/// Found by schemathesis.
+const TOLD_LATE: [&str; 4] = [
+    "Days, as sent: has another pattern",
+    "Label, as sent: has another pattern",
+    "Line, as sent: has another pattern",
+    "Locale, as sent: has another pattern",
+];
+
 /// With `AFTERWORD_RELEASED=1`, when a release is made, the document of today becomes that of the last release.
 #[test]
 fn clients_of_the_last_release_are_not_broken() {
@@ -16,7 +25,10 @@ fn clients_of_the_last_release_are_not_broken() {
         fs::write(&file, a_line_each(&now)).expect("written");
     }
     let released = serde_json::from_slice(&fs::read(&file).expect("openapi/released.json")).expect("JSON");
-    let found = breaks(&released, &now);
+    let mut found = breaks(&released, &now);
+    for told in TOLD_LATE {
+        assert!(found.remove(told), "`{told}` is over: off the list with it");
+    }
     assert!(found.is_empty(), "clients of the last release break: {found:#?}");
 }
 

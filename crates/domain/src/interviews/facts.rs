@@ -22,6 +22,12 @@ use crate::{
 /// An interview is arranged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "starts_at": "2026-03-02T10:00:00+01:00",
+    "ends_at": "2026-03-02T11:30:00+01:00",
+    "time_zone": "Europe/Berlin",
+    "format": "video"
+}))]
 pub struct InterviewScheduled {
     /// When it begins; may be past.
     #[serde(deserialize_with = "within_reach")]
@@ -50,6 +56,11 @@ pub struct InterviewScheduled {
 /// The interview moves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "starts_at": "2026-03-03T10:00:00+01:00",
+    "ends_at": "2026-03-03T11:30:00+01:00",
+    "time_zone": "Europe/Berlin"
+}))]
 pub struct InterviewRescheduled {
     /// When it begins now.
     #[serde(deserialize_with = "within_reach")]
