@@ -15,6 +15,18 @@ test *filter:
 soak *filter="kill:: model:: overload:: rotation:: simulation::":
     AFTERWORD_SOAK=1 cargo test --package afterword-stories -- --nocapture --test-threads=1 {{ filter }}
 
+# Requests made from the OpenAPI document, others each time, for so many minutes on each store.
+soak-schemathesis minutes="60":
+    AFTERWORD_SOAK={{ minutes }} .ci/schemathesis/run
+
+# The corpus of foreign bytes, and a thousand times as many changes to it as in every test run.
+soak-parsers *filter="fuzzing::":
+    AFTERWORD_SOAK=1 cargo test --release --package afterword --lib -- --nocapture {{ filter }}
+
+# libFuzzer on one target for so many seconds; wants cargo-fuzz and a C++ compiler. docs/reliability.md says more.
+fuzz target seconds="600":
+    cd fuzz && RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir . --codegen-units 16 {{ target }} -- -max_total_time={{ seconds }} -max_len=8192
+
 # Formats everything.
 fmt:
     cargo fmt --all

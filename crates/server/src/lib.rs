@@ -18,6 +18,9 @@ pub mod edge;
 mod events;
 mod exports;
 mod facts;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod heavy;
 pub mod imports;
 mod interviews;

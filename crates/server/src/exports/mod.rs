@@ -29,7 +29,7 @@ use crate::{
     service::{Shared, tenant, unavailable},
 };
 
-mod archive;
+pub(crate) mod archive;
 mod bringing_in;
 
 pub(crate) use bringing_in::bring_in;
