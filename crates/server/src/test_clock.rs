@@ -114,13 +114,14 @@ pub(crate) fn endpoints(api: &mut Api) {
             "next": {"oneOf": [{"allOf": [instant], "description": "When something will next happen by itself; `null`: never."}, {"type": "null"}]},
         },
     }));
-    let problems = vec![Code::NotATestTenant, Code::ClockRunsForward];
+    // A clock that was never set is not there.
+    let problems = vec![Code::NotATestTenant, Code::ClockRunsForward, Code::NotFound];
     let told = "Test tenants only (`afterword tenants create NAME --test`). Every deadline that is passed is announced at its \
                 own moment, in order.";
     api.add(Operation {
         scope: Some(Scope::Admin),
         answer: (200, clock),
-        problems: vec![Code::NotATestTenant],
+        problems: vec![Code::NotATestTenant, Code::NotFound],
         route: Arc::new(|| web::get().to(get)),
         ..Operation::get("/v1/test-clock", "get_test_clock", "What the test clock shows")
     });
