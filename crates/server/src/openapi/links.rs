@@ -1,5 +1,5 @@
 //! Links: from an answer to what can be asked next, with the ids that the answer gives. What makes a thing leads to what
-//! is about that thing; a list leads to what is about its first row.
+//! is about that thing; a list of what comes about by itself, such as tasks, leads to what is about its first row.
 
 use afterword_domain::{catalogue::AnyFact, ids::Kind};
 use serde_json::{Map, Value, json};
@@ -57,7 +57,7 @@ impl<'a> Given<'a> {
         let rows = resolve(api, &properties["data"]["items"]);
         let at = if operation.writes && properties.get("id").is_some() {
             "$response.body#/id"
-        } else if rows["properties"].get("id").is_some() {
+        } else if !recorded(name) && rows["properties"].get("id").is_some() {
             "$response.body#/data/0/id"
         } else {
             return None;
@@ -81,6 +81,12 @@ impl<'a> Given<'a> {
             .contains(&name)
             .then(|| format!("$request.path.{name}"))
     }
+}
+
+/// Whether some fact makes things of this name: its answer gives the id.
+fn recorded(name: &str) -> bool {
+    let mut kinds = AnyFact::KINDS.iter();
+    kinds.any(|fact| fact.place.is_new() && fact.about.name() == name)
 }
 
 /// The names of a path's parameters, in order.
