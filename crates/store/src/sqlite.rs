@@ -84,11 +84,12 @@ impl Sqlite {
             .disable_statement_logging();
         let readers = SqlitePoolOptions::new()
             .max_connections(1)
-            .connect_with(options)
+            .connect_with(options.clone())
             .await?;
         Ok(Self {
             writer: readers.clone(),
             readers,
+            options: Box::new(options),
         })
     }
 }

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
+use uuid::Uuid;
 
 /// Which store, and where its keys are.
 #[derive(Clone)]
@@ -113,8 +114,8 @@ impl Store {
             Place::Folder(folder) => {
                 let (data, keys) = open_folder(folder, options.keys_url.as_deref()).await?;
                 data.close().await;
-                let old = options.master_key_file.clone();
-                (keys, old.unwrap_or_else(|| folder.join("master.key")))
+                let old = master_key_file(options).ok_or(OpenError::MasterKeyNotNamed)?;
+                (keys, old)
             }
             Place::Postgres(url) => {
                 let old = options.master_key_file.clone().ok_or(OpenError::MasterKeyNotNamed)?;

@@ -136,7 +136,6 @@ fn line_up(tenant: TenantId, webhook: Uuid, candidates: &[Uuid], now: i64) -> [S
          e.position < d.position)";
     let of = |statement: &mut Statement| {
         statement
-            .push(" WHERE d.tenant_id = ")
             .bind(tenant)
             .push(" AND d.webhook_id = ")
             .bind(webhook)
@@ -147,11 +146,11 @@ fn line_up(tenant: TenantId, webhook: Uuid, candidates: &[Uuid], now: i64) -> [S
                 .bind_list(candidates.iter().copied());
         }
     };
-    let mut back = Statement::new("UPDATE webhook_deliveries AS d SET next_at = NULL");
+    let mut back = Statement::new("UPDATE webhook_deliveries AS d SET next_at = NULL WHERE d.tenant_id = ");
     of(&mut back);
     back.push(" AND d.next_at IS NOT NULL AND ").push(EARLIER);
     let mut front = Statement::new("UPDATE webhook_deliveries AS d SET next_at = ");
-    front.bind(now);
+    front.bind(now).push(" WHERE d.tenant_id = ");
     of(&mut front);
     front.push(" AND d.next_at IS NULL AND NOT ").push(EARLIER);
     [back, front]
