@@ -6,8 +6,8 @@
 
 mod admin;
 mod append;
-mod beside;
 mod backup;
+mod beside;
 mod calendars;
 mod commit;
 mod crash;
@@ -46,8 +46,8 @@ mod views;
 mod wake;
 mod webhooks;
 
-pub use beside::Beside;
 pub use backup::{Copied, back_up_data, back_up_keys};
+pub use beside::Beside;
 pub use commit::{Appended, Commit, Erasure};
 pub use doctor::{Files, Finding, Health, examine};
 pub use erased::Swept;

@@ -21,8 +21,8 @@ const ABOVE: [(&str, &str, &str); 3] = [
     ),
     (
         "master",
-        "INSERT,SELECT",
-        "one row of nobody's: whether the master key is the right one",
+        "INSERT,SELECT,UPDATE",
+        "one row of nobody's: the ring of keys, which is wrapped anew when the master key changes",
     ),
     (
         "tenants",

@@ -183,7 +183,10 @@ impl Place {
             let [from, to] = [name, restored.as_str()];
             if let Some(postgres) = &self.postgres {
                 postgres
-                    .run_sql(&postgres.url("postgres"), &format!("DROP DATABASE IF EXISTS \"{to}\" WITH (FORCE)"))
+                    .run_sql(
+                        &postgres.url("postgres"),
+                        &format!("DROP DATABASE IF EXISTS \"{to}\" WITH (FORCE)"),
+                    )
                     .await;
                 let sql = format!("CREATE DATABASE \"{to}\" TEMPLATE \"{from}\"");
                 postgres.run_sql(&postgres.url("postgres"), &sql).await;

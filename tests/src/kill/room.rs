@@ -9,6 +9,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use afterword_store::Place;
@@ -119,6 +120,10 @@ impl Cramped {
     }
 }
 
+fn length(file: &Path) -> u64 {
+    file.metadata().expect("a file").len()
+}
+
 /// What the service may write: files up to a size.
 fn limit(process: &Process, bytes: &str) {
     let pid = process.child.id().to_string();
@@ -138,10 +143,16 @@ async fn where_nothing_can_be_written_it_says_so_reads_on_and_recovers_by_itself
     let Place::Folder(folder) = &store.place else {
         unreachable!()
     };
+    let log = folder.join("data.db-wal");
     // Nothing at all, as in a folder that has become read-only; and then files that may not grow, so that some of what a
     // request writes goes in and some does not.
-    let log = folder.join("data.db-wal").metadata().expect("a log").len();
-    for bytes in [0, log] {
+    let some = length(&log);
+    for bytes in [0, some] {
+        // What was erased is taken from the log a moment later, which gives room.
+        let mut before = None;
+        while before.replace(length(&log)) != Some(length(&log)) {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
         limit(&cramped.process, &bytes.to_string());
         let turned_away = cramped.is_told_to_come_back().await;
         cramped.is_read().await;

@@ -74,7 +74,8 @@ fn no_crate_is_allowed_anything_unsafe() {
     assert!(manifests.len() >= 8, "{manifests:?}");
     for manifest in manifests {
         let text = read(&manifest);
-        if !text.contains("[package]") {
+        // What starts a fuzz target is a symbol that libFuzzer looks for; the targets themselves are functions of the service.
+        if !text.contains("[package]") || text.contains("cargo-fuzz = true") {
             continue;
         }
         // A crate of another workspace says it for itself.

@@ -132,7 +132,9 @@ impl Town {
     }
 
     async fn first(&self, list: &str) -> String {
-        let rows = self.client.lists_all(list).await;
+        let mut rows = self.client.lists_all(list).await;
+        // Of tasks that are due at once the order is that of their ids, which differ from town to town.
+        rows.sort_by_key(|row| row["play"].as_str().map(ToOwned::to_owned));
         let thing = rows.first().unwrap_or_else(|| panic!("there is nothing in {list}"));
         thing["id"].as_str().expect("an id").to_owned()
     }
