@@ -60,12 +60,7 @@ impl Trial {
         let client = Client::new(address, key.clone());
         let receiver = Receiver::new().await;
         let webhook = leads_to(&client, &receiver).await;
-        let mut shared = Vec::new();
-        for nth in 0..2 {
-            let candidate = registers(&client, &format!("Candidate {nth}")).await;
-            shared.push(applies(&client, &candidate, "Acme").await);
-        }
-        let shared: Arc<[String]> = shared.into();
+        let shared = shared(&client).await;
         let model = Arc::<Mutex<Model>>::default();
         let mut consumer = Consumer::default();
         assert!(consumer.reads(&client).await);
@@ -121,6 +116,16 @@ impl Trial {
             self.writers.push(writer.await.expect("written"));
         }
         self.consumer = load.consumer.await.expect("read");
+    }
+
+    /// Others to record facts of: a history that every crash makes longer takes longer each time.
+    async fn turns_to_others(&mut self) {
+        let shared = shared(&self.client).await;
+        assert!(self.consumer.reads(&self.client).await);
+        self.model.lock().expect("no panic").begins_with(&self.consumer);
+        for writer in &mut self.writers {
+            writer.turns_to(&shared);
+        }
     }
 
     pub fn kills(&mut self) {
@@ -184,17 +189,30 @@ impl Trial {
     }
 }
 
+/// Two applications of two candidates, of whom all writers record facts.
+async fn shared(client: &Client) -> Arc<[String]> {
+    let mut shared = Vec::new();
+    for name in ["Grace Hopper", "Alan Turing"] {
+        let candidate = registers(client, name).await;
+        shared.push(applies(client, &candidate, "Acme").await);
+    }
+    shared.into()
+}
+
 async fn killed(kind: Kind) {
     let Some(store) = options(kind).await else { return };
     let mut trial = Trial::new(&format!("killed on {kind:?}"), store).await;
     let kills = rounds(20, 1_000);
     for kill in 1..=kills {
         let load = trial.load();
-        tokio::time::sleep(Duration::from_millis(40 + trial.dice.below(rounds(120, 500)))).await;
+        tokio::time::sleep(Duration::from_millis(40 + trial.dice.below(rounds(120, 300)))).await;
         trial.kills();
         trial.ends(load).await;
         trial.starts_again();
         trial.settles().await;
+        if kill % 20 == 0 {
+            trial.turns_to_others().await;
+        }
         if kill % 100 == 0 {
             trial.kills();
             trial.verifies();
@@ -229,7 +247,7 @@ async fn where_postgres_crashes_the_service_lives_on_and_loses_nothing() {
     let mut trial = Trial::new("PostgreSQL crashes", store).await;
     let crashes = rounds(3, 1_000);
     let mut longest = Duration::ZERO;
-    for _ in 0..crashes {
+    for crash in 1..=crashes {
         let load = trial.load();
         tokio::time::sleep(Duration::from_millis(40 + trial.dice.below(300))).await;
         block_in_place(|| server.stop_immediate());
@@ -241,6 +259,9 @@ async fn where_postgres_crashes_the_service_lives_on_and_loses_nothing() {
         tokio::time::sleep(Duration::from_millis(50)).await;
         trial.ends(load).await;
         trial.settles().await;
+        if crash % 20 == 0 {
+            trial.turns_to_others().await;
+        }
     }
     eprintln!("ready {longest:?} after PostgreSQL was there again, at the latest");
     trial.ends_whole(&format!("{crashes} crashes of PostgreSQL")).await;

@@ -60,6 +60,7 @@ pub enum What {
     Erases,
     Playbook,
     Webhook,
+    Mail,
 }
 
 /// A request that can be sent again.
@@ -134,6 +135,11 @@ impl Writer {
         }
     }
 
+    /// Records facts of other applications from now on.
+    pub fn turns_to(&mut self, shared: &Arc<[String]>) {
+        self.shared = Arc::clone(shared);
+    }
+
     /// Writes until told to stop, or until the service is not there any more. Told to come back, it comes back.
     pub async fn writes(mut self, client: Client, stop: Arc<AtomicBool>) -> Self {
         while !stop.load(Ordering::Relaxed) {
@@ -178,7 +184,7 @@ impl Writer {
                     .application = made;
             }
             What::Erases => self.own.retain(|own| own.candidate != ask.candidate),
-            What::Records | What::Playbook | What::Webhook => {}
+            What::Records | What::Playbook | What::Webhook | What::Mail => {}
         }
         self.model.lock().expect("no panic").takes(ask, answer);
     }
@@ -240,6 +246,11 @@ impl Writer {
                 let hours = 12 + self.dice.below(12);
                 let body = json!({"plays": [{"play": "write_thank_you", "due": format!("PT{hours}H")}]});
                 Ask::named(What::Playbook, "", Method::PUT, "/v1/playbook", body)
+            }
+            1 => {
+                let host = format!("smtp{}.example.com", self.dice.below(1000));
+                let body = json!({"host": host, "port": 587, "username": "ada", "password": "secret"});
+                Ask::named(What::Mail, "", Method::PUT, "/v1/mail", body)
             }
             _ => {
                 let payload = ["thin", "full"][self.dice.below(2) as usize];

@@ -27,6 +27,7 @@ pub struct Model {
 pub struct SetUp {
     rules: Option<Value>,
     payload: Option<Value>,
+    mail: Option<Value>,
 }
 
 /// The facts of an answer.
@@ -49,6 +50,7 @@ impl Model {
         match ask.what {
             What::Erases => drop(self.erased.insert(ask.candidate.clone())),
             What::Playbook => self.set_up.rules = Some(ask.body["plays"].clone()),
+            What::Mail => self.set_up.mail = Some(ask.body["host"].clone()),
             What::Webhook => self.set_up.payload = Some(ask.body["payload"].clone()),
             What::Registers | What::Applies | What::Records => {}
         }
@@ -76,8 +78,9 @@ impl Model {
 
     /// What is there before the load.
     pub fn begins_with(&mut self, consumer: &Consumer) {
-        let there = consumer.recorded.iter();
-        self.recorded.extend(there.map(|event| (event.clone(), String::new())));
+        for event in &consumer.recorded {
+            self.recorded.entry(event.clone()).or_default();
+        }
     }
 }
 
@@ -89,6 +92,9 @@ impl SetUp {
         }
         if let Some(payload) = &self.payload {
             assert_eq!(client.sees(webhook).await["payload"], *payload);
+        }
+        if let Some(host) = &self.mail {
+            assert_eq!(client.sees("/v1/mail").await["host"], *host);
         }
     }
 }
