@@ -20,6 +20,7 @@ use afterword::{
     mail::Post,
     outgoing::Outgoing,
     service::Service,
+    time_worker::TimeWorker,
 };
 use afterword_store::{ApiKeyRow, Place, Recorder, Store, StoreOptions, TenantId, Told, testing::PrivatePostgres};
 use jiff::{SignedDuration, Timestamp};
@@ -112,6 +113,7 @@ pub async fn tell<F: Future<Output = ()>>(kind: Kind, story: impl FnOnce(World) 
     for server in servers {
         behind(async move { server.stop(false).await }).await.expect("stopped");
     }
+    store.renew();
     assert_eq!(
         verify(&store, tenant).await,
         Vec::<Told>::new(),
@@ -228,6 +230,17 @@ impl World {
             .await
             .expect("done")
             .expect("the store answers")
+    }
+
+    /// The time worker has its turn, by this tenant's clock and with this tenant alone: others share the store.
+    pub async fn time_is_looked_at(&self) {
+        let (service, tenant) = (Service::new(self.store.clone(), self.clock.clone()), self.tenant);
+        let looking = behind(async move {
+            let tenants = service.recorder.store().tenants().await?;
+            let tenant = tenants.iter().find(|it| it.id == tenant).expect("this tenant");
+            TimeWorker::new(&service).round_of(tenant).await
+        });
+        looking.await.expect("done").expect("the store answers");
     }
 
     /// Moves the clock to a moment. It never runs backwards.

@@ -1,6 +1,5 @@
 //! The playbook: replaced whole, checked rule by rule, adopted candidate by candidate, and tried out before.
 
-use afterword::{service::Service, time_worker::TimeWorker};
 use afterword_store::{Appended, Beside, Commit, PlaybookRow, Told};
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -37,13 +36,6 @@ async fn puts(world: &World, rules: Value) -> Answer {
     world
         .send(world.request(Method::PUT, "/v1/playbook").json(&rules))
         .await
-}
-
-/// The worker has its turn.
-async fn works(world: &World) {
-    let service = Service::new(world.store.clone(), world.clock.clone());
-    let worked = behind(async move { TimeWorker::new(&service).round().await });
-    worked.await.expect("done").expect("the store answers");
 }
 
 fn play<'a>(playbook: &'a Value, name: &str) -> &'a Value {
@@ -137,7 +129,7 @@ async fn open_tasks_are_dated_anew_candidate_by_candidate(world: World) {
         "2026-03-03T15:00:00+01:00"
     );
     // The worker sees to the others.
-    works(&scene).await;
+    scene.time_is_looked_at().await;
     assert_eq!(progress().await, (json!(1), json!(2), json!(2)));
     assert_eq!(
         scene.task("write_thank_you").await["due_at"],
@@ -153,7 +145,7 @@ async fn open_tasks_are_dated_anew_candidate_by_candidate(world: World) {
         "2026-03-10T09:00:00+01:00",
         "five working days and a holiday"
     );
-    works(&scene).await;
+    scene.time_is_looked_at().await;
     let feed = scene.lists_feed().await;
     let adopted: Vec<_> = feed.iter().filter(|fact| fact["type"] == "PlaybookAdopted").collect();
     assert_eq!(adopted.len(), 2, "each once");
@@ -215,7 +207,7 @@ async fn what_is_done_stays_and_nothing_is_raised_from_older_facts(world: World)
     )
     .await
     .is(200);
-    works(&scene).await;
+    scene.time_is_looked_at().await;
     assert_eq!(scene.task("write_thank_you").await, done, "{thanked}");
     let told = scene
         .sees(&format!("{}/tasks/{}", scene.ada, done["id"].as_str().unwrap()))
@@ -240,7 +232,7 @@ async fn what_is_done_stays_and_nothing_is_raised_from_older_facts(world: World)
     );
     assert_eq!(scene.task("ask_next_round").await["state"], "void");
     puts(&scene, json!({})).await.is(200);
-    works(&scene).await;
+    scene.time_is_looked_at().await;
     assert_eq!(scene.task("ask_next_round").await["state"], "void");
     assert_eq!(scene.task("ask_decision_date").await["state"], "done");
     // What happens from now on follows the plays again, under ids that were closed and void, too.
@@ -316,7 +308,7 @@ async fn rules_that_are_not_what_their_hash_says_are_followed_by_nobody(world: W
     // What is stored there is not sound, which a story must not leave behind.
     let scene = Scene::interviewed(world.neighbour().await).await;
     puts(&scene, quick()).await.is(200);
-    works(&scene).await;
+    scene.time_is_looked_at().await;
     let sound = scene.sees("/v1/playbook/versions/1").await;
     let changed = [
         (2, sound["hash"].as_str().expect("a hash").to_owned(), "{}".to_owned()),
@@ -342,7 +334,7 @@ async fn rules_that_are_not_what_their_hash_says_are_followed_by_nobody(world: W
         .records(&format!("{}/search-activities", scene.ada), json!({"kind": "searched"}))
         .await;
     let grace = registers(&scene, "Grace").await;
-    works(&scene).await;
+    scene.time_is_looked_at().await;
     let told = scene.sees("/v1/playbook/adoption").await;
     assert_eq!(
         (&told["version"], &told["adopted"], &told["candidates"]),
@@ -365,7 +357,7 @@ async fn rules_that_are_not_what_their_hash_says_are_followed_by_nobody(world: W
     // A new version goes over them.
     let rules = json!({"plays": [{"play": "debrief", "due": "PT12H"}]});
     assert_eq!(puts(&scene, rules.clone()).await.is(200)["version"], 4);
-    works(&scene).await;
+    scene.time_is_looked_at().await;
     assert_eq!(scene.sees("/v1/playbook").await["rules"], rules);
     assert_eq!(scene.sees("/v1/playbook/adoption").await["adopted"], 2);
 }

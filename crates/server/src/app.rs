@@ -2,7 +2,7 @@
 
 use std::{
     net::TcpListener,
-    sync::{Arc, LazyLock},
+    sync::{Arc, LazyLock, atomic::Ordering},
 };
 
 use actix_web::{
@@ -20,10 +20,12 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use crate::{
     api::Api,
     edge::{
+        codes::Code,
         cors::Origins,
         keys::Authenticator,
         middleware::{Edge, edge},
         pages,
+        problem::Problem,
         rate_limit::{Rate, RateLimits},
         routes::fallback,
         sockets,
@@ -82,6 +84,7 @@ pub fn run(service: Service, listener: TcpListener, options: Options) -> std::io
         base: String::new(),
         origins: Arc::new(options.origins),
         tls: options.tls.is_some(),
+        leaving: Arc::clone(&service.leaving),
     });
     let methods = web::Data::new(API.methods());
     let (turns, room) = (
@@ -163,8 +166,12 @@ async fn healthy() -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({"status": "ok"}))
 }
 
-/// The store answers.
+/// The store answers, and the service is not about to stop.
 async fn ready(service: Shared) -> crate::reading::Answered {
+    if service.leaving.load(Ordering::Relaxed) {
+        let problem = Problem::new(Code::Overloaded, "The service is about to stop: ask another instance.");
+        return Err(problem.header(header::RETRY_AFTER, 5.into()));
+    }
     service.recorder.store().ready().await.map_err(unavailable)?;
     Ok(HttpResponse::Ok().json(serde_json::json!({"status": "ready"})))
 }

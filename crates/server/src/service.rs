@@ -61,6 +61,8 @@ pub struct Service {
     /// The way out for letters.
     pub mail: Post,
     requests: [u8; 32],
+    /// Whether whoever asks is to ask another instance: this one will stop, and serves until then.
+    pub leaving: Arc<AtomicBool>,
     stopping: Arc<AtomicBool>,
     stop: Arc<Notify>,
     webhooks: Arc<Notify>,
@@ -98,6 +100,7 @@ impl Service {
             heavy: Heavy::default(),
             look_ups: Arc::new(Semaphore::new(LOOK_UPS)),
             requests: store.secret("requests"),
+            leaving: Arc::default(),
             stopping: Arc::default(),
             stop: Arc::default(),
             webhooks: Arc::default(),

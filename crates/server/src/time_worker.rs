@@ -129,21 +129,32 @@ impl TimeWorker {
             if self.service.is_stopping() {
                 break;
             }
-            self.adopt(&tenant).await?;
-            if self.may_be_due(&tenant).await? {
-                let (done, late) = self.work_off(tenant.id).await?;
-                round.announced += done.announced;
-                behind = behind.max(late);
-                if let Some(known) = self.tenants.get_mut(&tenant.id) {
-                    known.next = done.next;
-                }
-            }
-            self.forget_the_silent(&tenant).await?;
-            let next = self.tenants.get(&tenant.id).and_then(|known| known.next);
-            round.next = [round.next, next].into_iter().flatten().min();
+            let (done, late) = self.round_of(&tenant).await?;
+            round.announced += done.announced;
+            round.next = [round.next, done.next].into_iter().flatten().min();
+            behind = behind.max(late);
         }
         metrics::gauge!("afterword_time_behind_seconds").set(behind);
         Ok(round)
+    }
+
+    /// Looks once at one tenant; and says by how many seconds it was late.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn round_of(&mut self, tenant: &TenantRow) -> Result<(Round, f64), StoreError> {
+        self.adopt(tenant).await?;
+        let (mut announced, mut behind) = (0, 0.0);
+        if self.may_be_due(tenant).await? {
+            let (done, late) = self.work_off(tenant.id).await?;
+            (announced, behind) = (done.announced, late);
+            if let Some(known) = self.tenants.get_mut(&tenant.id) {
+                known.next = done.next;
+            }
+        }
+        self.forget_the_silent(tenant).await?;
+        let next = self.tenants.get(&tenant.id).and_then(|known| known.next);
+        Ok((Round { announced, next }, behind))
     }
 
     const fn recorder(&self) -> &Recorder {

@@ -1,7 +1,6 @@
 //! A tenant keeps candidates for so long, and then they are erased by themselves: at that moment, if nobody told anything of
 //! them meanwhile.
 
-use afterword::{service::Service, time_worker::TimeWorker};
 use afterword_store::{RetentionRow, Told};
 use jiff::SignedDuration;
 use serde_json::json;
@@ -31,32 +30,23 @@ async fn keeps(world: &World, version: i64, period: Option<&str>) {
     assert!(put.await.expect("done").expect("the store answers"));
 }
 
-/// Lets the worker look once.
-async fn looks(world: &World) {
-    let service = Service::new(world.store.clone(), world.clock.clone());
-    behind(async move { TimeWorker::new(&service).round().await.map(drop) })
-        .await
-        .expect("done")
-        .ok();
-}
-
 async fn whoever_was_silent_for_long_is_erased(world: World) {
     let scene = Scene::interviewed(world).await;
     keeps(&scene, 1, Some("P2Y")).await;
     let grace = registers(&scene, "Grace Hopper").await;
-    looks(&scene).await;
+    scene.time_is_looked_at().await;
     scene.at("2028-01-01T09:00:00+01:00");
     // What the clock itself announces tells nothing of anybody.
-    looks(&scene).await;
+    scene.time_is_looked_at().await;
     scene
         .patch(&grace, json!({"name": "Grace Brewster Hopper"}))
         .await
         .is(200);
     scene.at("2028-03-02T15:00:00+01:00");
-    looks(&scene).await;
+    scene.time_is_looked_at().await;
     scene.get(&scene.ada).await.is(200);
     scene.at("2028-03-02T15:30:00+01:00");
-    looks(&scene).await;
+    scene.time_is_looked_at().await;
     let gone = scene.get(&scene.ada).await;
     gone.refuses(410, "candidate_erased");
     assert_eq!(gone["receipt"]["erased_at"], "2028-03-02T14:30:00Z");
@@ -75,18 +65,18 @@ async fn whoever_was_silent_for_long_is_erased(world: World) {
     // A longer period is in time for whoever is still there.
     keeps(&scene, 2, Some("P10Y")).await;
     scene.at("2031-01-01T09:00:00+01:00");
-    looks(&scene).await;
+    scene.time_is_looked_at().await;
     scene.get(&grace).await.is(200);
 }
 
 async fn without_a_period_nobody_is(world: World) {
     let scene = Scene::interviewed(world).await;
     scene.at("2040-01-01T09:00:00+01:00");
-    looks(&scene).await;
+    scene.time_is_looked_at().await;
     scene.get(&scene.ada).await.is(200);
     keeps(&scene, 1, Some("P30D")).await;
     keeps(&scene, 2, None).await;
-    looks(&scene).await;
+    scene.time_is_looked_at().await;
     scene.get(&scene.ada).await.is(200);
 }
 
@@ -117,6 +107,6 @@ async fn a_test_clock_erases_at_the_very_moment(world: World) {
     );
     // The worker leaves the tenant alone, and has nothing to do.
     world.clock.advance(SignedDuration::from_hours(24));
-    looks(&world).await;
+    world.time_is_looked_at().await;
     assert_eq!(verify(&world.store, world.tenant).await, Vec::<Told>::new());
 }

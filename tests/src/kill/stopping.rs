@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::process::{Process, first};
+use super::process::{Process, first, serve};
 use crate::{
     client::Client,
     harness::{Kind, behind, options},
@@ -50,6 +50,13 @@ async fn recorded(client: &Client) -> BTreeSet<String> {
     once
 }
 
+fn tells_to_stop(process: &Process) {
+    let told = Command::new("kill")
+        .args(["-TERM", &process.child.id().to_string()])
+        .status();
+    assert!(told.expect("told").success());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn told_to_stop_it_finishes_what_it_has_begun() {
     let store = options(Kind::Sqlite).await.expect("SQLite is always there");
@@ -84,11 +91,7 @@ async fn told_to_stop_it_finishes_what_it_has_begun() {
         .collect();
     tokio::time::sleep(Duration::from_millis(400)).await;
     let at = Instant::now();
-    let stopped = Command::new("kill")
-        .args(["-TERM", &process.child.id().to_string()])
-        .status()
-        .expect("told");
-    assert!(stopped.success());
+    tells_to_stop(&process);
     let mut acknowledged = BTreeSet::new();
     for writer in writers {
         acknowledged.extend(writer.await.expect("written"));
@@ -105,4 +108,42 @@ async fn told_to_stop_it_finishes_what_it_has_begun() {
     let found = recorded(&Client::new(address, key)).await;
     assert!(acknowledged.is_subset(&found), "acknowledged facts are gone");
     assert!(!acknowledged.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn with_time_to_drain_nobody_who_looks_whether_it_is_ready_is_cut_off() {
+    let store = options(Kind::Sqlite).await.expect("SQLite is always there");
+    let (first, _, key) = first(&store);
+    drop(first);
+    let mut command = serve(&store);
+    command.args(["--drain", "3"]);
+    let mut process = Process::run(command);
+    let client = Client::new(process.listening().0, key);
+    let candidate = registers(&client, "Ada Lovelace").await;
+    let ask = || json!({"organisation": {"name": "Acme"}, "position": "Engineer"});
+    let path = format!("{candidate}/applications");
+    let kept = client.post(&path, ask()).await;
+    assert_eq!(kept.is(201).maybe_header("connection"), None);
+    tells_to_stop(&process);
+    let at = Instant::now();
+    while client.with_key("").get("/readyz").await.status == 200 {
+        assert!(
+            at.elapsed() < Duration::from_secs(2),
+            "it is ready although it will stop"
+        );
+    }
+    let told = client.with_key("").get("/readyz").await;
+    told.refuses(503, "overloaded").header("retry-after");
+    client.with_key("").get("/healthz").await.is(200);
+    for _ in 0..20 {
+        let served = client.post(&path, ask()).await;
+        assert_eq!(served.is(201).maybe_header("connection"), Some("close"));
+    }
+    assert_eq!(process.child.try_wait().expect("looked"), None, "it stays for a while");
+    tells_to_stop(&process);
+    let ended = process.child.wait().expect("ended");
+    assert!(
+        ended.success() && at.elapsed() < Duration::from_secs(3),
+        "told again, it goes"
+    );
 }

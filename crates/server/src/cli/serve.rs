@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -26,7 +26,7 @@ use crate::{time_worker::TimeWorker, webhooks::worker::WebhookWorker};
 
 /// Requests have this long to finish, and what they left in the queue a few seconds more: 30 in all.
 const FINISH: Duration = Duration::from_secs(26);
-const DRAIN: Duration = Duration::from_secs(3);
+const CLOSE: Duration = Duration::from_secs(3);
 /// Idempotency keys are kept for 72 hours.
 const KEPT: SignedDuration = SignedDuration::from_hours(72);
 /// Deliveries are listed for 30 days.
@@ -57,6 +57,9 @@ pub(super) struct Serve {
     /// Let tenants send letters by mail servers in private networks, and without TLS
     #[arg(long, env = "AFTERWORD_ALLOW_PRIVATE_MAIL")]
     pub(super) allow_private_mail: bool,
+    /// When told to stop, serve on for so many seconds and say on /readyz that others are to be asked
+    #[arg(long, value_name = "SECONDS", env = "AFTERWORD_DRAIN", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=600))]
+    drain: u16,
 }
 
 fn address(text: &str) -> Result<String, String> {
@@ -109,7 +112,7 @@ impl Serve {
         };
         let running = Running::start(service, listener, options)?;
         output::line(&json!({"listening": running.url()})).ok();
-        running.until_told().await
+        running.until_told(Duration::from_secs(self.drain.into())).await
     }
 }
 
@@ -207,14 +210,20 @@ impl Running {
         format!("{}://{}", self.scheme, self.address)
     }
 
-    /// Serves until the process is told to stop, by SIGTERM or SIGINT, and then stops.
+    /// Serves until the process is told to stop, by SIGTERM or SIGINT, and then stops: after so long, in which it is not
+    /// ready and serves all the same, or when it is told again.
     ///
     /// # Errors
     /// When the server ends by itself.
-    pub async fn until_told(mut self) -> Result<(), Failure> {
+    pub async fn until_told(mut self, drain: Duration) -> Result<(), Failure> {
         tokio::select! {
             signal = self.signals.heard() => {
                 tracing::info!(signal = signal?, "stopping");
+                self.service.leaving.store(true, Ordering::Relaxed);
+                tokio::select! {
+                    () = tokio::time::sleep(drain) => {}
+                    again = self.signals.heard() => { again?; }
+                }
                 self.stop().await;
                 Ok(())
             }
@@ -232,12 +241,14 @@ impl Running {
         if tokio::time::timeout(FINISH, self.handle.stop(true)).await.is_err() {
             tracing::warn!("some requests did not finish in time");
         }
+        // The threads that served took the connections with them that they had opened.
+        self.store.renew();
         // They finish what they have begun, and give their leases back.
-        if tokio::time::timeout(DRAIN, join_all(&mut self.workers)).await.is_err() {
+        if tokio::time::timeout(CLOSE, join_all(&mut self.workers)).await.is_err() {
             self.workers.iter().for_each(JoinHandle::abort);
         }
         self.beside.shutdown().await;
-        if tokio::time::timeout(DRAIN, self.store.close()).await.is_err() {
+        if tokio::time::timeout(CLOSE, self.store.close()).await.is_err() {
             tracing::warn!("some connections did not close in time");
         }
         tracing::info!("stopped");

@@ -2,6 +2,7 @@
 //! through its own HTTP API, so whatever is shown here can be called again with the curl line beside it.
 
 use std::io::Write;
+use std::time::Duration;
 
 use afterword_store::{Store, StoreOptions};
 use serde_json::Value;
@@ -81,7 +82,7 @@ async fn shown(options: &Options, out: &mut impl Write) -> Result<(), Failure> {
         client.base, client.key
     )?;
     out.flush()?;
-    running.until_told().await
+    running.until_told(Duration::ZERO).await
 }
 
 /// Calls the service as any client would.

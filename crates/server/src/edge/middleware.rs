@@ -4,13 +4,14 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, web};
 use futures_util::FutureExt;
@@ -35,6 +36,8 @@ pub struct Edge {
     pub origins: Arc<Origins>,
     /// Whether the service is spoken to over TLS.
     pub tls: bool,
+    /// Whether clients are to go to another instance.
+    pub leaving: Arc<AtomicBool>,
 }
 
 /// The id of a request, in `X-Request-Id`, in problem documents and in the log.
@@ -92,7 +95,11 @@ pub async fn edge(
             }
             let tenant = request.extensions().get::<Caller>().map(|caller| caller.tenant);
             let allowance = request.extensions().get::<Allowance>().cloned();
-            let response = finished(response, &edge, origin, &id, tenant.is_some(), allowance);
+            let mut response = finished(response, &edge, origin, &id, tenant.is_some(), allowance);
+            if edge.leaving.load(Ordering::Relaxed) {
+                // The client's next request opens a connection to somebody who stays.
+                response.head_mut().set_connection_type(ConnectionType::Close);
+            }
             told(
                 &span,
                 started,
