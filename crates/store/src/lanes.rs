@@ -5,6 +5,7 @@
 //! the tenant costs none. A lane goes back only after a statement that ended well: whatever was cancelled or failed
 //! closes its connection, and with it any half-done transaction.
 
+use crate::db::is_connection;
 use crate::rows::TenantId;
 use crate::statement::Statement;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgRow};
@@ -109,6 +110,12 @@ impl Lanes {
         })
     }
 
+    async fn living(&self, tenant: Option<TenantId>) -> Result<Lane<'_>, sqlx::Error> {
+        let mut lane = self.lane(tenant).await?;
+        within(SILENCE, sqlx::raw_sql("SELECT 1").execute(&mut *lane)).await?;
+        Ok(lane)
+    }
+
     async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
         let connecting = async {
             let mut connection = self.options.connect().await?;
@@ -132,9 +139,16 @@ impl Lanes {
         Ok(rows)
     }
 
-    /// One write on one lane.
+    /// One write on one lane. It is not done twice, so its connection is asked for a sign of life first: one that idled does
+    /// not notice that its server was restarted, or that the thread has ended which watched over it.
     pub(crate) async fn execute(&self, tenant: Option<TenantId>, statement: Statement) -> Result<u64, sqlx::Error> {
-        let mut lane = self.lane(tenant).await?;
+        let mut lane = match self.living(tenant).await {
+            Err(error) if is_connection(&error) => {
+                self.renew();
+                self.living(tenant).await?
+            }
+            living => living?,
+        };
         let rows = within(LONG_SILENCE, statement.run_postgres(&mut lane)).await?;
         lane.park();
         Ok(rows)
