@@ -249,7 +249,8 @@ impl Writer {
             }
             1 => {
                 let host = format!("smtp{}.example.com", self.dice.below(1000));
-                let body = json!({"host": host, "port": 587, "security": "starttls", "username": "ada", "password": "secret"});
+                let body =
+                    json!({"host": host, "port": 587, "security": "starttls", "username": "ada", "password": "secret"});
                 Ask::named(What::Mail, "", Method::PUT, "/v1/mail", body)
             }
             _ => {
