@@ -144,7 +144,7 @@ async fn a_key_has_only_so_many_readers_waiting() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_key_has_only_so_many_requests_of_many_lines_at_once() {
+async fn a_tenant_has_only_so_many_requests_of_many_lines_at_once() {
     tell(Kind::Sqlite, async |world: World| {
         let many_lines = |client: &Client| {
             client
@@ -159,8 +159,12 @@ async fn a_key_has_only_so_many_requests_of_many_lines_at_once() {
         let (one, two) = (open().await, open().await);
         let refused = world.send(many_lines(&world).body("")).await;
         refused.refuses(503, "overloaded").header("retry-after");
-        let other = world.client("candidates:write", None, None).await;
-        other.send(many_lines(&other).body("")).await.is(200);
+        let another_key = world.client("candidates:write", None, None).await;
+        let refused = another_key.send(many_lines(&another_key).body("")).await;
+        refused.refuses(503, "overloaded");
+        let neighbour = world.neighbour().await;
+        let another_tenant = Client::new(world.base().to_owned(), neighbour.key().to_owned());
+        another_tenant.send(many_lines(&another_tenant).body("")).await.is(200);
         drop((one, two));
     })
     .await;

@@ -15,7 +15,6 @@ use futures_util::StreamExt;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
-use uuid::Uuid;
 
 use crate::{
     api::{Api, Operation},
@@ -23,6 +22,7 @@ use crate::{
     edge::{
         codes::Code,
         headers, json as strict,
+        keys::give_turn_back,
         pace::Pace,
         problem::Problem,
         query::{NoParameters, Query},
@@ -45,19 +45,19 @@ const LINE: usize = 1 << 20;
 const TOGETHER: usize = 256;
 const BYTES_TOGETHER: usize = 4 << 20;
 const AT_ONCE: usize = 32;
-/// So many such requests at once, of a key and in all: each holds a line, and the results that are not fetched yet.
-const OF_A_KEY: usize = 2;
+/// So many such requests at once, of a tenant and in all: each holds a line, and the results that are not fetched yet.
+const OF_A_TENANT: usize = 2;
 const IN_ALL: usize = 4;
 
-/// The requests with many lines that are under way, by key.
+/// The requests with many lines that are under way, by tenant.
 #[derive(Clone)]
-pub(crate) struct Bulks(Turns<Uuid>);
+pub(crate) struct Bulks(Turns<i64>);
 
 impl Default for Bulks {
     fn default() -> Self {
         Self(Turns::new(Measure {
             in_all: IN_ALL,
-            alone: OF_A_KEY,
+            alone: OF_A_TENANT,
             together: IN_ALL,
             line: 16,
             patience: Duration::from_secs(5),
@@ -103,7 +103,9 @@ async fn record(
 ) -> Answered {
     caller.require(Scope::CandidatesWrite)?;
     admit(&request)?;
-    let place = service.bulks.0.take(caller.key_id).await;
+    // What it records takes turns line by line.
+    give_turn_back(&request);
+    let place = service.bulks.0.take(caller.tenant).await;
     let place = place.ok_or_else(|| Problem::overloaded(10))?;
     let key = headers::idempotency_key(&request)?;
     // Whoever sends all of the body before reading of the answer must not wait for himself: results gather here. They

@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_web::{HttpRequest, web};
 
 use crate::edge::{
-    keys::give_turn_back,
+    keys::{give_turn_back, take_turn},
     problem::Problem,
     scopes::Caller,
     turns::{Measure, Turn, Turns},
@@ -75,12 +75,14 @@ impl Heavy {
             .await
             .ok_or_else(|| Problem::overloaded(2))?;
         // Whoever asked may have gone; the place is free only when the work is done.
-        web::block(move || {
+        let done = web::block(move || {
             let _place = place;
             work()
-        })
-        .await
-        .map_err(Problem::internal)
+        });
+        let done = done.await.map_err(Problem::internal)?;
+        // What comes after it is a request like any other.
+        take_turn(request).await?;
+        Ok(done)
     }
 
     /// Folds a history of so many facts again: here, where that is quickly done.

@@ -86,13 +86,19 @@ pub async fn next(
     store: &Store,
     tenant: TenantId,
     period: Period,
-    after: Option<(i64, Uuid)>,
+    mut after: Option<(i64, Uuid)>,
 ) -> Result<Option<(Timestamp, Silent)>, StoreError> {
     loop {
         let page = store.silent(tenant, after, PAGE).await?;
         let stale = |it: &&Silent| it.since.is_some_and(|since| since > it.hint);
         let stale: Vec<Silent> = page.iter().filter(stale).copied().collect();
         if stale.is_empty() {
+            let last = page.last().map(|it| (it.hint, it.candidate));
+            if page.iter().all(|it| it.since.is_none()) && last.is_some() {
+                // Of these nobody ever told anything.
+                after = last;
+                continue;
+            }
             let first = page.into_iter().find_map(|it| Some((it.since?, it)));
             return Ok(first.map(|(since, silent)| {
                 let since = Timestamp::from_microsecond(since).unwrap_or(Timestamp::MAX);

@@ -54,7 +54,8 @@ impl Store {
                 return Ok(keys);
             };
             after = *last;
-            keys += self.keys().destroy(tenant, &erased).await?;
+            let unfinished = self.keys().unfinished(tenant, erased).await?;
+            keys += self.keys().destroy(tenant, &unfinished).await?;
         }
     }
 

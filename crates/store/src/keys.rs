@@ -11,12 +11,16 @@ use moka::sync::Cache;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 /// How long to wait before asking again, and again: a second at first, a minute at last.
 pub(crate) fn pauses() -> impl Iterator<Item = Duration> {
     (0..).map(|nth: u32| Duration::from_secs(1 << nth.min(6)).min(Duration::from_secs(60)))
 }
+
+/// A key store that answers at all answers within this.
+const SOON: Duration = Duration::from_secs(2);
 
 /// A key as the key store keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,12 +35,20 @@ pub struct Keys {
     db: Db,
     ring: Ring,
     cache: Cache<(TenantId, Uuid), Arc<DataKey>>,
+    /// Wakes who takes from the files what was destroyed.
+    pub(crate) destroyed: Arc<Notify>,
 }
 
 impl Keys {
     pub(crate) fn new(db: Db, ring: Ring) -> Self {
         let cache = Cache::builder().max_capacity(100_000).time_to_live(CACHED_FOR).build();
-        Self { db, ring, cache }
+        let destroyed = Arc::default();
+        Self {
+            db,
+            ring,
+            cache,
+            destroyed,
+        }
     }
 
     pub(crate) fn db(&self) -> &Db {
@@ -61,7 +73,7 @@ impl Keys {
     /// be used, with no `new_key` in the commit.
     ///
     /// # Errors
-    /// When the key store does not answer, or the key was wrapped by another master key.
+    /// When the key store does not answer, or the key was wrapped by another ring.
     pub async fn get(&self, tenant: TenantId, candidate: Uuid) -> Result<Option<Arc<DataKey>>, StoreError> {
         Ok(self.get_many(tenant, &[candidate]).await?.remove(&candidate))
     }
@@ -163,11 +175,14 @@ impl Keys {
         Ok(lost)
     }
 
-    /// Destroys the keys of candidates whose erasure is recorded. Where the key store does not answer, it is asked again
-    /// until it does; opening a store destroys what is left after a crash.
+    /// Destroys the keys of candidates whose erasure is recorded. Where the key store does not answer soon, it is asked again
+    /// until it does, and nobody waits for that; opening a store destroys what is left after a crash.
     pub(crate) async fn destroy_surely(self: &Arc<Self>, tenant: TenantId, erased: Vec<(Uuid, Erasure)>) {
-        let Err(error) = self.destroy(tenant, &erased).await else {
-            return;
+        let destroying = tokio::time::timeout(SOON, self.destroy(tenant, &erased)).await;
+        let error = match destroying {
+            Ok(Ok(_)) => return,
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no answer in time".to_owned(),
         };
         tracing::error!(%error, "keys of erased candidates are still to be destroyed");
         let keys = Arc::downgrade(self);
@@ -211,7 +226,30 @@ impl Keys {
         for (candidate, _) in erased {
             self.forget(tenant, *candidate);
         }
+        if destroyed > 0 {
+            self.destroyed.notify_one();
+        }
         Ok(destroyed)
+    }
+
+    /// Those of the erased who have a key all the same, or whom the key store does not remember.
+    pub(crate) async fn unfinished(
+        &self,
+        tenant: TenantId,
+        mut erased: Vec<(Uuid, Erasure)>,
+    ) -> Result<Vec<(Uuid, Erasure)>, StoreError> {
+        let mut with_key = Statement::new("SELECT candidate_id FROM candidate_keys WHERE tenant_id = ");
+        let mut remembered = Statement::new("SELECT candidate_id FROM erased_candidates WHERE tenant_id = ");
+        for statement in [&mut with_key, &mut remembered] {
+            statement
+                .bind(tenant)
+                .push(" AND candidate_id IN ")
+                .bind_list(erased.iter().map(|(candidate, _)| *candidate));
+        }
+        let with_key = self.db.fetch(tenant, with_key, |row| row.id(0)).await?;
+        let remembered = self.db.fetch(tenant, remembered, |row| row.id(0)).await?;
+        erased.retain(|(candidate, _)| with_key.contains(candidate) || !remembered.contains(candidate));
+        Ok(erased)
     }
 
     /// Who was erased, as the key store remembers it: in the order of their ids, after one of them.

@@ -19,7 +19,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A read takes milliseconds; a server that says nothing for so long is gone, and with it whatever was asked of it.
 const SILENCE: Duration = Duration::from_secs(6);
-/// What ages out goes in one statement, which may take longer.
+/// What ages out goes a thousand rows at a time, which may take longer.
 const LONG_SILENCE: Duration = Duration::from_secs(60);
 /// PostgreSQL itself gives up on what takes longer, in milliseconds: a statement, a lock, and a transaction that says nothing.
 /// A connection that is dropped while its statement waits for a lock would wait on in the server, and hold its place there.

@@ -180,7 +180,9 @@ impl Store {
         wake: Arc<Wake>,
         between: Option<Between>,
     ) -> Result<Self, OpenError> {
-        let (db, erased) = (Arc::new(db), Arc::<Notify>::default());
+        let (db, erased) = (Arc::new(db), Arc::clone(&keys.destroyed));
+        // What was erased just before a crash may lie in the files yet.
+        erased.notify_one();
         let appender = Appender::start(writer, Arc::clone(&keys), Arc::clone(&wake), Arc::clone(&erased));
         let scrubbing = tokio::spawn(scrub(Arc::clone(&db), Arc::clone(&keys), erased)).abort_handle();
         let store = Self(Arc::new(Inner {
@@ -283,13 +285,13 @@ impl Store {
         &self.0.keys
     }
 
-    /// A secret derived from the master key for one purpose, such as keyed hashes or cursors.
+    /// A secret derived from the ring of keys that the master key wraps for one purpose, such as keyed hashes or cursors.
     #[must_use]
     pub fn secret(&self, purpose: &str) -> [u8; 32] {
         self.0.keys.secret(purpose)
     }
 
-    /// A key derived from the master key for one purpose, to seal what belongs to a tenant and to no candidate.
+    /// A key derived from that ring for one purpose, to seal what belongs to a tenant and to no candidate.
     #[must_use]
     pub fn sealing_key(&self, purpose: &str) -> DataKey {
         DataKey::from_secret(self.0.keys.secret(purpose))

@@ -213,13 +213,12 @@ impl Beside {
         ))
     }
 
-    /// Takes a webhook away, and its deliveries; a conflict where there is none.
+    /// Takes a webhook away; a conflict where there is none. Its deliveries are shown to nobody from then on, and are purged:
+    /// there may be more of them than one statement should take.
     #[must_use]
     pub fn webhook_deleted(tenant: TenantId, id: Uuid) -> Self {
         let webhook = "DELETE FROM webhooks WHERE tenant_id = $1 AND webhook_id = $2";
-        let deliveries = "DELETE FROM webhook_deliveries WHERE tenant_id = $1 AND webhook_id = $2";
         Self::must(Statement::of(webhook, [tenant.into(), id.into()]))
-            .and(Self::may(Statement::of(deliveries, [tenant.into(), id.into()])))
     }
 
     /// Sets a webhook back to a position, so that all behind it is delivered again.
@@ -582,13 +581,20 @@ impl Store {
                     break;
                 }
             }
-            // What was made to wait while its webhook was taken away.
-            let nobodys = Statement::of(
-                "DELETE FROM webhook_deliveries WHERE tenant_id = $1 AND NOT EXISTS (SELECT 1 FROM webhooks w \
-                 WHERE w.tenant_id = $1 AND w.webhook_id = webhook_deliveries.webhook_id)",
-                [tenant.id.into()],
-            );
-            gone += self.db().execute(tenant.id, nobodys).await?;
+            // What its webhook left behind when it was taken away, or was made to wait meanwhile.
+            loop {
+                let nobodys = Statement::of(
+                    "DELETE FROM webhook_deliveries WHERE tenant_id = $1 AND (webhook_id, position) IN \
+                     (SELECT d.webhook_id, d.position FROM webhook_deliveries d WHERE d.tenant_id = $1 AND NOT EXISTS \
+                     (SELECT 1 FROM webhooks w WHERE w.tenant_id = $1 AND w.webhook_id = d.webhook_id) LIMIT 1000)",
+                    [tenant.id.into()],
+                );
+                let some = self.db().execute(tenant.id, nobodys).await?;
+                gone += some;
+                if some == 0 {
+                    break;
+                }
+            }
         }
         Ok(gone)
     }

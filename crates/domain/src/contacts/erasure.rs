@@ -134,8 +134,11 @@ impl Person {
             let near = near && !place.contains("organisation");
             // What a date or an enumeration spells by chance cannot be redacted; an e-mail address only by another one;
             // and a text that is as long as it may be by something short.
-            let attempts = [Line::REDACTED, Email::REDACTED, SHORT].map(|with| self.redact(text, with, near));
-            for attempt in attempts.into_iter().filter(|attempt| attempt != text) {
+            for with in [Line::REDACTED, Email::REDACTED, SHORT] {
+                let attempt = self.redact(text, with, near);
+                if attempt == text {
+                    break;
+                }
                 let mut with = redacted.clone();
                 if let Some(field) = with.pointer_mut(&place) {
                     *field = Value::String(attempt);

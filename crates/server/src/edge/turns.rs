@@ -130,13 +130,15 @@ impl<K: Hash + Eq + Copy> Inner<K> {
             last: now,
         });
         line.last = now;
+        // Asked before those who left are taken out: a line that had somebody in it has its place in the order.
+        let nobody_waits = line.waiting.is_empty();
         if line.waiting.len() >= self.measure.line {
             line.waiting.retain(|waiting| !waiting.is_closed());
             if line.waiting.len() >= self.measure.line {
                 return None;
             }
         }
-        let (of_line, nobody_waits) = (line.taken, line.waiting.is_empty());
+        let of_line = line.taken;
         let may = state.may_take(&self.measure, of_line);
         let line = state.lines.get_mut(&key)?;
         if nobody_waits && may {

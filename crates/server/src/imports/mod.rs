@@ -182,7 +182,11 @@ async fn import(
         if done.replayed {
             response.insert_header(("Idempotency-Replayed", "true"));
             // The entries are told apart as they were when the file came first.
-            known.candidate = before(&done);
+            let (facts, candidate, version) = (done.candidate.history().len(), done.candidate.clone(), before(&done));
+            let folding = service
+                .heavy
+                .folding(&request, &caller, facts, move || candidate.at_version(version));
+            known.candidate = folding.await?;
             rows = reading(known).await?;
         }
         recorded = Some(done);
@@ -212,14 +216,14 @@ async fn bring_in_export(
     crate::exports::bring_in(caller, request, service, payload, Some(id)).await
 }
 
-/// The candidate as a command found it.
-fn before(done: &Recorded) -> afterword_domain::candidate::Candidate {
+/// The version of the candidate that a command found.
+fn before(done: &Recorded) -> u64 {
     let recorded = done.results.iter().flatten().filter_map(|step| match &step.decided {
         Decided::Recorded(envelope) => Some(envelope.at.version),
         Decided::Already(_) => None,
     });
     let first = recorded.min().unwrap_or(done.candidate.version + 1);
-    done.candidate.at_version(first - 1)
+    first - 1
 }
 
 fn admit_type(request: &HttpRequest, format: Format) -> Result<(), Problem> {

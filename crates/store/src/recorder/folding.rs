@@ -56,13 +56,13 @@ impl Folding {
     }
 }
 
-/// How many facts are folded again for these.
+/// How many facts are folded again for these: what is taken back, and whoever is erased from a history.
 pub(super) fn folds(proposals: &[Proposal], known: usize) -> usize {
-    let taken_back = proposals
+    let again = proposals
         .iter()
-        .filter(|it| matches!(it.fact, AnyFact::FactRetracted(_)))
+        .filter(|it| matches!(it.fact, AnyFact::FactRetracted(_) | AnyFact::ContactErased(_)))
         .count();
-    taken_back.saturating_mul(known + proposals.len())
+    again.saturating_mul(known + proposals.len())
 }
 
 /// Whether that is too much for one request.

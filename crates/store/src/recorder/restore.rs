@@ -98,10 +98,9 @@ impl Recorder {
             let playbooks = self.adopted_elsewhere(&wanted).await?;
             let (from, facts) = ((*before).clone(), Arc::clone(&wanted.facts));
             // Thousands of facts are folded: that would hold up whoever shares this thread.
-            let folding = tokio::task::spawn_blocking(move || folded(from, &facts, &playbooks));
-            let folded = folding
-                .await
-                .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+            let many = facts.len();
+            let folding = self.folding.of(many, move || folded(from, &facts, &playbooks));
+            let folded = folding.await?;
             let after = folded.map_err(|(index, refusal)| RecordError::Refused { index, refusal })?;
             if !(wanted.condition)(&after) {
                 return Err(RecordError::Stale(Box::new((*before).clone())));
