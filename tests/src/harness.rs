@@ -113,7 +113,6 @@ pub async fn tell<F: Future<Output = ()>>(kind: Kind, story: impl FnOnce(World) 
     for server in servers {
         behind(async move { server.stop(false).await }).await.expect("stopped");
     }
-    store.renew();
     assert_eq!(
         verify(&store, tenant).await,
         Vec::<Told>::new(),

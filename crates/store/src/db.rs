@@ -105,13 +105,6 @@ impl Db {
         }
     }
 
-    /// Drops the connections that nobody uses.
-    pub(crate) fn renew(&self) {
-        if let Self::Postgres(lanes) = self {
-            lanes.renew();
-        }
-    }
-
     /// Connections in use now.
     pub(crate) fn in_use(&self) -> usize {
         match self {

@@ -13,6 +13,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Longer than any healthy queue; a caller is told rather than left hanging.
@@ -35,6 +36,9 @@ pub(crate) struct Lanes {
     idle: Mutex<Vec<Parked>>,
     permits: Semaphore,
     size: usize,
+    /// Where connections are opened: they live as long as the runtime that watches over them, and threads that serve end
+    /// before the store does.
+    home: Option<Handle>,
 }
 
 #[derive(Debug)]
@@ -57,6 +61,7 @@ impl Lanes {
             idle: Mutex::default(),
             permits: Semaphore::new(size),
             size,
+            home: Handle::try_current().ok(),
         }
     }
 
@@ -117,14 +122,17 @@ impl Lanes {
     }
 
     async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
-        let connecting = async {
-            let mut connection = self.options.connect().await?;
+        let options = self.options.clone();
+        let connecting = tokio::time::timeout(PATIENCE, async move {
+            let mut connection = options.connect().await?;
             sqlx::raw_sql("SET ROLE afterword_app").execute(&mut connection).await?;
             Ok(connection)
+        });
+        let connected = match &self.home {
+            Some(home) => home.spawn(connecting).await.map_err(|_| sqlx::Error::WorkerCrashed)?,
+            None => connecting.await,
         };
-        tokio::time::timeout(PATIENCE, connecting)
-            .await
-            .map_err(|_| sqlx::Error::PoolTimedOut)?
+        connected.map_err(|_| sqlx::Error::PoolTimedOut)?
     }
 
     /// One read on one lane.
@@ -140,7 +148,7 @@ impl Lanes {
     }
 
     /// One write on one lane. It is not done twice, so its connection is asked for a sign of life first: one that idled does
-    /// not notice that its server was restarted, or that the thread has ended which watched over it.
+    /// not notice that its server was restarted.
     pub(crate) async fn execute(&self, tenant: Option<TenantId>, statement: Statement) -> Result<u64, sqlx::Error> {
         let mut lane = match self.living(tenant).await {
             Err(error) if is_connection(&error) => {

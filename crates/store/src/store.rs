@@ -242,12 +242,6 @@ impl Store {
         tokio::try_join!(data, keys).map(drop)
     }
 
-    /// Drops the connections that nobody uses. Those that were opened by threads that have ended carry nothing any more.
-    pub fn renew(&self) {
-        self.0.db.renew();
-        self.0.keys.db().renew();
-    }
-
     /// Takes no more commits, finishes those that wait, and closes all connections.
     pub async fn close(&self) {
         self.0.appender.close().await;

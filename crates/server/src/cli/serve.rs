@@ -241,8 +241,6 @@ impl Running {
         if tokio::time::timeout(FINISH, self.handle.stop(true)).await.is_err() {
             tracing::warn!("some requests did not finish in time");
         }
-        // The threads that served took the connections with them that they had opened.
-        self.store.renew();
         // They finish what they have begun, and give their leases back.
         if tokio::time::timeout(CLOSE, join_all(&mut self.workers)).await.is_err() {
             self.workers.iter().for_each(JoinHandle::abort);

@@ -376,9 +376,8 @@ impl Asked<'_> {
 }
 
 fn is_worth_another(error: &sqlx::Error) -> bool {
-    // Serialization failure, deadlock, a lock that an attempt before this still holds, one that the server gave up; SQLite's
-    // busy and its relatives.
-    let again = ["40001", "40P01", "55P03", "57014", "5", "261", "517", "6"];
+    // Serialization failure, deadlock; SQLite's busy and its relatives.
+    let again = ["40001", "40P01", "5", "261", "517", "6"];
     crate::db::is_connection(error)
         || matches!(error, sqlx::Error::PoolTimedOut)
         || crate::error::code(error).is_some_and(|code| again.contains(&code.as_str()))
