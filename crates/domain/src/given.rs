@@ -328,8 +328,9 @@ impl Story {
     }
 
     pub(crate) fn timeline(&self) -> String {
-        let entries = afterword_domain::timeline::timeline(&self.candidate(), None, false, self.now);
-        let line = |entry: &afterword_domain::timeline::TimelineEntry| {
+        let candidate = self.candidate();
+        let entries = afterword_domain::timeline::timeline(&candidate, None, false, self.now);
+        let line = |entry: afterword_domain::timeline::TimelineEntry| {
             let mark = if entry.ahead { "  … " } else { "" };
             let departed: String = entry
                 .departures
@@ -338,7 +339,7 @@ impl Story {
                 .collect();
             format!("{}  {mark}{}{departed}\n", entry.at, entry.text)
         };
-        entries.iter().map(line).collect()
+        entries.map(line).collect()
     }
 
     /// The tasks as a list: state, play, dates, title.

@@ -1,18 +1,22 @@
 //! The timeline: what happened, as plain sentences in the order in which it happened, with departures
 //! marked, and then what lies ahead.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     announcements::Moves,
-    applications::organisation,
+    applications::{Application, organisation},
     candidate::Candidate,
-    fact::Departure,
+    fact::{Departure, Envelope},
     ids::{ApplicationId, EventId},
-    play::State,
-    time::{Instant, closing, in_words},
+    interviews::Interview,
+    play::{Owed, State},
+    status,
+    time::{Date, Instant, closing, in_words},
 };
 
 /// One line of a timeline.
@@ -36,83 +40,110 @@ pub struct TimelineEntry {
     pub ahead: bool,
 }
 
-/// The timeline of a candidate, or of one application, at a moment.
+/// The timeline of a candidate, or of one application, at a moment. Each line is put into words when it is asked for.
 pub fn timeline(
     candidate: &Candidate,
     of: Option<ApplicationId>,
     retracted: bool,
     now: Timestamp,
-) -> Vec<TimelineEntry> {
-    let within = |application: Option<ApplicationId>| of.is_none() || application == of;
+) -> impl Iterator<Item = TimelineEntry> {
     let zone = of
         .and_then(|id| candidate.application(id))
         .map_or_else(|| candidate.zone(), |it| it.zone(candidate));
+    let past = happened(candidate, of, retracted).into_iter().map({
+        let zone = zone.clone();
+        move |fact| TimelineEntry {
+            at: Instant::in_zone(fact.at.occurred_at, &zone),
+            event: Some(fact.at.event),
+            kind: fact.data.name().to_owned(),
+            text: fact.tell(candidate),
+            departures: fact.departures.clone(),
+            retracted: candidate.is_retracted(fact.at.event),
+            ahead: false,
+        }
+    });
+    let ahead = lies_ahead(candidate, of, now).into_iter().map(move |(at, what)| {
+        let (kind, text) = what.tell(candidate, at);
+        TimelineEntry {
+            at: Instant::in_zone(at, &zone),
+            event: None,
+            kind: kind.to_owned(),
+            text,
+            departures: Vec::new(),
+            retracted: false,
+            ahead: true,
+        }
+    });
+    past.chain(ahead)
+}
+
+/// The facts, in the order in which they happened, less what the clock said and has turned out otherwise.
+fn happened(candidate: &Candidate, of: Option<ApplicationId>, retracted: bool) -> Vec<&Arc<Envelope>> {
     let moves = Moves::of(candidate);
     let mut facts: Vec<_> = candidate
         .history()
         .iter()
-        .filter(|fact| within(fact.at.application))
+        .filter(|fact| of.is_none() || fact.at.application == of)
         .filter(|fact| retracted || !candidate.is_retracted(fact.at.event))
         .filter(|fact| !fact.data.kind().by_the_clock || moves.leave_standing(candidate, fact))
         .collect();
     facts.sort_by_key(|fact| fact.at.stamp());
-    let past = facts.into_iter().map(|fact| TimelineEntry {
-        at: Instant::in_zone(fact.at.occurred_at, &zone),
-        event: Some(fact.at.event),
-        kind: fact.data.name().to_owned(),
-        text: fact.data.tell(candidate, &fact.at),
-        departures: fact.departures.clone(),
-        retracted: candidate.is_retracted(fact.at.event),
-        ahead: false,
-    });
+    facts
+}
+
+/// What lies ahead.
+enum Ahead<'a> {
+    Interview(&'a Application, &'a Interview),
+    Decision(&'a Application, Date),
+    Opening(&'a Owed),
+    Due(&'a Owed),
+}
+
+fn lies_ahead(candidate: &Candidate, of: Option<ApplicationId>, now: Timestamp) -> Vec<(Timestamp, Ahead<'_>)> {
+    let within = |application: Option<ApplicationId>| of.is_none() || application == of;
     let mut ahead = Vec::new();
-    let entry = |at: Timestamp, kind: &str, text: String| TimelineEntry {
-        at: Instant::in_zone(at, &zone),
-        event: None,
-        kind: kind.to_owned(),
-        text,
-        departures: Vec::new(),
-        retracted: false,
-        ahead: true,
-    };
     for application in candidate.applications.values().filter(|it| within(Some(it.id))) {
-        let name = organisation(candidate, Some(application.id));
-        let zone = application.zone(candidate);
         for interview in application.interviews.values().filter(|interview| interview.is_ahead()) {
             let starts_at = interview.starts_at.timestamp();
             if starts_at > now {
-                let when = in_words(starts_at, &interview.time_zone);
-                ahead.push(entry(
-                    starts_at,
-                    "interview",
-                    format!("An interview at {name}: {when}."),
-                ));
+                ahead.push((starts_at, Ahead::Interview(application, interview)));
             }
         }
-        if let Some(date) = application.view(now).decide_by {
-            let by = closing(date.civil(), &zone);
+        if let Some(date) = status::promised_date(application) {
+            let by = closing(date.civil(), &application.zone(candidate));
             if by > now && application.outcome().is_none() {
-                ahead.push(entry(
-                    by,
-                    "decision_date",
-                    format!("{name} will have decided by {}.", date.in_words()),
-                ));
+                ahead.push((by, Ahead::Decision(application, date)));
             }
         }
     }
     for task in candidate.tasks.values().filter(|task| within(task.application)) {
-        let title = candidate.title(task);
         match candidate.state_of(task, now) {
-            State::Waiting => ahead.push(entry(task.opens_at, task.play.name, format!("{title}: opens."))),
-            State::Open => ahead.extend(
-                task.due_at
-                    .map(|due| entry(due, task.play.name, format!("{title}: due."))),
-            ),
+            State::Waiting => ahead.push((task.opens_at, Ahead::Opening(task))),
+            State::Open => ahead.extend(task.due_at.map(|due| (due, Ahead::Due(task)))),
             State::Overdue | State::Done | State::Dismissed | State::Void => {}
         }
     }
-    ahead.sort_by_key(|entry| entry.at.timestamp());
-    past.chain(ahead).collect()
+    ahead.sort_by_key(|(at, _)| *at);
+    ahead
+}
+
+impl Ahead<'_> {
+    /// Its kind, and a plain sentence.
+    fn tell(&self, candidate: &Candidate, at: Timestamp) -> (&'static str, String) {
+        let name = |application: &Application| organisation(candidate, Some(application.id));
+        match self {
+            Self::Interview(application, interview) => {
+                let when = in_words(at, &interview.time_zone);
+                ("interview", format!("An interview at {}: {when}.", name(application)))
+            }
+            Self::Decision(application, date) => {
+                let text = format!("{} will have decided by {}.", name(application), date.in_words());
+                ("decision_date", text)
+            }
+            Self::Opening(task) => (task.play.name, format!("{}: opens.", candidate.title(task))),
+            Self::Due(task) => (task.play.name, format!("{}: due.", candidate.title(task))),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::{
     api::{Api, Operation},
     edge::{query::Query, scopes::Caller},
     lists::{Turn, reach},
-    reading::{Asked, View},
+    reading::{Asked, Rows, View},
     service::{Shared, tenant, unavailable},
 };
 
@@ -34,14 +34,14 @@ pub(crate) fn endpoints(api: &mut Api) {
         OF_CANDIDATE,
         list,
     );
-    api.lists(
+    api.lists_lazily(
         "A/timeline",
         "get_timeline_of_application",
         "What happened in an application, and what lies ahead",
         TIMELINE,
         told,
     );
-    api.lists(
+    api.lists_lazily(
         "C/timeline",
         "get_timeline",
         "What happened, and what lies ahead",
@@ -83,13 +83,13 @@ fn list(view: &View) -> Vec<ApplicationView> {
         .collect()
 }
 
-fn told(view: &View) -> Vec<TimelineEntry> {
-    timeline(
+fn told(view: &View) -> Rows<'_, TimelineEntry> {
+    Box::new(timeline(
         &view.candidate,
         view.application,
         view.asked.retracted.unwrap_or(false),
         view.now,
-    )
+    ))
 }
 
 async fn board(caller: Caller, request: HttpRequest, service: Shared, asked: Query<Asked>) -> crate::reading::Answered {

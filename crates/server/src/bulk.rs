@@ -2,7 +2,14 @@
 //! results are told as they come, so that neither has to fit into memory; what a line asks for is done or refused by
 //! itself. Lines about one candidate are recorded in their order, those about several at once.
 
-use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -10,8 +17,9 @@ use actix_web::{
     web,
 };
 use afterword_domain::{catalogue::AnyFact, decide::Proposal, ids::CandidateId};
+use afterword_store::{Measure, TenantId, Turn, Turns};
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
@@ -23,11 +31,10 @@ use crate::{
         codes::Code,
         headers, json as strict,
         keys::give_turn_back,
-        pace::Pace,
+        pace::{self, Pace},
         problem::Problem,
         query::{NoParameters, Query},
         scopes::{Caller, Scope},
-        turns::{Measure, Turns},
     },
     events::Event,
     facts::{FactResult, in_fact, read},
@@ -51,7 +58,7 @@ const IN_ALL: usize = 4;
 
 /// The requests with many lines that are under way, by tenant.
 #[derive(Clone)]
-pub(crate) struct Bulks(Turns<i64>);
+pub(crate) struct Bulks(Turns<TenantId>);
 
 impl Default for Bulks {
     fn default() -> Self {
@@ -105,7 +112,7 @@ async fn record(
     admit(&request)?;
     // What it records takes turns line by line.
     give_turn_back(&request);
-    let place = service.bulks.0.take(caller.tenant).await;
+    let place = service.bulks.0.take(tenant(&caller)).await;
     let place = place.ok_or_else(|| Problem::overloaded(10))?;
     let key = headers::idempotency_key(&request)?;
     // Whoever sends all of the body before reading of the answer must not wait for himself: results gather here. They
@@ -117,15 +124,39 @@ async fn record(
         key: key.map(|key| key.to_string()),
         tell,
     };
-    actix_web::rt::spawn(bulk.record(Lines::of(payload)));
-    // Both the results and the place are there until the last one is fetched, or nobody fetches any more.
-    let told = futures_util::stream::unfold(
-        (told, place),
-        async |(mut told, place): (UnboundedReceiver<Bytes>, _)| {
-            told.recv().await.map(|line| (Ok::<_, Infallible>(line), (told, place)))
-        },
-    );
-    Ok(HttpResponse::Ok().content_type(LINES).streaming(told))
+    let results = Results(Arc::new(Mutex::new(Some((told, place)))));
+    let fetched = Arc::downgrade(&results.0);
+    actix_web::rt::spawn(async move {
+        let bytes = bulk.record(Lines::of(payload)).await;
+        let_go(fetched, pace::of_so_many(bytes)).await;
+    });
+    Ok(HttpResponse::Ok().content_type(LINES).streaming(results))
+}
+
+/// Results that wait to be fetched, and the place of their request: both are there until the last one is fetched, nobody
+/// fetches any more, or whoever does takes too long.
+struct Results(Arc<Mutex<Held>>);
+
+type Held = Option<(UnboundedReceiver<Bytes>, Turn<TenantId>)>;
+
+/// Lets go of results that were not fetched in time.
+async fn let_go(results: Weak<Mutex<Held>>, patience: Duration) {
+    tokio::time::sleep(patience).await;
+    if let Some(results) = results.upgrade() {
+        results.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+impl Stream for Results {
+    type Item = Result<Bytes, io::Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some((told, _)) => told.poll_recv(cx).map(|some| some.map(Ok)),
+            // The answer breaks off: what of it is missing can be asked for again.
+            None => Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into()))),
+        }
+    }
 }
 
 /// What can be refused before the first line is read.
@@ -198,21 +229,26 @@ struct Bulk {
 }
 
 impl Bulk {
-    /// Records line after line, until the body ends or nobody listens any more.
-    async fn record(self, mut lines: Lines) {
+    /// Records line after line, until the body ends or nobody listens any more; and says how long all results are.
+    async fn record(self, mut lines: Lines) -> u64 {
+        let mut bytes = 0;
         loop {
             let (some, end) = lines.some().await;
             let last = some.last().map_or(lines.number, |(number, _)| *number);
-            if !some.is_empty() && self.tell.send(self.together(some).await).is_err() {
-                return;
+            if !some.is_empty() {
+                let told = self.together(some).await;
+                bytes += told.len() as u64;
+                if self.tell.send(told).is_err() {
+                    return bytes;
+                }
             }
             match end {
                 None => {}
-                Some(Ok(())) => return,
+                Some(Ok(())) => return bytes,
                 Some(Err(problem)) => {
                     let told = Told::bytes(last + 1, FactResult::refused(&problem));
                     self.tell.send(told.into()).ok();
-                    return;
+                    return bytes;
                 }
             }
         }
@@ -436,5 +472,36 @@ impl Lines {
             return Err(Problem::new(Code::TooLarge, told));
         }
         Ok(line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[actix_web::test]
+    async fn whoever_fetches_too_slowly_keeps_no_place() {
+        let tenant = TenantId(1);
+        let places = Turns::new(Measure {
+            in_all: 1,
+            alone: 1,
+            together: 1,
+            line: 1,
+            patience: Duration::from_millis(20),
+        });
+        let place = places.take(tenant).await.expect("a place");
+        let (tell, told) = mpsc::unbounded_channel();
+        let mut results = Results(Arc::new(Mutex::new(Some((told, place)))));
+        let fetched = Arc::downgrade(&results.0);
+        tell.send(Bytes::from_static(b"1\n")).expect("told");
+        tell.send(Bytes::from_static(b"2\n")).expect("told");
+        assert!(results.next().await.is_some_and(|some| some.is_ok()));
+        assert!(places.take(tenant).await.is_none(), "the rest is not fetched yet");
+        let_go(fetched, Duration::from_millis(20)).await;
+        assert!(places.take(tenant).await.is_some());
+        assert!(
+            results.next().await.is_some_and(|some| some.is_err()),
+            "the answer breaks off"
+        );
     }
 }

@@ -1,27 +1,21 @@
-//! Work that keeps a processor busy: letters as PDF, reviews, drafts, files, archives, looking back over long histories. It
-//! is done beside the threads that serve requests, on so few processors that the others go on, and by turns between
-//! tenants. What does not get its turn in time is told to come back. A request that waits for it has given its key's turn
-//! back: whoever has many letters printed is not kept from everything else.
+//! Work that keeps a processor busy, as requests ask for it: letters as PDF, reviews, drafts, files, archives, looking
+//! through long histories. Where it is done, and whose turn it is, is `afterword_store::Processors`. A request that waits for
+//! it has given its key's turn back: whoever has many letters printed is not kept from everything else.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use actix_web::{HttpRequest, web};
+use actix_web::HttpRequest;
+use afterword_store::{Measure, Processors, StoreError, TenantId, Turn, Turns};
 
-use crate::edge::{
-    keys::{give_turn_back, take_turn},
-    problem::Problem,
-    scopes::Caller,
-    turns::{Measure, Turn, Turns},
+use crate::{
+    edge::{
+        keys::{give_turn_back, take_turn},
+        problem::Problem,
+        scopes::Caller,
+    },
+    service::{tenant, unavailable},
 };
 
-/// What one request needs for some milliseconds: a letter, a review, a file of up to 1 MiB.
-const SHORT: Measure = Measure {
-    in_all: 0,
-    alone: 0,
-    together: 0,
-    line: 64,
-    patience: Duration::from_secs(5),
-};
 /// What may take seconds, and holds many megabytes: archives out and in.
 const LONG: Measure = Measure {
     in_all: 2,
@@ -30,37 +24,26 @@ const LONG: Measure = Measure {
     line: 8,
     patience: Duration::from_secs(20),
 };
-/// To fold fewer facts than this takes less time than to hand them over.
-const LONG_HISTORY: usize = 300;
 
 /// Places for heavy work, by tenant.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Heavy {
-    short: Turns<i64>,
-    long: Turns<i64>,
+    processors: Processors,
+    long: Turns<TenantId>,
 }
 
-/// A place; whoever has it may keep a processor busy.
-pub type Place = Turn<i64>;
+/// A place; whoever has it may hold many megabytes.
+pub type Place = Turn<TenantId>;
 
-impl Default for Heavy {
-    fn default() -> Self {
-        // Half of the processors, so that requests which need none of this are served as before.
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let half = (processors / 2).max(1);
+impl Heavy {
+    /// Done on these.
+    pub fn on(processors: Processors) -> Self {
         Self {
-            short: Turns::new(Measure {
-                in_all: half,
-                alone: half,
-                together: half,
-                ..SHORT
-            }),
+            processors,
             long: Turns::new(LONG),
         }
     }
-}
 
-impl Heavy {
     /// Does what takes milliseconds.
     pub async fn short<T: Send + 'static>(
         &self,
@@ -69,23 +52,17 @@ impl Heavy {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
         give_turn_back(request);
-        let place = self
-            .short
-            .take(caller.tenant)
-            .await
-            .ok_or_else(|| Problem::overloaded(2))?;
-        // Whoever asked may have gone; the place is free only when the work is done.
-        let done = web::block(move || {
-            let _place = place;
-            work()
-        });
-        let done = done.await.map_err(Problem::internal)?;
+        let done = self.processors.work(tenant(caller), work).await;
+        let done = done.map_err(|error| match error {
+            StoreError::Overloaded => Problem::overloaded(2),
+            stopped => unavailable(stopped),
+        })?;
         // What comes after it is a request like any other.
         take_turn(request).await?;
         Ok(done)
     }
 
-    /// Folds a history of so many facts again: here, where that is quickly done.
+    /// Does what takes as long as folding so many facts: here, where that is quickly done.
     pub async fn folding<T: Send + 'static>(
         &self,
         request: &HttpRequest,
@@ -93,16 +70,33 @@ impl Heavy {
         facts: usize,
         fold: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Problem> {
-        if facts < LONG_HISTORY {
+        if facts < Processors::FEW {
             return Ok(fold());
         }
         self.short(request, caller, fold).await
     }
 
+    /// Puts together the answer about what is done already: there is no turn to wait for, since nobody is refused any more.
+    pub async fn afterwards<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+        self.processors.beside((), work).await.map_err(unavailable)
+    }
+
+    /// Does what may take seconds, for who has a place.
+    pub async fn within<T: Send + 'static>(
+        &self,
+        place: &Arc<Place>,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.processors
+            .beside(Arc::clone(place), work)
+            .await
+            .map_err(unavailable)
+    }
+
     /// A place for what may take seconds.
-    pub async fn long(&self, request: &HttpRequest, caller: &Caller) -> Result<Place, Problem> {
+    pub async fn long(&self, request: &HttpRequest, caller: &Caller) -> Result<Arc<Place>, Problem> {
         give_turn_back(request);
-        let place = self.long.take(caller.tenant).await;
-        place.ok_or_else(|| Problem::overloaded(10))
+        let place = self.long.take(tenant(caller)).await;
+        place.map(Arc::new).ok_or_else(|| Problem::overloaded(10))
     }
 }

@@ -360,7 +360,7 @@ async fn roll(
             put(&service, &caller, &writing, row, Some(ends)).await?
         }
     };
-    authenticator.forget();
+    authenticator.look_again(caller.tenant);
     Ok(answer)
 }
 
@@ -388,6 +388,6 @@ async fn revoke(
             }
         }
     };
-    authenticator.forget();
+    authenticator.look_again(caller.tenant);
     Ok(answer)
 }

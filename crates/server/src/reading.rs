@@ -223,13 +223,25 @@ impl Api {
     }
 
     /// A list of one candidate's things, in the order that `list` gives.
-    pub fn lists<T: Serialize + ToSchema + 'static>(
+    pub fn lists<T: Serialize + ToSchema + Send + 'static>(
         &mut self,
         path: &str,
         id: &str,
         summary: &str,
         query: &'static [&'static str],
         list: fn(&View) -> Vec<T>,
+    ) {
+        self.lists_lazily(path, id, summary, query, move |view| Box::new(list(view).into_iter()));
+    }
+
+    /// The same, of rows of which only those of the page are made.
+    pub fn lists_lazily<T: Serialize + ToSchema + Send + 'static>(
+        &mut self,
+        path: &str,
+        id: &str,
+        summary: &str,
+        query: &'static [&'static str],
+        list: impl for<'a> Fn(&'a View) -> Rows<'a, T> + Copy + Send + Sync + 'static,
     ) {
         self.schema::<T>();
         let page = self.page_of(&T::name());
@@ -258,14 +270,17 @@ impl Api {
                         skip = onwards.skip;
                     }
                     let limit = usize::from(view.asked.limit.unwrap_or_default().get());
-                    let mut data: Vec<T> = list(&view).into_iter().skip(skip).take(limit + 1).collect();
-                    let more = data.len() > limit;
-                    data.truncate(limit);
-                    let onwards = Onwards {
+                    let mut onwards = Onwards {
                         version: view.candidate.version,
                         now: view.now.as_microsecond(),
-                        skip: skip + limit,
+                        skip,
                     };
+                    let facts = view.candidate.history().len();
+                    let page = move || list(&view).skip(skip).take(limit + 1).collect();
+                    let mut data: Vec<T> = service.heavy.folding(&request, &caller, facts, page).await?;
+                    let more = data.len() > limit;
+                    data.truncate(limit);
+                    onwards.skip += limit;
                     let next_cursor = more
                         .then(|| service.cursors.seal(caller.tenant, &key, &onwards))
                         .transpose()?;
@@ -300,6 +315,9 @@ impl Api {
 
 /// The parameters of a list of one candidate's things.
 pub const LIST: &[&str] = &["limit", "cursor", "as_of"];
+
+/// The rows of a list, made as they are asked for.
+pub type Rows<'a, T> = Box<dyn Iterator<Item = T> + 'a>;
 
 /// What a handler answers.
 pub type Answered = Result<actix_web::HttpResponse, Problem>;

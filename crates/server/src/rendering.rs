@@ -125,17 +125,22 @@ async fn letter(
     allow(request, &["as_of", "recipient"])?;
     let view = view(caller, request, service, asked).await?;
     let note = path_id::<NoteId>(request, "note")?;
-    let note = view.candidate.notes.get(&note).ok_or_else(Problem::not_found)?;
-    let layout = Layout::of(&view.candidate, note, view.asked.recipient, view.now).map_err(|why| match why {
-        NotALetter::NoBody => Problem::new(Code::NoteWithoutBody, "The note has no text yet."),
-        NotALetter::NotARecipient => Problem::invalid("?recipient", "must be one of the note's recipients"),
-    })?;
+    let note = view
+        .candidate
+        .notes
+        .get(&note)
+        .cloned()
+        .ok_or_else(Problem::not_found)?;
+    let writing = move || {
+        let layout = Layout::of(&view.candidate, &note, view.asked.recipient, view.now).map_err(|why| match why {
+            NotALetter::NoBody => Problem::new(Code::NoteWithoutBody, "The note has no text yet."),
+            NotALetter::NotARecipient => Problem::invalid("?recipient", "must be one of the note's recipients"),
+        })?;
+        Ok::<_, Problem>((layout.date, (form.write)(&layout)?))
+    };
+    let (date, written) = service.heavy.short(request, caller, writing).await??;
     // Named by its day: whose letter it is, is nobody's business where files lie.
-    let name = format!("inline; filename=\"letter-{}.{}\"", layout.date, form.extension);
-    let written = service
-        .heavy
-        .short(request, caller, move || (form.write)(&layout))
-        .await??;
+    let name = format!("inline; filename=\"letter-{date}.{}\"", form.extension);
     let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::new();
     headers.extend(
         HeaderValue::try_from(name)

@@ -13,7 +13,7 @@ use afterword_domain::{
     candidate::Candidate,
     ids::{CandidateId, KeyId},
 };
-use afterword_store::{Recorder, Store, StoreError, TenantId};
+use afterword_store::{Measure, Recorder, Store, StoreError, TenantId, Turns};
 use futures_util::future::{BoxFuture, FutureExt};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
@@ -29,7 +29,6 @@ use crate::edge::{
     problem::{ErasureReceipt, Problem},
     room::Room,
     scopes::{Bound, Caller, Scope, Scopes},
-    turns::{Measure, Turns},
 };
 use crate::{bulk::Bulks, events::Streams, heavy::Heavy, mail::Post, outgoing::Outgoing};
 
@@ -90,6 +89,8 @@ pub type Shared = web::Data<Service>;
 impl Service {
     /// A service over a store.
     pub fn new(store: Store, clock: Clock) -> Self {
+        let recorder = Recorder::new(store);
+        let store = recorder.store();
         Self {
             cursors: Arc::new(Cursors::new(store.secret("cursors"))),
             streams: Arc::new(Streams::of_streams()),
@@ -97,7 +98,7 @@ impl Service {
             bulks: Bulks::default(),
             turns: Turns::new(requests()),
             room: Room::default(),
-            heavy: Heavy::default(),
+            heavy: Heavy::on(recorder.processors().clone()),
             look_ups: Arc::new(Semaphore::new(LOOK_UPS)),
             requests: store.secret("requests"),
             leaving: Arc::default(),
@@ -105,7 +106,7 @@ impl Service {
             stop: Arc::default(),
             webhooks: Arc::default(),
             outgoing: Outgoing::new(false),
-            recorder: Recorder::new(store),
+            recorder,
             clock,
             mail: Post::new(Outgoing::new(false)),
         }
@@ -166,6 +167,16 @@ impl Service {
     pub async fn test_clock(&self, tenant: TenantId) -> Result<Option<Timestamp>, Problem> {
         let shown = self.recorder.store().test_clock(tenant).await.map_err(unavailable)?;
         Ok(shown.and_then(|at| Timestamp::from_microsecond(at).ok()))
+    }
+
+    /// Who holds the leases of a worker of this instance.
+    pub fn holder(&self) -> Uuid {
+        // On SQLite there is one process: what it left undone when it was killed is its own.
+        if self.recorder.store().is_postgres() {
+            self.clock.uuid_v7()
+        } else {
+            Uuid::nil()
+        }
     }
 
     /// A keyed hash, for what is compared and never read.

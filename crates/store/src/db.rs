@@ -5,6 +5,7 @@ use crate::lanes::Lanes;
 use crate::rows::TenantId;
 use crate::sqlite::Sqlite;
 use crate::statement::{Cells, Statement};
+use crate::turns::after_others;
 use sqlx::postgres::PgRow;
 
 #[derive(Debug)]
@@ -24,12 +25,13 @@ impl Db {
     ) -> Result<Vec<T>, StoreError> {
         let rows: Result<Vec<T>, sqlx::Error> = match self {
             Self::Sqlite(sqlite) => {
-                let mut connection = sqlite.readers.acquire().await?;
-                let rows = statement.fetch_sqlite(&mut connection).await?;
+                let rows = sqlite.fetch(statement).await?;
+                after_others().await;
                 rows.iter().map(|row| read(row)).collect()
             }
             Self::Postgres(lanes) => {
                 let rows = again(lanes, tenant.into(), statement).await?;
+                after_others().await;
                 rows.iter().map(|row| read(row)).collect()
             }
         };

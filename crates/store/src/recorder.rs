@@ -24,7 +24,7 @@ use tokio::sync::{Mutex, MutexGuard, Semaphore};
 use uuid::Uuid;
 
 use crate::{
-    Appended, Commit, DataKey, Erasure, EventRow, Fence, IdempotencyRow, Store, StoreError, TenantId,
+    Appended, Commit, DataKey, Erasure, EventRow, Fence, IdempotencyRow, Processors, Store, StoreError, TenantId,
     crash::point,
     envelopes::{moment, seal, seal_payload, signed},
     playbooks::Playbooks,
@@ -36,7 +36,7 @@ use crate::{
 mod folding;
 mod replay;
 mod restore;
-use folding::{FEW, Folding, folds, too_many};
+use folding::{folds, too_many, worth};
 use replay::{Past, keep};
 pub use restore::{Restoration, Restored};
 
@@ -170,7 +170,7 @@ pub struct Recorder {
     lanes: Arc<[Mutex<()>]>,
     /// Parts of feeds that are read at once, each of a hundred facts of any length.
     feeds: Arc<Semaphore>,
-    folding: Folding,
+    processors: Processors,
     hasher: RandomState,
     secret: [u8; 32],
 }
@@ -197,7 +197,7 @@ impl Recorder {
             unfollowed: Arc::default(),
             lanes: (0..LANES).map(|_| Mutex::new(())).collect(),
             feeds: Arc::new(Semaphore::new(FEEDS)),
-            folding: Folding::default(),
+            processors: Processors::default(),
             hasher: RandomState::new(),
             secret: store.secret("external_id"),
             store,
@@ -223,6 +223,11 @@ impl Recorder {
     /// The texts of the tasks that were read last.
     pub(crate) const fn texts(&self) -> &Cache<rendered::Place, Arc<[u8]>> {
         &self.texts
+    }
+
+    /// Processors for work that keeps one busy.
+    pub const fn processors(&self) -> &Processors {
+        &self.processors
     }
 
     pub(crate) fn feeds(&self) -> &Semaphore {
@@ -291,10 +296,9 @@ impl Recorder {
         let playbooks = self.playbooks_of(tenant, &rows).await?;
         let folded = match key {
             Some(key) => {
-                let folding = self
-                    .folding
-                    .of(rows.len(), move || replay(tenant, from, &key, &rows, &playbooks));
-                Some(folding.await?)
+                let facts = rows.len();
+                let replaying = move || replay(tenant, from, &key, &rows, &playbooks);
+                Some(self.processors.fold(tenant, facts, replaying).await?)
             }
             None => None,
         };
@@ -507,21 +511,11 @@ impl Recorder {
         if let Some(refusal) = too_many(folds) {
             return Err(RecordError::Refused { index: 0, refusal });
         }
-        let (now, facts) = (command.now, folds.max(command.proposals.len()));
-        if facts < FEW {
-            return Ok(decide_all(
-                before,
-                &command.proposals,
-                now,
-                &command.by,
-                &playbook,
-                taken,
-            ));
-        }
-        let (before, taken) = (before.clone(), taken.clone());
+        let facts = worth(&command.proposals, before);
+        let (before, taken, now) = (before.clone(), taken.clone(), command.now);
         let (proposals, by) = (command.proposals.clone(), Arc::clone(&command.by));
         let deciding = move || decide_all(&before, &proposals, now, &by, &playbook, &taken);
-        Ok(self.folding.of(facts, deciding).await?)
+        Ok(self.processors.fold(command.tenant, facts, deciding).await?)
     }
 
     /// What the appender writes for a decided command.

@@ -1,10 +1,14 @@
 //! How a SQLite file is opened: one writer, some readers, everything durable at commit.
 
 use crate::error::OpenError;
+use crate::statement::Statement;
 use sqlx::ConnectOptions;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
+};
 use std::path::Path;
 use std::time::Duration;
+use tokio::runtime::Handle;
 
 /// Older versions can corrupt a database when the write-ahead log is reset.
 const OLDEST: [u32; 3] = [3, 51, 3];
@@ -18,6 +22,8 @@ pub(crate) struct Sqlite {
     pub(crate) writer: SqlitePool,
     pub(crate) readers: SqlitePool,
     options: Box<SqliteConnectOptions>,
+    /// Where rows are gathered: each wakes whoever waits for it, and the threads that serve are to be woken once.
+    home: Option<Handle>,
 }
 
 impl Sqlite {
@@ -55,7 +61,18 @@ impl Sqlite {
             writer,
             readers,
             options: Box::new(options),
+            home: Handle::try_current().ok(),
         })
+    }
+
+    /// Reads rows.
+    pub(crate) async fn fetch(&self, statement: Statement) -> Result<Vec<SqliteRow>, sqlx::Error> {
+        let readers = self.readers.clone();
+        let reading = async move { statement.fetch_sqlite(&mut *readers.acquire().await?).await };
+        match &self.home {
+            Some(home) => home.spawn(reading).await.map_err(|_| sqlx::Error::WorkerCrashed)?,
+            None => reading.await,
+        }
     }
 
     /// Empties the write-ahead log, where pages lie as they were before something was erased. False: somebody was reading
@@ -90,6 +107,7 @@ impl Sqlite {
             writer: readers.clone(),
             readers,
             options: Box::new(options),
+            home: Handle::try_current().ok(),
         })
     }
 }

@@ -350,7 +350,7 @@ fn log(model: &Model) -> Vec<(i64, String)> {
 /// What is to be seen of a candidate.
 fn seen(candidate: &Candidate, now: Timestamp) -> String {
     let tasks: Vec<_> = candidate.tasks.values().map(|task| candidate.task(task, now)).collect();
-    let told = timeline(candidate, None, true, now);
+    let told: Vec<_> = timeline(candidate, None, true, now).collect();
     let (version, erased, next) = (candidate.version, candidate.erased_at, candidate.next_moment());
     format!(
         "{version} {erased:?} {next:?} {:?} {tasks:?} {told:?}",

@@ -73,12 +73,14 @@ fn a_task_explains_itself() {
 #[test]
 fn an_applications_timeline_tells_of_nothing_else() {
     let story = whole_story();
-    let entries = timeline(
-        &story.candidate(),
+    let candidate = story.candidate();
+    let entries: Vec<_> = timeline(
+        &candidate,
         Some(application("app_other")),
         false,
         moment("2026-03-12 18:00"),
-    );
+    )
+    .collect();
     let told: Vec<_> = entries.iter().map(|entry| entry.kind.as_str()).collect();
     assert_eq!(
         told,
@@ -99,7 +101,7 @@ fn retracted_facts_are_told_only_to_those_who_ask() {
     let candidate = whole_story().candidate();
     let retracted = |all| {
         let entries = timeline(&candidate, None, all, moment("2026-03-12 18:00"));
-        entries.iter().filter(|entry| entry.retracted).count()
+        entries.filter(|entry| entry.retracted).count()
     };
     assert_eq!((retracted(false), retracted(true)), (0, 1));
 }
@@ -107,7 +109,7 @@ fn retracted_facts_are_told_only_to_those_who_ask() {
 #[test]
 fn what_happened_is_told_in_the_order_in_which_it_happened() {
     let candidate = whole_story().candidate();
-    let entries = timeline(&candidate, None, true, moment("2026-03-12 18:00"));
+    let entries: Vec<_> = timeline(&candidate, None, true, moment("2026-03-12 18:00")).collect();
     let split = entries.iter().position(|entry| entry.ahead).expect("something ahead");
     let (past, ahead) = entries.split_at(split);
     assert!(past.is_sorted_by_key(|entry| entry.at.timestamp()));

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use afterword_store::{Turn, Turns, after_others};
 use futures_util::future::{BoxFuture, FutureExt, LocalBoxFuture, ready};
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -18,7 +19,6 @@ use super::clock::{Clock, stopwatch};
 use super::problem::{Code, Problem};
 use super::rate_limit::RateLimits;
 use super::scopes::Caller;
-use super::turns::{Turn, Turns};
 
 /// Where keys are stored.
 pub trait StoredKeys: Send + Sync {
@@ -47,12 +47,16 @@ pub struct Authenticator {
 struct Remembered {
     key: StoredKey,
     looked_up: Instant,
+    /// Whether something may have become of it since.
+    stale: bool,
 }
 
 /// So many keys that were not seen before are looked up at once, and so long the next one waits: whoever makes keys up
 /// holds up nobody who has one.
 const STRANGERS: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(2);
+/// So long a key that has asked too often waits to be told: asking again at once gains nothing, and costs others little.
+const HELD_BACK: Duration = Duration::from_millis(250);
 /// More keys than this in one second are looked up each time.
 const REMEMBERED: usize = 10_000;
 
@@ -93,6 +97,7 @@ impl Authenticator {
                     Remembered {
                         key: found.clone(),
                         looked_up,
+                        stale: false,
                     },
                 );
                 found
@@ -104,16 +109,24 @@ impl Authenticator {
         }
     }
 
-    /// Forgets all keys, so that a revocation counts at once on this instance.
-    pub fn forget(&self) {
-        self.remembered().clear();
+    /// Has a tenant's keys looked up anew, so that a revocation counts at once on this instance. They stay known: whoever
+    /// makes keys up meanwhile does not hold them up.
+    pub fn look_again(&self, tenant: i64) {
+        let mut remembered = self.remembered();
+        remembered
+            .values_mut()
+            .filter(|known| known.key.caller.tenant == tenant)
+            .for_each(|known| known.stale = true);
     }
 
     /// A key that was seen before, and whether that still counts.
     fn recall(&self, hash: &[u8; 32]) -> Option<(StoredKey, bool)> {
         let remembered = self.remembered();
         let known = remembered.get(hash)?;
-        Some((known.key.clone(), known.looked_up.elapsed() < self.lifetime))
+        Some((
+            known.key.clone(),
+            !known.stale && known.looked_up.elapsed() < self.lifetime,
+        ))
     }
 
     async fn strangers_place(&self) -> Result<SemaphorePermit<'_>, Problem> {
@@ -151,6 +164,7 @@ pub async fn take_turn(request: &HttpRequest) -> Result<(), Problem> {
     if let Some((turns, key)) = turns.zip(key) {
         let turn = turns.take(key).await.ok_or_else(|| Problem::overloaded(1))?;
         request.extensions_mut().insert(turn);
+        after_others().await;
     }
     Ok(())
 }
@@ -184,6 +198,7 @@ impl FromRequest for Caller {
                 let (allowance, wait) = limits.take(caller.key_id);
                 request.extensions_mut().insert(allowance);
                 if let Some(seconds) = wait {
+                    tokio::time::sleep(HELD_BACK).await;
                     let problem = Problem::new(Code::RateLimited, format!("The key may ask again in {seconds} s."));
                     return Err(problem.header(actix_web::http::header::RETRY_AFTER, seconds.into()));
                 }
@@ -256,13 +271,18 @@ pub(crate) mod tests {
     }
 
     #[actix_web::test]
-    async fn a_forgotten_key_is_looked_up_again() {
+    async fn a_tenants_keys_are_looked_up_again_when_one_of_them_changes() {
         let (stored, header) = InMemory::with_key(None);
         let keys = Authenticator::new(stored.clone(), Clock::system());
         assert!(keys.caller(Some(header.as_bytes())).await.is_ok());
         *stored.key.lock().expect("no panic") = None;
         assert!(keys.caller(Some(header.as_bytes())).await.is_ok());
-        keys.forget();
+        keys.look_again(6);
+        assert!(
+            keys.caller(Some(header.as_bytes())).await.is_ok(),
+            "another tenant's keys"
+        );
+        keys.look_again(5);
         assert!(keys.caller(Some(header.as_bytes())).await.is_err());
     }
 

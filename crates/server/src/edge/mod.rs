@@ -28,7 +28,6 @@ pub mod routes;
 pub mod scopes;
 pub(crate) mod sockets;
 pub mod tls;
-pub mod turns;
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use actix_web::web;
+use afterword_store::after_others;
 use bytes::Bytes;
 use futures_util::StreamExt;
 
@@ -52,6 +53,7 @@ impl Pace {
             Ok(Some(Err(_))) => Err(Problem::malformed("The body broke off.")),
             Ok(Some(Ok(part))) => {
                 self.bytes += part.len() as u64;
+                after_others().await;
                 Ok(Some(part))
             }
         }
@@ -60,8 +62,12 @@ impl Pace {
 
 /// How long the next part may take, after so many bytes in so long a time.
 fn patience(bytes: u64, waited: Duration) -> Duration {
-    let in_all = AT_LEAST + Duration::from_secs(bytes / A_SECOND);
-    PAUSE.min(in_all.saturating_sub(waited))
+    PAUSE.min(of_so_many(bytes).saturating_sub(waited))
+}
+
+/// How long so many bytes may be on their way, in either direction.
+pub fn of_so_many(bytes: u64) -> Duration {
+    AT_LEAST + Duration::from_secs(bytes / A_SECOND)
 }
 
 #[cfg(test)]

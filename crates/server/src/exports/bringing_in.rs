@@ -67,14 +67,8 @@ pub(crate) async fn bring_in(
         there(&service, &caller, id, false).await?;
     }
     // From here on until it is recorded: what an archive holds is unpacked, folded and written.
-    let place = Arc::new(service.heavy.long(&request, &caller).await?);
-    let kept = Arc::clone(&place);
-    // Whoever asked may have gone; the place is free only when the work is done.
-    let reading = web::block(move || {
-        let _place = kept;
-        archive::read(&file)
-    });
-    let archive = reading.await.map_err(Problem::internal)??;
+    let place = service.heavy.long(&request, &caller).await?;
+    let archive = service.heavy.within(&place, move || archive::read(&file)).await??;
     let id = archive.candidate;
     if named.is_some_and(|named| named != id) {
         let told = "it is of another candidate than the address";

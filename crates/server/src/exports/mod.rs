@@ -112,11 +112,8 @@ async fn export(caller: Caller, request: HttpRequest, service: Shared, asked: Qu
     let open = caller.scopes.allows(Scope::DebriefsRead);
     let name = candidate.id;
     let place = service.heavy.long(&request, &caller).await?;
-    let packed = web::block(move || {
-        let _place = place;
-        archive::written(&contents(&candidate, &known, open)?)
-    });
-    let packed = packed.await.map_err(Problem::internal)??;
+    let packing = move || archive::written(&contents(&candidate, &known, open)?);
+    let packed = service.heavy.within(&place, packing).await??;
     let name = header::HeaderValue::try_from(format!("attachment; filename=\"afterword-{name}.zip\""));
     let headers = name
         .map(|name| (header::CONTENT_DISPOSITION, name))

@@ -3,7 +3,12 @@
 
 use std::sync::Arc;
 
-use actix_web::{HttpRequest, HttpResponse, http::Method, http::header, web};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::Method,
+    http::header::{self, ContentType},
+    web,
+};
 use afterword_domain::{
     decide::Decided,
     ids::{ApplicationId, CandidateId},
@@ -46,7 +51,7 @@ mod tests;
 mod text;
 mod vcf;
 
-use results::Imported;
+use results::{Imported, told};
 
 pub use columns::ColumnMap;
 pub use formats::Format;
@@ -155,8 +160,9 @@ async fn import(
     };
     let mut rows = reading(known.clone()).await?;
     if asked.dry_run || asked.format == Format::Eml {
-        let results: Vec<Imported> = rows.iter().map(Imported::proposed).collect();
-        return Ok(HttpResponse::Ok().json(json!({"results": results})));
+        let telling = move || told(rows.iter().map(Imported::proposed).collect());
+        let told = service.heavy.short(&request, &caller, telling).await??;
+        return Ok(HttpResponse::Ok().content_type(ContentType::json()).body(told));
     }
     if asked.atomic
         && let Some((line, problem)) = rows.iter().find_map(|row| Some((row.line, row.result.as_ref().err()?)))
@@ -191,9 +197,13 @@ async fn import(
         }
         recorded = Some(done);
     }
-    let mut steps = recorded.iter().flat_map(|done| &done.results);
-    let results: Vec<Imported> = rows.iter().map(|row| Imported::recorded(row, &mut steps)).collect();
-    Ok(response.json(json!({"results": results})))
+    // It is recorded: nobody is told to come back for the answer.
+    let telling = move || {
+        let mut steps = recorded.iter().flat_map(|done| &done.results);
+        told(rows.iter().map(|row| Imported::recorded(row, &mut steps)).collect())
+    };
+    let told = service.heavy.afterwards(telling).await??;
+    Ok(response.content_type(ContentType::json()).body(told))
 }
 
 /// An export is brought in whole, or not at all.

@@ -74,6 +74,15 @@ pub(super) fn schema(api: &mut Api) -> Value {
     }))
 }
 
+/// The answer, as JSON.
+pub(super) fn told(results: Vec<Imported>) -> Result<Vec<u8>, Problem> {
+    #[derive(Serialize)]
+    struct ImportResults {
+        results: Vec<Imported>,
+    }
+    serde_json::to_vec(&ImportResults { results }).map_err(Problem::internal)
+}
+
 impl Imported {
     /// Of an entry of which nothing is recorded.
     pub(super) fn proposed(row: &Row) -> Self {

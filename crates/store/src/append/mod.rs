@@ -16,6 +16,7 @@ use crate::error::{StoreError, describe};
 use crate::keys::Keys;
 use crate::lanes::Lanes;
 use crate::rows::TenantId;
+use crate::turns::after_others;
 use crate::wake::Wake;
 use plan::{Known, Landed, Plan};
 use std::collections::{HashMap, VecDeque};
@@ -174,6 +175,7 @@ impl Appender {
             Err(_) => Err(StoreError::Unavailable("not appended in time".to_owned())),
         };
         metrics::histogram!("afterword_append_seconds").record(began.elapsed().as_secs_f64());
+        after_others().await;
         appended
     }
 

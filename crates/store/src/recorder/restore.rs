@@ -99,8 +99,8 @@ impl Recorder {
             let (from, facts) = ((*before).clone(), Arc::clone(&wanted.facts));
             // Thousands of facts are folded: that would hold up whoever shares this thread.
             let many = facts.len();
-            let folding = self.folding.of(many, move || folded(from, &facts, &playbooks));
-            let folded = folding.await?;
+            let folding = move || folded(from, &facts, &playbooks);
+            let folded = self.processors.fold(tenant, many, folding).await?;
             let after = folded.map_err(|(index, refusal)| RecordError::Refused { index, refusal })?;
             if !(wanted.condition)(&after) {
                 return Err(RecordError::Stale(Box::new((*before).clone())));

@@ -7,12 +7,10 @@ use std::{
     collections::{HashMap, VecDeque},
     hash::Hash,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use tokio::sync::oneshot;
-
-use super::clock::stopwatch;
+use tokio::{sync::oneshot, time::Instant};
 
 /// How much there is, and how long one may wait for it.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +32,12 @@ pub struct Measure {
 const COMPANY: Duration = Duration::from_secs(5);
 /// So often it is looked who is still there.
 const SWEPT: Duration = Duration::from_millis(250);
+
+/// Lets a thread look at its sockets, and others go first, before it goes on with an answer. By itself it looks only when
+/// nothing is ready to go on, or after sixty-one pieces of work: under a flood that is many milliseconds.
+pub async fn after_others() {
+    tokio::task::yield_now().await;
+}
 
 /// Turns, by whose they are.
 #[derive(Debug)]
@@ -85,7 +89,7 @@ impl<K: Hash + Eq + Copy> Turns<K> {
                 lines: HashMap::new(),
                 order: VecDeque::new(),
                 taken: 0,
-                swept: stopwatch(),
+                swept: Instant::now(),
             }),
         }))
     }
@@ -121,7 +125,7 @@ impl<K: Hash + Eq + Copy> Inner<K> {
     }
 
     fn begin(self: &Arc<Self>, key: K) -> Option<Begun<K>> {
-        let now = stopwatch();
+        let now = Instant::now();
         let mut state = self.state();
         state.sweep(now);
         let line = state.lines.entry(key).or_insert_with(|| Line {
