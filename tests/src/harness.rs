@@ -19,6 +19,7 @@ use afterword::{
     edge::{api_key::ApiKey, clock::Clock},
     mail::Post,
     outgoing::Outgoing,
+    retention::RetentionWorker,
     service::Service,
     time_worker::TimeWorker,
 };
@@ -231,13 +232,14 @@ impl World {
             .expect("the store answers")
     }
 
-    /// The time worker has its turn, by this tenant's clock and with this tenant alone: others share the store.
+    /// Whoever sees to time has a turn, by this tenant's clock and with this tenant alone: others share the store.
     pub async fn time_is_looked_at(&self) {
         let (service, tenant) = (Service::new(self.store.clone(), self.clock.clone()), self.tenant);
         let looking = behind(async move {
             let tenants = service.recorder.store().tenants().await?;
             let tenant = tenants.iter().find(|it| it.id == tenant).expect("this tenant");
-            TimeWorker::new(&service).round_of(tenant).await
+            TimeWorker::new(&service).round_of(tenant).await?;
+            RetentionWorker::new(&service).round_of(tenant).await
         });
         looking.await.expect("done").expect("the store answers");
     }

@@ -40,7 +40,7 @@ mod references;
 mod rejection;
 mod rendering;
 mod research;
-mod retention;
+pub mod retention;
 mod search;
 pub mod service;
 mod status;

@@ -4,9 +4,10 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use afterword_domain::ids::{CandidateId, EventId};
-use afterword_store::{RecordError, Silent, Store, StoreError, TenantId};
+use afterword_store::{RecordError, Silent, Store, StoreError, TenantId, TenantRow};
 use jiff::{SignedDuration, Span, Timestamp, civil, tz::TimeZone};
 use uuid::Uuid;
 
@@ -15,8 +16,12 @@ use crate::service::Service;
 /// The lease under which a tenant's candidates are erased.
 const LEASE: &str = "retention";
 const HELD: SignedDuration = SignedDuration::from_secs(15);
+/// So many are erased under it before it is renewed.
+const UNDER_A_LEASE: usize = 16;
 /// Candidates that are looked up at once.
 const PAGE: i64 = 256;
+/// So often tenants are looked through.
+const PAUSE: Duration = Duration::from_secs(60);
 
 /// How long a tenant keeps candidates: whole days, months or years, and thirty days at least.
 #[derive(Debug, Clone, Copy)]
@@ -78,80 +83,147 @@ pub async fn period(store: &Store, tenant: TenantId) -> Result<Option<Period>, S
     }))
 }
 
-/// Who will have been silent for long enough next, and when; past a place in the order of silence.
+/// Who will have been silent for long enough next, and when.
 ///
 /// # Errors
 /// When the store does not answer.
-pub async fn next(
+pub async fn next(store: &Store, tenant: TenantId, period: Period) -> Result<Option<(Timestamp, Silent)>, StoreError> {
+    let page = page(store, tenant, period, &mut None).await?;
+    Ok(page.into_iter().next())
+}
+
+/// Candidates and when they will have been silent for long enough, the first one first, after a place in the order of
+/// silence; it moves on past those of whom nobody ever told anything. None: these were all.
+async fn page(
     store: &Store,
     tenant: TenantId,
     period: Period,
-    mut after: Option<(i64, Uuid)>,
-) -> Result<Option<(Timestamp, Silent)>, StoreError> {
+    after: &mut Option<(i64, Uuid)>,
+) -> Result<Vec<(Timestamp, Silent)>, StoreError> {
     loop {
-        let page = store.silent(tenant, after, PAGE).await?;
+        let page = store.silent(tenant, *after, PAGE).await?;
         let stale = |it: &&Silent| it.since.is_some_and(|since| since > it.hint);
         let stale: Vec<Silent> = page.iter().filter(stale).copied().collect();
-        if stale.is_empty() {
-            let last = page.last().map(|it| (it.hint, it.candidate));
-            if page.iter().all(|it| it.since.is_none()) && last.is_some() {
-                // Of these nobody ever told anything.
-                after = last;
-                continue;
-            }
-            let first = page.into_iter().find_map(|it| Some((it.since?, it)));
-            return Ok(first.map(|(since, silent)| {
-                let since = Timestamp::from_microsecond(since).unwrap_or(Timestamp::MAX);
-                (period.ends(since), silent)
-            }));
+        if !stale.is_empty() {
+            store.silent_since(tenant, &stale).await?;
+            continue;
         }
-        store.silent_since(tenant, &stale).await?;
+        let last = page.last().map(|it| (it.hint, it.candidate));
+        let known = page.into_iter().filter_map(|it| {
+            let since = Timestamp::from_microsecond(it.since?).unwrap_or(Timestamp::MAX);
+            Some((period.ends(since), it))
+        });
+        let known: Vec<_> = known.collect();
+        if !known.is_empty() || last.is_none() {
+            return Ok(known);
+        }
+        *after = last;
     }
 }
 
-/// Erases whoever has been silent for long enough, by the wall's clock, and says how many.
-///
-/// # Errors
-/// When the store does not answer.
-pub async fn enforce(service: &Service, tenant: TenantId, holder: Uuid) -> Result<u64, StoreError> {
-    let store = service.recorder.store();
-    let Some(period) = period(store, tenant).await? else {
-        return Ok(0);
-    };
-    let (mut after, mut erased) = (None, 0);
-    while !service.is_stopping() {
-        let now = service.clock.now();
-        let next = next(store, tenant, period, after).await?;
-        let Some((_, silent)) = next.filter(|(ends, _)| *ends <= now) else {
-            break;
-        };
-        let until = now.checked_add(HELD).unwrap_or(now).as_microsecond();
-        let lease = store.lease(tenant, LEASE, holder, now.as_microsecond(), until);
-        let Some(fence) = lease.await? else { break };
-        let event = EventId::new(service.clock.uuid_v7());
-        match service
-            .recorder
-            .erase_silent(tenant, silent, event, now, Some(fence))
-            .await
-        {
-            Ok(true) => erased += 1,
-            // Somebody told something meanwhile.
-            Ok(false) => {}
-            Err(RecordError::Fenced) => break,
-            Err(error) => {
-                tracing::warn!(candidate = %CandidateId::new(silent.candidate), %error, "who was silent for long was not erased");
-                after = Some((silent.hint, silent.candidate));
+/// Erases whoever has been silent for as long as their tenant keeps candidates.
+pub struct RetentionWorker {
+    service: Service,
+    holder: Uuid,
+}
+
+impl RetentionWorker {
+    /// A worker of its own name.
+    pub fn new(service: &Service) -> Self {
+        Self {
+            holder: service.holder(),
+            service: service.clone(),
+        }
+    }
+
+    /// Works until the service stops.
+    pub async fn run(self) {
+        while !self.service.is_stopping() {
+            if let Err(error) = self.round().await {
+                tracing::warn!(%error, "who was silent for long could not be looked up");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(PAUSE) => {}
+                () = self.service.until_stopping() => {}
             }
         }
     }
-    if erased > 0 {
-        tracing::info!(
-            tenant = tenant.0,
-            erased,
-            "candidates were kept for as long as their tenant keeps them"
-        );
+
+    async fn round(&self) -> Result<(), StoreError> {
+        for tenant in self.service.recorder.store().tenants().await? {
+            self.round_of(&tenant).await?;
+        }
+        Ok(())
     }
-    Ok(erased)
+
+    /// Looks through a tenant that lives by the wall's clock: by a test clock, time passes when somebody moves it.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn round_of(&self, tenant: &TenantRow) -> Result<(), StoreError> {
+        let store = self.service.recorder.store();
+        let Some(period) = period(store, tenant.id).await? else {
+            return Ok(());
+        };
+        if tenant.test && store.test_clock(tenant.id).await?.is_some() {
+            return Ok(());
+        }
+        let (mut after, mut erased) = (None, 0);
+        while !self.service.is_stopping() {
+            let now = self.service.clock.now();
+            let page = page(store, tenant.id, period, &mut after).await?;
+            let due: Vec<Silent> = page
+                .into_iter()
+                .take_while(|(ends, _)| *ends <= now)
+                .map(|(_, it)| it)
+                .collect();
+            // Who could not be erased is passed by, and looked at again in the next round.
+            after = due.last().map(|it| (it.hint, it.candidate));
+            if due.is_empty() {
+                break;
+            }
+            match self.erase(tenant.id, due).await? {
+                Some(some) => erased += some,
+                None => break,
+            }
+        }
+        if erased > 0 {
+            let told = "candidates were kept for as long as their tenant keeps them";
+            tracing::info!(tenant = tenant.id.0, erased, "{told}");
+        }
+        Ok(())
+    }
+
+    /// How many of these were erased. None: another instance sees to it.
+    async fn erase(&self, tenant: TenantId, due: Vec<Silent>) -> Result<Option<u64>, StoreError> {
+        let Service { recorder, clock, .. } = &self.service;
+        let mut erased = 0;
+        for some in due.chunks(UNDER_A_LEASE) {
+            let now = clock.now();
+            let until = now.checked_add(HELD).unwrap_or(now).as_microsecond();
+            let lease = recorder
+                .store()
+                .lease(tenant, LEASE, self.holder, now.as_microsecond(), until);
+            let Some(fence) = lease.await? else { return Ok(None) };
+            for silent in some {
+                if self.service.is_stopping() {
+                    return Ok(None);
+                }
+                let (event, now) = (EventId::new(clock.uuid_v7()), clock.now());
+                match recorder.erase_silent(tenant, *silent, event, now, Some(fence)).await {
+                    Ok(true) => erased += 1,
+                    // Somebody told something meanwhile.
+                    Ok(false) => {}
+                    Err(RecordError::Fenced) => return Ok(None),
+                    Err(error) => {
+                        let candidate = CandidateId::new(silent.candidate);
+                        tracing::warn!(%candidate, %error, "who was silent for long was not erased");
+                    }
+                }
+            }
+        }
+        Ok(Some(erased))
+    }
 }
 
 #[cfg(test)]

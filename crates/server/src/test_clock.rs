@@ -252,7 +252,7 @@ async fn next_silent(store: &Store, tenant: TenantId) -> Result<Option<(Timestam
     let Some(period) = retention::period(store, tenant).await.map_err(unavailable)? else {
         return Ok(None);
     };
-    retention::next(store, tenant, period, None).await.map_err(unavailable)
+    retention::next(store, tenant, period).await.map_err(unavailable)
 }
 
 /// The one hand that moves a tenant's clock.

@@ -23,7 +23,6 @@ use uuid::Uuid;
 
 use crate::{
     edge::clock::{Clock, stopwatch},
-    retention,
     service::Service,
 };
 
@@ -41,8 +40,6 @@ const SET_ASIDE: Duration = Duration::from_secs(60);
 const FORESTALLED: Duration = Duration::from_secs(2);
 /// What another instance does, or what was set aside, is looked at again after this.
 const AGAIN: SignedDuration = SignedDuration::from_secs(1);
-/// So often a tenant is looked through for candidates who were silent for as long as it keeps them.
-const SILENT: Duration = Duration::from_secs(60);
 /// Candidates that are read, and written, at once.
 const PAGE: i64 = 512;
 const AT_ONCE: usize = 64;
@@ -55,8 +52,6 @@ pub struct TimeWorker {
     tenants: HashMap<TenantId, Known>,
     /// The playbook that every candidate of a tenant had adopted when that was last looked at.
     adopted: HashMap<TenantId, (u32, Instant)>,
-    /// When a tenant was last looked through for the silent.
-    looked_through: HashMap<TenantId, Instant>,
     /// Candidates to be left alone, since when and for how long.
     set_aside: HashMap<(TenantId, Uuid), (Instant, Duration)>,
 }
@@ -83,16 +78,10 @@ impl TimeWorker {
     pub fn new(service: &Service) -> Self {
         Self {
             clock: service.clock.clone(),
-            // On SQLite there is one process: what it left undone when it was killed is its own.
-            holder: if service.recorder.store().is_postgres() {
-                service.clock.uuid_v7()
-            } else {
-                Uuid::nil()
-            },
+            holder: service.holder(),
             service: service.clone(),
             tenants: HashMap::new(),
             adopted: HashMap::new(),
-            looked_through: HashMap::new(),
             set_aside: HashMap::new(),
         }
     }
@@ -152,7 +141,6 @@ impl TimeWorker {
                 known.next = done.next;
             }
         }
-        self.forget_the_silent(tenant).await?;
         let next = self.tenants.get(&tenant.id).and_then(|known| known.next);
         Ok((Round { announced, next }, behind))
     }
@@ -200,20 +188,6 @@ impl TimeWorker {
                 return Ok(());
             }
         }
-    }
-
-    /// Erases whoever has been silent for as long as the tenant keeps candidates.
-    async fn forget_the_silent(&mut self, tenant: &TenantRow) -> Result<(), StoreError> {
-        let looked = self.looked_through.get(&tenant.id);
-        if looked.is_some_and(|since| since.elapsed() < SILENT) {
-            return Ok(());
-        }
-        self.looked_through.insert(tenant.id, stopwatch());
-        if tenant.test && self.recorder().store().test_clock(tenant.id).await?.is_some() {
-            return Ok(());
-        }
-        retention::enforce(&self.service, tenant.id, self.holder).await?;
-        Ok(())
     }
 
     /// Whether something may have come due since the tenant was last looked at.

@@ -22,10 +22,10 @@ use crate::edge::{api_key::ApiKey, clock::Clock, cors::Origin, rate_limit::Rate,
 use crate::mail::Post;
 use crate::outgoing::Outgoing;
 use crate::service::Service;
-use crate::{time_worker::TimeWorker, webhooks::worker::WebhookWorker};
+use crate::{retention::RetentionWorker, time_worker::TimeWorker, webhooks::worker::WebhookWorker};
 
 /// Requests have this long to finish, and what they left in the queue a few seconds more: 30 in all.
-const FINISH: Duration = Duration::from_secs(26);
+const FINISH: Duration = Duration::from_secs(23);
 const CLOSE: Duration = Duration::from_secs(3);
 /// Idempotency keys are kept for 72 hours.
 const KEPT: SignedDuration = SignedDuration::from_hours(72);
@@ -158,7 +158,7 @@ pub struct Running {
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
     beside: JoinSet<()>,
-    workers: [JoinHandle<()>; 2],
+    workers: [JoinHandle<()>; 3],
     signals: Signals,
 }
 
@@ -188,6 +188,7 @@ impl Running {
         };
         let workers = [
             tokio::spawn(TimeWorker::new(&service).run()),
+            tokio::spawn(RetentionWorker::new(&service).run()),
             tokio::spawn(WebhookWorker::new(&service).run()),
         ];
         let server = app::run(service.clone(), listener, app::Options { metrics, ..options })?;
