@@ -3,8 +3,9 @@
 //! contact has a part in, each part of the name too: a thank-you begins with *Dear Ms Berg*. That there was a person stays,
 //! so that no task of the past moves.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
+use aho_corasick::AhoCorasick;
 use serde_json::Value;
 
 use crate::{
@@ -38,26 +39,32 @@ const TITLES: [&str; 12] = [
 /// Somebody who is to be forgotten: by what they are called, and where they stand.
 pub(super) struct Person {
     id: ContactId,
-    /// Every name, e-mail, phone number and address line that the log ever gave, longest first; empty once they are
-    /// redacted.
-    words: Vec<Word>,
-    /// The parts of the names.
-    parts: Vec<String>,
-    /// What the contact has a part in: its interviews, the notes to it, its references and connections.
-    circle: BTreeSet<Subject>,
+    /// Every name, e-mail, phone number and address line that the log ever gave; empty once they are redacted.
+    words: Words,
+    /// The parts of the names, as they are written and in capitals.
+    parts: HashSet<String>,
+    /// What a review may say of the names, and of everything else that the log gave.
+    quoted: Quoted,
+    /// What the contact has a part in, by its ids: the contact, its interviews, the notes to it, its references and
+    /// connections.
+    circle: HashSet<String>,
 }
 
-/// A text to look for: its letters and digits, folded.
-struct Word {
-    text: String,
-    letters: Vec<char>,
+/// Texts to look for, each as its letters and digits, folded; in their order, so that a text is read once for all of them.
+struct Words(Vec<Vec<char>>);
+
+/// Pieces of texts, in small letters, that are not to be told anywhere, within words neither.
+struct Quoted {
+    parts: Option<AhoCorasick>,
+    all: Option<AhoCorasick>,
 }
 
 impl Person {
     pub(super) fn of(candidate: &Candidate, id: ContactId) -> Self {
         let (mut texts, mut names): (Vec<String>, Vec<String>) = Default::default();
         let subject = Subject::from(id);
-        let mut circle = BTreeSet::from([subject]);
+        let named = HashSet::from([subject.to_string()]);
+        let mut circle = named.clone();
         for fact in candidate.history() {
             let Ok(data) = serde_json::to_value(&fact.data) else {
                 continue;
@@ -66,8 +73,8 @@ impl Person {
                 fact.at.subject,
                 Subject::Candidate(_) | Subject::Application(_) | Subject::Contact(_)
             );
-            if own && mentions(&data, &subject.to_string()) {
-                circle.insert(fact.at.subject);
+            if own && mentions_any(&data, &named) {
+                circle.insert(fact.at.subject.to_string());
             }
             if fact.at.subject != subject {
                 continue;
@@ -84,13 +91,24 @@ impl Person {
         texts.retain(|text| text.chars().count() > 2);
         texts.extend(names.iter().map(|name| without_title(name)));
         texts.retain(|text| ![Line::REDACTED, Email::REDACTED].contains(&text.as_str()));
-        texts.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
-        texts.dedup();
-        let words = texts.into_iter().map(Word::of).filter(|word| !word.letters.is_empty());
+        let parts = parts_of(candidate, &names);
         Self {
             id,
-            words: words.collect(),
-            parts: parts_of(candidate, &names),
+            quoted: Quoted {
+                parts: any_of(parts.iter().map(|part| part.to_lowercase())),
+                all: any_of(
+                    texts
+                        .iter()
+                        .flat_map(|text| split(text))
+                        .filter(|it| it.chars().count() > 2)
+                        .map(str::to_lowercase),
+                ),
+            },
+            words: Words::of(&texts),
+            parts: parts
+                .iter()
+                .flat_map(|part| [part.clone(), part.to_uppercase()])
+                .collect(),
             circle,
         }
     }
@@ -118,15 +136,13 @@ impl Person {
         // What a review says of a name need not hold the whole name.
         let kept = match &fact.data {
             AnyFact::NoteReviewed(review) => {
-                let words: Vec<String> = self.words.iter().map(|word| word.text.clone()).collect();
-                AnyFact::NoteReviewed(review.without(&words))
+                AnyFact::NoteReviewed(review.without(|told| tells(self.quoted.all.as_ref(), told)))
             }
             other => other.clone(),
         };
         let as_it_was = serde_json::to_value(&fact.data).ok()?;
         let data = serde_json::to_value(&kept).ok()?;
-        let near = self.circle.contains(&fact.at.subject)
-            || self.circle.iter().any(|subject| mentions(&data, &subject.to_string()));
+        let near = self.circle.contains(&fact.at.subject.to_string()) || mentions_any(&data, &self.circle);
         let read = |data: &Value| AnyFact::read(fact.data.name(), fact.schema, &data.to_string()).ok();
         let mut redacted = data.clone();
         for (place, text) in texts(&data, String::new()) {
@@ -154,9 +170,7 @@ impl Person {
 
     /// Departures say why in a sentence, which may name somebody, or quote what a review said of a name.
     fn taken_out_of_departure(&self, departure: &Departure) -> Departure {
-        let told = departure.reason.to_lowercase();
-        let quotes =
-            departure.play == REVIEW_NOTE.name && self.parts.iter().any(|part| told.contains(&part.to_lowercase()));
+        let quotes = departure.play == REVIEW_NOTE.name && tells(self.quoted.parts.as_ref(), &departure.reason);
         let reason = if quotes {
             "It went out with open errors.".to_owned()
         } else {
@@ -169,82 +183,89 @@ impl Person {
     }
 
     fn redact(&self, text: &str, with: &str, near: bool) -> String {
-        let mut text = text.to_owned();
-        for word in &self.words {
-            text = word.replaced(&text, with);
+        let text = self.words.replaced(text, with);
+        if near {
+            without_parts(&text, &self.parts, with)
+        } else {
+            text
         }
-        for part in self.parts.iter().filter(|_| near) {
-            text = without_part(&text, part, with);
-            text = without_part(&text, &part.to_uppercase(), with);
-        }
-        text
     }
 }
 
-impl Word {
-    fn of(text: String) -> Self {
-        let letters = text
-            .chars()
-            .filter(|c| c.is_alphanumeric())
-            .flat_map(char::to_lowercase);
-        Self {
-            letters: letters.collect(),
-            text,
-        }
+impl Words {
+    fn of(texts: &[String]) -> Self {
+        let letters = |text: &String| -> Vec<char> {
+            let letters = text.chars().filter(|c| c.is_alphanumeric());
+            letters.flat_map(char::to_lowercase).collect()
+        };
+        let mut words: Vec<_> = texts.iter().map(letters).filter(|word| !word.is_empty()).collect();
+        words.sort();
+        words.dedup();
+        Self(words)
     }
 
-    /// A text with something else in this one's place, wherever it stands.
+    /// A text with something else in the place of each of these, wherever it stands, and once where they run into one another.
     fn replaced(&self, text: &str, with: &str) -> String {
         let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        let mut before = None;
-        while let Some(first) = rest.chars().next() {
+        let mut before: Option<char> = None;
+        // Up to here it is taken out.
+        let mut end = 0;
+        for (at, first) in text.char_indices() {
             // Within a word of letters with blanks between words, nothing begins.
             let begins = !first.is_ascii_alphanumeric() || !before.is_some_and(char::is_alphanumeric);
-            match self.length_at(rest).filter(|_| begins) {
-                Some(length) => {
+            if let Some(length) = self.length_at(&text[at..]).filter(|_| begins) {
+                if at >= end {
                     out.push_str(with);
-                    before = rest[..length].chars().next_back();
-                    rest = &rest[length..];
                 }
-                None => {
-                    out.push(first);
-                    before = Some(first);
-                    rest = &rest[first.len_utf8()..];
-                }
+                end = end.max(at + length);
             }
+            if at >= end {
+                out.push(first);
+            }
+            before = Some(first);
         }
         out
     }
 
-    /// How much of a text it takes, where the text begins with it.
+    /// How much the longest of them takes of a text that begins with it.
     fn length_at(&self, text: &str) -> Option<usize> {
-        let mut wanted = self.letters.iter();
-        let mut next = wanted.next();
+        let (mut among, mut depth, mut longest) = (self.0.as_slice(), 0, None);
         let mut chars = text.char_indices().peekable();
         while let Some((at, letter)) = chars.next() {
             if !letter.is_alphanumeric() {
                 // Nothing begins with what does not count, and a name does not go on in the next sentence.
                 if at == 0 || matches!(letter, '!' | '?' | ';' | ':' | '[' | ']') {
-                    return None;
+                    break;
                 }
                 continue;
             }
             for folded in letter.to_lowercase() {
-                if next != Some(&folded) {
-                    return None;
-                }
-                next = wanted.next();
+                // Those that are as long as this already stand before all that go on.
+                let from = among.partition_point(|word| word.get(depth).is_none_or(|next| *next < folded));
+                let to = among.partition_point(|word| word.get(depth).is_none_or(|next| *next <= folded));
+                among = &among[from..to];
+                depth += 1;
             }
-            if next.is_none() {
-                let end = at + letter.len_utf8();
-                let goes_on = chars.peek().is_some_and(|(_, after)| after.is_ascii_alphanumeric());
-                // Short ones are found in many words.
-                return (!goes_on || self.letters.len() > 4).then_some(end);
+            let Some(first) = among.first() else { break };
+            let goes_on = chars.peek().is_some_and(|(_, after)| after.is_ascii_alphanumeric());
+            // Short ones are found in many words.
+            if first.len() == depth && (!goes_on || depth > 4) {
+                longest = Some(at + letter.len_utf8());
             }
         }
-        None
+        longest
     }
+}
+
+/// Something that finds any of these; none where there are none.
+fn any_of(pieces: impl Iterator<Item = String>) -> Option<AhoCorasick> {
+    let pieces: BTreeSet<String> = pieces.filter(|piece| !piece.is_empty()).collect();
+    AhoCorasick::new(pieces).ok().filter(|any| any.patterns_len() > 0)
+}
+
+/// Whether a text tells any of these, however it is cased.
+fn tells(any: Option<&AhoCorasick>, text: &str) -> bool {
+    any.is_some_and(|any| any.is_match(&text.to_lowercase()))
 }
 
 /// A name as others use it: *Anna Berg* of *Dr Anna Berg*.
@@ -278,31 +299,28 @@ fn split(name: &str) -> impl Iterator<Item = &str> {
         .filter(|part| !part.is_empty())
 }
 
-/// A text without a word, written just so; `s` may follow, for what is the person's.
-fn without_part(text: &str, part: &str, with: &str) -> String {
+/// A text without some words, written just so; `s` may follow, for what is the person's.
+fn without_parts(text: &str, parts: &HashSet<String>, with: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find(part) {
-        let (before, after) = (&rest[..at], &rest[at + part.len()..]);
-        let begins = !before.chars().next_back().is_some_and(char::is_alphanumeric);
-        let after_s = after.strip_prefix('s').unwrap_or(after);
-        let ends = [after, after_s]
-            .iter()
-            .any(|it| !it.chars().next().is_some_and(char::is_alphanumeric));
-        out.push_str(before);
-        out.push_str(if begins && ends { with } else { part });
-        rest = after;
+    for piece in text.split_inclusive(|c: char| !c.is_alphanumeric()) {
+        let word = piece.trim_end_matches(|c: char| !c.is_alphanumeric());
+        let own = word.strip_suffix('s').filter(|_| !parts.contains(word)).unwrap_or(word);
+        if parts.contains(own) {
+            out.push_str(with);
+            out.push_str(&piece[own.len()..]);
+        } else {
+            out.push_str(piece);
+        }
     }
-    out.push_str(rest);
     out
 }
 
-/// Whether a value names something by its id.
-fn mentions(value: &Value, id: &str) -> bool {
+/// Whether a value names any of these by its id.
+fn mentions_any(value: &Value, ids: &HashSet<String>) -> bool {
     match value {
-        Value::String(text) => text == id,
-        Value::Array(items) => items.iter().any(|item| mentions(item, id)),
-        Value::Object(fields) => fields.values().any(|field| mentions(field, id)),
+        Value::String(text) => ids.contains(text),
+        Value::Array(items) => items.iter().any(|item| mentions_any(item, ids)),
+        Value::Object(fields) => fields.values().any(|field| mentions_any(field, ids)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
@@ -329,7 +347,7 @@ mod tests {
     use super::*;
 
     fn replaced(word: &str, text: &str) -> String {
-        Word::of(word.to_owned()).replaced(text, "[erased]")
+        Words::of(&[word.to_owned()]).replaced(text, "[erased]")
     }
 
     #[test]
@@ -361,8 +379,33 @@ mod tests {
     }
 
     #[test]
+    fn of_many_words_the_longest_is_taken_and_what_runs_into_it() {
+        let words = ["Anna Berg", "Anna", "anna@berg.example", "Berg Lane 12", "Annabel", "b"].map(str::to_owned);
+        let replaced = |text| Words::of(&words).replaced(text, "[erased]");
+        assert_eq!(
+            replaced("Anna Berg and Anna, anna@berg.example!"),
+            "[erased] and [erased], [erased]!"
+        );
+        assert_eq!(replaced("at Anna Berg Lane 12."), "at [erased].");
+        assert_eq!(replaced("Annabel, Annab, Ann"), "[erased], Annab, Ann");
+        assert_eq!(replaced("Annabella b. bb"), "[erased]la [erased]. bb");
+    }
+
+    #[test]
+    fn a_text_is_read_once_for_all_words() {
+        // As many names as a history holds, and texts as long as they may be: one by one that would be minutes.
+        let words: Vec<String> = (0..20_000)
+            .map(|nth| format!("Anna Berg the {nth}th of her name"))
+            .collect();
+        let text = "Anna Berg the 12345th of her name met Anna Berg the 99999th of hers. ".repeat(1_000);
+        let left = Words::of(&words).replaced(&text, "[erased]");
+        assert_eq!(left.matches("[erased] met Anna Berg the 99999th").count(), 1_000);
+    }
+
+    #[test]
     fn a_part_of_a_name_is_a_word_of_its_own() {
-        let without = |text| without_part(text, "Berg", "[erased]");
+        let parts = HashSet::from(["Berg".to_owned()]);
+        let without = |text| without_parts(text, &parts, "[erased]");
         assert_eq!(without("Dear Ms Berg,"), "Dear Ms [erased],");
         assert_eq!(without("Bergs und Berg's"), "[erased]s und [erased]'s");
         assert_eq!(without("Bergheim am Heidelberg"), "Bergheim am Heidelberg");
