@@ -502,7 +502,7 @@ async fn a_poisoned_archive_brings_in_nothing(world: World) {
         assert!([200, 400, 413, 422].contains(&answer.status), "{at}: {answer}");
     }
     type Change = fn(&mut Vec<Value>);
-    let changes: [(&str, Change); 15] = [
+    let changes: [(&str, Change); 16] = [
         ("invalid", |facts| facts.clear()),
         ("invalid", |facts| drop(facts.remove(0))),
         ("invalid", |facts| drop(facts.remove(3))),
@@ -516,6 +516,10 @@ async fn a_poisoned_archive_brings_in_nothing(world: World) {
             facts[4]["recorded_at"] = json!("2025-01-01T00:00:00Z")
         }),
         ("invalid", |facts| facts[4]["recorded_by"] = json!("a\nb")),
+        ("invalid", |facts| {
+            let by_a_key = facts.iter().position(|fact| fact["recorded_by"] != "clock");
+            facts[by_a_key.expect("somebody told something")]["recorded_by"] = json!("clock");
+        }),
         ("invalid", |facts| {
             let last = facts.len() - 1;
             facts[last]["recorded_at"] = json!("2029-01-01T00:00:00Z");

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use crate::{
-    announcements,
+    announcements::{self, CLOCK},
     candidate::Candidate,
     catalogue::AnyFact,
     decide::{Proposal, decide},
@@ -54,6 +54,12 @@ pub fn restore(candidate: &mut Candidate, fact: Envelope) -> Result<(), Refusal>
         return Err(Refusal::invalid(
             "/id",
             "is not the one that follows from what is announced",
+        ));
+    }
+    if !(kind.by_the_clock || kind.by_the_service) && &*at.recorded_by == CLOCK {
+        return Err(Refusal::invalid(
+            "/recorded_by",
+            "must be the id of a key: `clock` records only what comes about by itself",
         ));
     }
     if kind.by_the_clock || kind.by_the_service {
