@@ -53,7 +53,7 @@ pub struct Options {
 }
 
 /// How long requests in flight have after the server was told to stop.
-const SHUTDOWN: u64 = 25;
+const SHUTDOWN: u64 = 22;
 
 /// Every endpoint, once for all servers of a process and all their workers.
 static API: LazyLock<Api> = LazyLock::new(Api::of_the_mission);
@@ -141,6 +141,9 @@ pub fn run(service: Service, listener: TcpListener, options: Options) -> std::io
         .client_request_timeout(sockets::HEADERS)
         .client_disconnect_timeout(sockets::GOODBYE)
         .keep_alive(sockets::IDLE)
+        .on_connect(|_, connection| {
+            connection.insert(sockets::Carried::default());
+        })
         .shutdown_timeout(SHUTDOWN)
         .disable_signals();
     let server = match options.tls {

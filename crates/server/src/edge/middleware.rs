@@ -11,7 +11,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{ConnectionType, Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode, Version};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, web};
 use futures_util::FutureExt;
@@ -23,6 +23,7 @@ use super::cors::Origins;
 use super::problem::{Code, PROBLEM_JSON, Problem};
 use super::rate_limit::Allowance;
 use super::scopes::{Caller, Scope};
+use super::sockets::Carried;
 use crate::candid;
 
 /// What the middleware knows of its service. Put into the app as `web::Data`.
@@ -79,6 +80,21 @@ pub async fn edge(
         told(&span, started, method, None, None, answer.status());
         return Ok(request.into_response(answer));
     }
+    // One after another, on HTTP/1.1.
+    let carried = Some(request.version()).filter(|version| *version == Version::HTTP_2);
+    let carried = carried.and_then(|_| Some(request.conn_data::<Carried>()?.one_more()));
+    if let Some(None) = carried {
+        let answer = finished(
+            HttpResponse::from_error(Problem::overloaded(1)),
+            &edge,
+            origin,
+            &id,
+            false,
+            None,
+        );
+        told(&span, started, method, None, None, answer.status());
+        return Ok(request.into_response(answer));
+    }
     let answering = AssertUnwindSafe(async { next.call(request).await })
         .catch_unwind()
         .instrument(span.clone());
@@ -108,6 +124,9 @@ pub async fn edge(
                 tenant,
                 response.status(),
             );
+            if let Some(one) = carried.flatten() {
+                response = response.map_body(|_, body| one.until_fetched(body));
+            }
             Ok(ServiceResponse::new(request, response))
         }
         Ok(Err(error)) => Err(without_request(
