@@ -435,13 +435,8 @@ impl Recorder {
                 .commit(command, &before, &after, [&announced, &adopted], &results)
                 .await?;
             point("it is decided");
-            let erases = commit.erase.is_some();
             let bytes = commit.bytes();
-            let appended = self.store.append(commit).await;
-            if erases && appended.is_err() {
-                self.store.sees_to_erasure(tenant, id.uuid());
-            }
-            match appended? {
+            match self.store.append(commit).await? {
                 Appended::Done { .. } => {
                     point("it is not answered yet");
                     let after = Arc::new(after);

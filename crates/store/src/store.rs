@@ -13,10 +13,10 @@ use crate::statement::Statement;
 use crate::wake::{Between, Wake};
 use crate::{Erasure, StreamHead, master, master::Rotated, migrate};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
-use tokio::task::AbortHandle;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::{AbortHandle, JoinSet};
 use uuid::Uuid;
 
 /// Which store, and where its keys are.
@@ -183,7 +183,14 @@ impl Store {
         let (db, erased) = (Arc::new(db), Arc::clone(&keys.destroyed));
         // What was erased just before a crash may lie in the files yet.
         erased.notify_one();
-        let appender = Appender::start(writer, Arc::clone(&keys), Arc::clone(&wake), Arc::clone(&erased));
+        let (doubts, doubtful) = mpsc::unbounded_channel();
+        let appender = Appender::start(
+            writer,
+            Arc::clone(&keys),
+            Arc::clone(&wake),
+            Arc::clone(&erased),
+            doubts,
+        );
         let scrubbing = tokio::spawn(scrub(Arc::clone(&db), Arc::clone(&keys), erased)).abort_handle();
         let store = Self(Arc::new(Inner {
             db,
@@ -193,36 +200,10 @@ impl Store {
             between,
             scrubbing,
         }));
+        tokio::spawn(settle(Arc::downgrade(&store.0), doubtful));
         let swept = store.sweep().await;
         swept.map_err(|error| OpenError::Unavailable(error.to_string()))?;
         Ok(store)
-    }
-
-    /// An erasure may have been recorded although nobody heard so. Its key goes as soon as that is seen; where it is not
-    /// for half a minute in which the store answers, it was not recorded.
-    pub(crate) fn sees_to_erasure(&self, tenant: TenantId, candidate: Uuid) {
-        let store = Arc::downgrade(&self.0);
-        tokio::spawn(async move {
-            let mut looks = 0;
-            for pause in crate::keys::pauses() {
-                tokio::time::sleep(pause).await;
-                let Some(store) = store.upgrade().map(Self) else { return };
-                match store.stream_head(tenant, candidate).await {
-                    Ok(Some(StreamHead {
-                        erased_at: Some(at),
-                        keys_gone_by,
-                        ..
-                    })) => {
-                        let keys_gone_by = keys_gone_by.unwrap_or(at);
-                        let erased = vec![(candidate, Erasure { at, keys_gone_by })];
-                        return store.0.keys.destroy_surely(tenant, erased).await;
-                    }
-                    Ok(_) if looks == 5 => return,
-                    Ok(_) => looks += 1,
-                    Err(_) => {}
-                }
-            }
-        });
     }
 
     /// Whether the store is on PostgreSQL.
@@ -359,4 +340,44 @@ pub(crate) fn master_key_file(options: &StoreOptions) -> Option<PathBuf> {
         Place::Folder(folder) => Some(folder.join("master.key")),
         Place::Postgres(_) => None,
     })
+}
+
+/// Sees to erasures that may have been recorded although nobody heard so.
+async fn settle(store: Weak<Inner>, mut doubtful: mpsc::UnboundedReceiver<(TenantId, Uuid)>) {
+    let mut settling = JoinSet::new();
+    loop {
+        tokio::select! {
+            doubt = doubtful.recv() => match doubt {
+                Some((tenant, candidate)) => drop(settling.spawn(settled(Weak::clone(&store), tenant, candidate))),
+                None => return,
+            },
+            Some(_) = settling.join_next() => {}
+        }
+    }
+}
+
+/// The key of a doubtful erasure goes as soon as that is seen; where it is not for half a minute in which the store answers, it
+/// was not recorded.
+async fn settled(store: Weak<Inner>, tenant: TenantId, candidate: Uuid) {
+    let mut looks = 0;
+    for pause in crate::keys::pauses() {
+        tokio::time::sleep(pause).await;
+        let Some(store) = store.upgrade().map(Store) else {
+            return;
+        };
+        match store.stream_head(tenant, candidate).await {
+            Ok(Some(StreamHead {
+                erased_at: Some(at),
+                keys_gone_by,
+                ..
+            })) => {
+                let keys_gone_by = keys_gone_by.unwrap_or(at);
+                let erased = vec![(candidate, Erasure { at, keys_gone_by })];
+                return store.0.keys.destroy_surely(tenant, erased).await;
+            }
+            Ok(_) if looks == 5 => return,
+            Ok(_) => looks += 1,
+            Err(_) => {}
+        }
+    }
 }

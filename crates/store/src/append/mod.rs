@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::{Id, JoinSet};
+use uuid::Uuid;
 
 /// So many commits may wait or be under way; one more is told to come back.
 const WAITING: usize = 4096;
@@ -126,8 +127,14 @@ pub(crate) struct Appender {
 }
 
 impl Appender {
-    /// `scrub` is told when something was erased.
-    pub(crate) fn start(place: Place, keys: Arc<Keys>, wake: Arc<Wake>, scrub: Arc<Notify>) -> Self {
+    /// `scrub` is told when something was erased, and `doubts` of whom it is not known whether it was.
+    pub(crate) fn start(
+        place: Place,
+        keys: Arc<Keys>,
+        wake: Arc<Wake>,
+        scrub: Arc<Notify>,
+        doubts: mpsc::UnboundedSender<(TenantId, Uuid)>,
+    ) -> Self {
         let (queue, jobs) = mpsc::unbounded_channel();
         let (new_keys, keyed) = mpsc::unbounded_channel();
         tokio::spawn(new_keys::keep(keyed, Arc::clone(&keys), queue.clone()));
@@ -136,6 +143,7 @@ impl Appender {
             keys,
             wake,
             scrub,
+            doubts,
         };
         tokio::spawn(dispatch(jobs, Arc::new(writer)));
         Self {
@@ -266,6 +274,7 @@ struct Writer {
     keys: Arc<Keys>,
     wake: Arc<Wake>,
     scrub: Arc<Notify>,
+    doubts: mpsc::UnboundedSender<(TenantId, Uuid)>,
 }
 
 impl Writer {
@@ -287,6 +296,9 @@ impl Writer {
             }
             Err(error) => {
                 tracing::warn!(commits = commits.len(), %error, "a batch was not appended");
+                for commit in commits.iter().filter(|commit| commit.erase.is_some()) {
+                    self.doubts.send((tenant, commit.candidate)).ok();
+                }
                 for (answer, _room) in answers {
                     answer.send(Err(StoreError::Unavailable(error.clone()))).ok();
                 }
