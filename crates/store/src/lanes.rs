@@ -20,7 +20,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// A read takes milliseconds; a server that says nothing for so long is gone, and with it whatever was asked of it.
 const SILENCE: Duration = Duration::from_secs(6);
-/// What ages out goes a thousand rows at a time, which may take longer.
+/// What ages out goes a thousand rows at a time, and whole tables are looked through: that may take longer.
 const LONG_SILENCE: Duration = Duration::from_secs(60);
 /// PostgreSQL itself gives up on what takes longer, in milliseconds: a statement, a lock, and a transaction that says nothing.
 /// A connection that is dropped while its statement waits for a lock would wait on in the server, and hold its place there.
@@ -142,7 +142,8 @@ impl Lanes {
         statement: Statement,
     ) -> Result<Vec<PgRow>, sqlx::Error> {
         let mut lane = self.lane(tenant).await?;
-        let rows = within(SILENCE, statement.fetch_postgres(&mut lane)).await?;
+        let patience = if statement.takes_long() { LONG_SILENCE } else { SILENCE };
+        let rows = within(patience, statement.fetch_postgres(&mut lane)).await?;
         lane.park();
         Ok(rows)
     }

@@ -25,6 +25,8 @@ pub struct FeedQuery {
     pub limit: i64,
 }
 
+/// Facts of a stream that are read together: a server may not be silent for as long as a whole one may take over a slow line.
+const TOGETHER: i64 = 4096;
 const EVENT: &str = "SELECT e.position, e.candidate_id, e.version, e.event_id, e.type, e.schema_version, \
      e.application_id, e.subject, e.occurred_at, e.recorded_at, e.recorded_by, e.sealed FROM events e ";
 
@@ -71,17 +73,28 @@ impl Store {
         candidate: Uuid,
         after_version: i64,
     ) -> Result<Vec<EventRow>, StoreError> {
-        let mut statement = Statement::new(EVENT);
-        statement
-            .push("WHERE e.tenant_id = ")
-            .bind(tenant)
-            .push(" AND e.candidate_id = ")
-            .bind(candidate);
-        statement
-            .push(" AND e.version > ")
-            .bind(after_version)
-            .push(" ORDER BY e.version");
-        self.db().fetch(tenant, statement, event).await
+        let (mut all, mut after) = (Vec::new(), after_version);
+        loop {
+            let mut statement = Statement::new(EVENT);
+            statement
+                .push("WHERE e.tenant_id = ")
+                .bind(tenant)
+                .push(" AND e.candidate_id = ")
+                .bind(candidate);
+            statement
+                .push(" AND e.version > ")
+                .bind(after)
+                .push(" ORDER BY e.version LIMIT ")
+                .bind(TOGETHER);
+            let page = self.db().fetch(tenant, statement, event).await?;
+            let last = page.last().map(|row| row.version);
+            let more = i64::try_from(page.len()).is_ok_and(|rows| rows == TOGETHER);
+            all.extend(page);
+            match last {
+                Some(last) if more => after = last,
+                _ => return Ok(all),
+            }
+        }
     }
 
     /// Where a candidate's stream stands.

@@ -53,6 +53,7 @@ fn filled_up<V: Into<Value>>(list: impl IntoIterator<Item = V>) -> Vec<Value> {
 pub(crate) struct Statement {
     sql: String,
     values: Vec<Value>,
+    takes_long: bool,
 }
 
 impl Statement {
@@ -60,6 +61,7 @@ impl Statement {
         Self {
             sql: sql.to_owned(),
             values: Vec::new(),
+            takes_long: false,
         }
     }
 
@@ -68,7 +70,18 @@ impl Statement {
         Self {
             sql: sql.to_owned(),
             values: values.into(),
+            takes_long: false,
         }
+    }
+
+    /// The same where the server may be silent for long before it answers: it looks through a whole table.
+    pub(crate) fn patiently(mut self) -> Self {
+        self.takes_long = true;
+        self
+    }
+
+    pub(crate) const fn takes_long(&self) -> bool {
+        self.takes_long
     }
 
     pub(crate) fn push(&mut self, sql: &'static str) -> &mut Self {

@@ -159,7 +159,7 @@ impl Store {
                 "SELECT DISTINCT r.candidate_id FROM calendars r WHERE r.tenant_id = ",
             ),
         ] {
-            let mut statement = Statement::new(sql);
+            let mut statement = Statement::new(sql).patiently();
             statement
                 .bind(tenant)
                 .push(" AND NOT EXISTS (SELECT 1 FROM streams s WHERE s.tenant_id = r.tenant_id");
