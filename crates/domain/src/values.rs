@@ -14,7 +14,7 @@ use crate::time::Period;
 
 mod organisation;
 mod patch;
-pub use organisation::{is_same_organisation, organisation_key};
+pub use organisation::{LEGAL_FORMS, is_same_organisation, organisation_key};
 pub use patch::{Patch, not_null};
 pub(crate) use patch::{few, few_not_null};
 

@@ -3,7 +3,10 @@
 mod address;
 mod position;
 
-use afterword_domain::notes::{Field, NoteChannel};
+use afterword_domain::{
+    notes::{Field, NoteChannel},
+    values::LEGAL_FORMS,
+};
 
 use crate::{
     Context,
@@ -13,43 +16,10 @@ use crate::{
     words::{Word, composed, distance, fold, folded_words, without_possessive, words},
 };
 
-/// What a firm's name may be written without.
-const FORMS: &[&str] = &[
-    "inc",
-    "llc",
-    "ltd",
-    "limited",
-    "plc",
-    "gmbh",
-    "ag",
-    "corp",
-    "corporation",
-    "co",
-    "company",
-    "sa",
-    "bv",
-    "the",
-    "kg",
-    "se",
-    "spa",
-    "srl",
-    "sarl",
-    "ab",
-    "as",
-    "oy",
-    "nv",
-    "llp",
-    "lp",
-    "pty",
-    "group",
-    "holding",
-    "holdings",
-    "and",
-    "of",
-    "for",
-    "und",
-    "et",
-    "de",
+/// What a firm's name may be written without too; comparing names goes by fewer.
+const MORE_FORMS: &[&str] = &[
+    "kg", "se", "spa", "srl", "sarl", "ab", "as", "oy", "nv", "llp", "lp", "pty", "group", "holding", "holdings",
+    "and", "of", "for", "und", "et", "de",
 ];
 
 pub(crate) fn look(context: &Context, letter: &Letter<'_>, findings: &mut Findings<'_>) {
@@ -69,7 +39,7 @@ fn core(name: &str) -> Vec<(String, String)> {
         .collect();
     let kept: Vec<_> = all
         .iter()
-        .filter(|(folded, _)| !FORMS.contains(&folded.as_str()))
+        .filter(|(folded, _)| !LEGAL_FORMS.iter().chain(MORE_FORMS).any(|form| form == folded))
         .cloned()
         .collect();
     if kept.is_empty() { all } else { kept }

@@ -5,29 +5,31 @@ pub fn is_same_organisation(one: &str, other: &str) -> bool {
     organisation_key(one) == organisation_key(other)
 }
 
+/// Words that an organisation may be called with or without: legal forms, and the article.
+pub const LEGAL_FORMS: &[&str] = &[
+    "inc",
+    "llc",
+    "ltd",
+    "limited",
+    "plc",
+    "gmbh",
+    "ag",
+    "corp",
+    "corporation",
+    "co",
+    "company",
+    "sa",
+    "bv",
+    "the",
+];
+
 /// What of an organisation's name counts when names are compared: not its case, punctuation or legal form.
 pub fn organisation_key(name: &str) -> String {
-    const FORMS: [&str; 14] = [
-        "inc",
-        "llc",
-        "ltd",
-        "limited",
-        "plc",
-        "gmbh",
-        "ag",
-        "corp",
-        "corporation",
-        "co",
-        "company",
-        "sa",
-        "bv",
-        "the",
-    ];
     let lower = name.to_lowercase();
     let words = lower
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty());
-    let kept: Vec<&str> = words.clone().filter(|word| !FORMS.contains(word)).collect();
+    let kept: Vec<&str> = words.clone().filter(|word| !LEGAL_FORMS.contains(word)).collect();
     if kept.is_empty() {
         words.collect()
     } else {
