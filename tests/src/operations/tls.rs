@@ -148,42 +148,89 @@ async fn https_is_served_with_a_certificate_and_only_https() {
     drop(process);
 }
 
-/// Frames of HTTP/2 by hand: its preface, empty settings, and a request whose fields are written out or in the table of HPACK.
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn http_2_is_agreed_on_where_the_client_knows_it() {
-    let (files, authority) = Files::new();
-    let (process, port) = serves(&files).await;
-    let mut stream = connects(port, &authority, &TLS13, &["h2", "http/1.1"])
+/// A frame of HTTP/2.
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0, 0, u8::try_from(payload.len()).expect("a short frame"), kind, flags];
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
+}
+
+/// A request whose fields are written out, or in the table of HPACK.
+fn get(stream: u32, path: &str) -> Vec<u8> {
+    let mut fields = vec![0x82, 0x87, 0x04, u8::try_from(path.len()).expect("a short path")];
+    fields.extend(path.as_bytes());
+    fields.extend([0x01, 9]);
+    fields.extend(b"localhost");
+    frame(1, 0x5, stream, &fields)
+}
+
+/// A connection of HTTP/2 whose preface and empty settings are sent.
+async fn speaks_http_2(port: u16, authority: &CertificateDer<'static>) -> TlsStream<TcpStream> {
+    let mut stream = connects(port, authority, &TLS13, &["h2", "http/1.1"])
         .await
         .expect("connected");
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
-    let mut fields = vec![0x82, 0x87, 0x04, 8];
-    fields.extend(b"/healthz");
-    fields.extend([0x01, 9]);
-    fields.extend(b"localhost");
     let mut sent = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
-    sent.extend([0, 0, 0, 4, 0, 0, 0, 0, 0]);
-    sent.extend([0, 0, u8::try_from(fields.len()).unwrap(), 1, 0x5, 0, 0, 0, 1]);
-    sent.extend(fields);
+    sent.extend(frame(4, 0, 0, &[]));
     stream.write_all(&sent).await.expect("sent");
-    let answered = async {
-        loop {
+    stream
+}
+
+/// How the next answers begin: `0x88` is status 200 by the table of HPACK.
+async fn answers(stream: &mut TlsStream<TcpStream>, many: usize) -> Vec<u8> {
+    let answering = async {
+        let mut begin = Vec::new();
+        while begin.len() < many {
             let mut head = [0; 9];
             stream.read_exact(&mut head).await.expect("a frame");
             let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
             let mut payload = vec![0; length];
             stream.read_exact(&mut payload).await.expect("its payload");
             if head[3] == 1 {
-                break payload;
+                begin.extend(payload.first());
             }
         }
+        begin
     };
-    let answered = tokio::time::timeout(Duration::from_secs(10), answered)
-        .await
-        .expect("an answer");
-    assert_eq!(answered.first(), Some(&0x88), "status 200 by the table of HPACK");
+    let answering = tokio::time::timeout(Duration::from_secs(20), answering);
+    answering.await.expect("answers")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn http_2_is_agreed_on_where_the_client_knows_it() {
+    let (files, authority) = Files::new();
+    let (process, port) = serves(&files).await;
+    let mut stream = speaks_http_2(port, &authority).await;
+    stream.write_all(&get(1, "/healthz")).await.expect("sent");
+    assert_eq!(answers(&mut stream, 1).await, [0x88]);
     // Who knows neither is not served something else.
     assert!(connects(port, &authority, &TLS13, &["spdy/3"]).await.is_err());
+    drop(process);
+}
+
+/// The document is longer than a client takes unasked: what is not fetched counts on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_connection_of_http_2_carries_so_many_requests_at_once() {
+    let (files, authority) = Files::new();
+    let (process, port) = serves(&files).await;
+    let mut stream = speaks_http_2(port, &authority).await;
+    let streams = |from: u32, many: u32| (0..many).map(move |nth| from + 2 * nth);
+    let asked: Vec<u8> = streams(1, 129).flat_map(|id| get(id, "/openapi.json")).collect();
+    stream.write_all(&asked).await.expect("sent");
+    let begun = answers(&mut stream, 129).await;
+    assert_eq!(begun.iter().filter(|begins| **begins == 0x88).count(), 128);
+    // One that is given up makes room for another.
+    stream
+        .write_all(&frame(3, 0, 1, &8_u32.to_be_bytes()))
+        .await
+        .expect("sent");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    stream
+        .write_all(&get(1 + 2 * 129, "/openapi.json"))
+        .await
+        .expect("sent");
+    assert_eq!(answers(&mut stream, 1).await, [0x88]);
     drop(process);
 }
 
