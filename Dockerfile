@@ -18,8 +18,8 @@ WORKDIR /srv
 ENV AFTERWORD_MASTER_KEY_FILE=/keys/master.key AFTERWORD_LISTEN=0.0.0.0:8080
 VOLUME ["/srv/afterword-data", "/keys"]
 EXPOSE 8080
-# The image has bash but no HTTP client, and needs none for one GET.
+# The image has bash but no HTTP client, and needs none for one GET. It knows no TLS: docs/operations.md, HTTPS.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["bash", "-c", \
-    "exec 3<>/dev/tcp/127.0.0.1/8080 && printf 'GET /readyz HTTP/1.0\\r\\n\\r\\n' >&3 && read -r _ status _ <&3 && test \"$status\" = 200"]
+    "exec 3<>/dev/tcp/127.0.0.1/${AFTERWORD_LISTEN##*:} && printf 'GET /readyz HTTP/1.0\\r\\n\\r\\n' >&3 && read -r _ status _ <&3 && test \"$status\" = 200"]
 ENTRYPOINT ["afterword"]
 CMD ["serve"]
