@@ -19,8 +19,8 @@ pub struct Measure {
     pub in_all: usize,
     /// Of these, for one who is alone.
     pub alone: usize,
-    /// So many are worth having at once. While there are more, whoever is not alone gets an even share of it at most, and one
-    /// at least.
+    /// So many are worth having at once. While three quarters of them are taken, whoever is not alone gets an even share at
+    /// most, and one at least.
     pub together: usize,
     /// So many wait in one line.
     pub line: usize,
@@ -206,7 +206,9 @@ impl<K: Hash + Eq + Copy> State<K> {
             return false;
         }
         let several = self.lines.len();
-        several < 2 || self.taken < measure.together || of_line < (measure.together / several).max(1)
+        // A quarter is left for whoever comes.
+        let open = (3 * measure.together).div_ceil(4);
+        several < 2 || self.taken < open || of_line < (measure.together / several).max(1)
     }
 
     /// Forgets who has gone.
