@@ -23,7 +23,10 @@ use afterword::{
     service::Service,
     time_worker::TimeWorker,
 };
-use afterword_store::{ApiKeyRow, Place, Recorder, Store, StoreOptions, TenantId, Told, testing::PrivatePostgres};
+use afterword_store::{
+    ApiKeyRow, Place, Recorder, Store, StoreOptions, TenantId, Told,
+    testing::{PrivatePostgres, sweep},
+};
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
     runtime::Runtime,
@@ -309,6 +312,9 @@ pub async fn open(options: StoreOptions) -> Store {
 
 /// Where a fresh store of a kind can be.
 pub async fn options(kind: Kind) -> Option<StoreOptions> {
+    // Those of this process are left to the next one: some are in use until it ends.
+    static SWEPT: LazyLock<()> = LazyLock::new(|| sweep(FOLDER));
+    LazyLock::force(&SWEPT);
     let folder = tempfile::Builder::new()
         .prefix(&format!("{FOLDER}{}-", std::process::id()))
         .tempdir()

@@ -56,7 +56,7 @@ impl PrivatePostgres {
             writeln!(std::io::stderr(), "\n{sentence}\n").ok();
             return None;
         };
-        sweep();
+        sweep(FOLDER);
         let own = Own::new(binaries);
         done(
             own.command("initdb")
@@ -372,13 +372,17 @@ fn other_user() -> Option<String> {
     })
 }
 
-/// Removes the folders of servers whose tests were killed.
-fn sweep() {
+/// Removes the temporary folders that begin so, and then with the id of a process that is no more.
+pub fn sweep(prefix: &str) {
+    // Elsewhere it cannot be told who lives.
+    if !Path::new("/proc/self").exists() {
+        return;
+    }
     for entry in std::fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let maker = name
             .to_str()
-            .and_then(|name| name.strip_prefix(FOLDER)?.split('-').next());
+            .and_then(|name| name.strip_prefix(prefix)?.split('-').next());
         if maker.is_some_and(|maker| !Path::new("/proc").join(maker).exists()) {
             std::fs::remove_dir_all(entry.path()).ok();
         }
