@@ -65,7 +65,7 @@ codes! {
     Stale "stale" PRECONDITION_FAILED "The candidate has moved on"
         "The ETag in If-Match is not the candidate's newest. Read the candidate again and decide anew, or leave If-Match out."
     RateLimited "rate_limited" TOO_MANY_REQUESTS "Too many requests"
-        "The key has used up its allowance. Wait as long as `Retry-After` says; `RateLimit` and `RateLimit-Policy` on every answer tell what is left."
+        "The key has used up its allowance; this answer is held back for a quarter of a second. Wait as long as `Retry-After` says; `RateLimit` and `RateLimit-Policy` on every answer tell what is left."
     Internal "internal" INTERNAL_SERVER_ERROR "The service made a mistake"
         "This is the service's own fault. Report it with the `request_id`. A request with an Idempotency-Key can safely be sent again."
     PlaybookUnreadable "playbook_unreadable" INTERNAL_SERVER_ERROR "A playbook is not what it was"
