@@ -2,14 +2,7 @@
 //! results are told as they come, so that neither has to fit into memory; what a line asks for is done or refused by
 //! itself. Lines about one candidate are recorded in their order, those about several at once.
 
-use std::{
-    collections::HashMap,
-    io,
-    pin::Pin,
-    sync::{Arc, Mutex, PoisonError, Weak},
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -17,12 +10,12 @@ use actix_web::{
     web,
 };
 use afterword_domain::{catalogue::AnyFact, decide::Proposal, ids::CandidateId};
-use afterword_store::{Measure, TenantId, Turn, Turns};
+use afterword_store::{Measure, TenantId, Turns};
 use bytes::{Bytes, BytesMut};
-use futures_util::{Stream, StreamExt};
+use futures_util::StreamExt;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::mpsc;
 
 use crate::{
     api::{Api, Operation},
@@ -42,6 +35,9 @@ use crate::{
     service::{Shared, reaches, tenant, unavailable},
     writing::Writing,
 };
+
+mod results;
+use results::Results;
 
 /// So many lines a request may have, of so many bytes together.
 const MOST: usize = 20_000;
@@ -124,39 +120,13 @@ async fn record(
         key: key.map(|key| key.to_string()),
         tell,
     };
-    let results = Results(Arc::new(Mutex::new(Some((told, place)))));
-    let fetched = Arc::downgrade(&results.0);
+    let results = Results::new(told, place);
+    let unfetched = results.unfetched();
     actix_web::rt::spawn(async move {
         let bytes = bulk.record(Lines::of(payload)).await;
-        let_go(fetched, pace::of_so_many(bytes)).await;
+        unfetched.let_go(pace::of_so_many(bytes)).await;
     });
     Ok(HttpResponse::Ok().content_type(LINES).streaming(results))
-}
-
-/// Results that wait to be fetched, and the place of their request: both are there until the last one is fetched, nobody
-/// fetches any more, or whoever does takes too long.
-struct Results(Arc<Mutex<Held>>);
-
-type Held = Option<(UnboundedReceiver<Bytes>, Turn<TenantId>)>;
-
-/// Lets go of results that were not fetched in time.
-async fn let_go(results: Weak<Mutex<Held>>, patience: Duration) {
-    tokio::time::sleep(patience).await;
-    if let Some(results) = results.upgrade() {
-        results.lock().unwrap_or_else(PoisonError::into_inner).take();
-    }
-}
-
-impl Stream for Results {
-    type Item = Result<Bytes, io::Error>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some((told, _)) => told.poll_recv(cx).map(|some| some.map(Ok)),
-            // The answer breaks off: what of it is missing can be asked for again.
-            None => Poll::Ready(Some(Err(io::ErrorKind::TimedOut.into()))),
-        }
-    }
 }
 
 /// What can be refused before the first line is read.
@@ -472,36 +442,5 @@ impl Lines {
             return Err(Problem::new(Code::TooLarge, told));
         }
         Ok(line)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[actix_web::test]
-    async fn whoever_fetches_too_slowly_keeps_no_place() {
-        let tenant = TenantId(1);
-        let places = Turns::new(Measure {
-            in_all: 1,
-            alone: 1,
-            together: 1,
-            line: 1,
-            patience: Duration::from_millis(20),
-        });
-        let place = places.take(tenant).await.expect("a place");
-        let (tell, told) = mpsc::unbounded_channel();
-        let mut results = Results(Arc::new(Mutex::new(Some((told, place)))));
-        let fetched = Arc::downgrade(&results.0);
-        tell.send(Bytes::from_static(b"1\n")).expect("told");
-        tell.send(Bytes::from_static(b"2\n")).expect("told");
-        assert!(results.next().await.is_some_and(|some| some.is_ok()));
-        assert!(places.take(tenant).await.is_none(), "the rest is not fetched yet");
-        let_go(fetched, Duration::from_millis(20)).await;
-        assert!(places.take(tenant).await.is_some());
-        assert!(
-            results.next().await.is_some_and(|some| some.is_err()),
-            "the answer breaks off"
-        );
     }
 }
