@@ -81,8 +81,10 @@ pub async fn edge(
         return Ok(request.into_response(answer));
     }
     // One after another, on HTTP/1.1.
-    let carried = Some(request.version()).filter(|version| *version == Version::HTTP_2);
-    let carried = carried.and_then(|_| Some(request.conn_data::<Carried>()?.one_more()));
+    let connection = request
+        .conn_data::<Carried>()
+        .filter(|_| request.version() == Version::HTTP_2);
+    let carried = connection.map(Carried::one_more);
     if let Some(None) = carried {
         let answer = finished(
             HttpResponse::from_error(Problem::overloaded(1)),
