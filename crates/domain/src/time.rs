@@ -19,6 +19,33 @@ mod period;
 pub use period::{Holidays, Period, WorkingDays};
 pub(crate) use period::{closing, day, opening, working_day_until, working_days_after};
 
+/// The months by their English names, in small letters, as texts are searched for them.
+pub const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
+/// The days of the week likewise.
+pub const WEEKDAYS: [&str; 7] = [
+    "monday",
+    "tuesday",
+    "wednesday",
+    "thursday",
+    "friday",
+    "saturday",
+    "sunday",
+];
+
 /// An instant as somebody wrote it: a moment in time and the offset it was given in (RFC 3339).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Instant {

@@ -2,7 +2,10 @@
 
 mod titles;
 
-use afterword_domain::notes::Field;
+use afterword_domain::{
+    notes::Field,
+    time::{MONTHS, WEEKDAYS},
+};
 
 use crate::{
     Context,
@@ -420,30 +423,7 @@ impl Letter<'_> {
 }
 
 fn is_place_or_day(lower: &str) -> bool {
-    const DAYS: [&str; 21] = [
-        "monday",
-        "tuesday",
-        "wednesday",
-        "thursday",
-        "friday",
-        "saturday",
-        "sunday",
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-        "english",
-        "dear",
-    ];
-    DAYS.contains(&lower)
+    WEEKDAYS.contains(&lower) || MONTHS.contains(&lower) || ["english", "dear"].contains(&lower)
 }
 
 /// Who is greeted, and how.

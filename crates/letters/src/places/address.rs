@@ -1,6 +1,6 @@
 //! The address: above a letter on paper, as it stands on record.
 
-use afterword_domain::notes::Field;
+use afterword_domain::{notes::Field, time::MONTHS};
 
 use crate::{
     Context,
@@ -85,20 +85,6 @@ pub(super) fn look(context: &Context, letter: &Letter<'_>, findings: &mut Findin
 }
 
 fn looks_like_a_date(line: &str) -> bool {
-    const MONTHS: [&str; 12] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ];
     let lower = line.to_lowercase();
     let figures = line.chars().all(|c| c.is_ascii_digit() || "/.- ".contains(c));
     figures && line.chars().filter(|c| c.is_ascii_digit()).count() >= 6 && line.contains(['/', '.', '-'])

@@ -1,6 +1,7 @@
 //! Days as people name them in a sentence: "by Friday", "within two weeks", "13 March". What is vague ("soon", "in the
 //! coming days") is no day. Pure.
 
+use afterword_domain::time::{MONTHS, WEEKDAYS};
 use jiff::{
     ToSpan,
     civil::{Date, Weekday},
@@ -279,34 +280,11 @@ fn nearest(sent: Date, month: i8, day: i8) -> Option<Date> {
 }
 
 fn weekday_of(word: &str) -> Option<Weekday> {
-    const DAYS: [(&str, &str, Weekday); 7] = [
-        ("monday", "mon", Weekday::Monday),
-        ("tuesday", "tue", Weekday::Tuesday),
-        ("wednesday", "wed", Weekday::Wednesday),
-        ("thursday", "thu", Weekday::Thursday),
-        ("friday", "fri", Weekday::Friday),
-        ("saturday", "sat", Weekday::Saturday),
-        ("sunday", "sun", Weekday::Sunday),
-    ];
-    let day = DAYS.iter().find(|(long, short, _)| word == *long || word == *short);
-    day.map(|(_, _, day)| *day)
+    let at = WEEKDAYS.iter().position(|day| word == *day || word == &day[..3])?;
+    Weekday::from_monday_zero_offset(i8::try_from(at).ok()?).ok()
 }
 
 fn month_of(word: &str) -> Option<i8> {
-    const MONTHS: [&str; 12] = [
-        "january",
-        "february",
-        "march",
-        "april",
-        "may",
-        "june",
-        "july",
-        "august",
-        "september",
-        "october",
-        "november",
-        "december",
-    ];
     let is = |month: &&str| word.len() >= 3 && month.starts_with(word);
     let at = MONTHS.iter().position(is)?;
     i8::try_from(at + 1).ok()
