@@ -1,4 +1,5 @@
-//! How a SQLite file is opened: one writer, some readers, everything durable at commit.
+//! How a SQLite file is opened: one writer, some readers, everything durable at commit; and a connection that brings the
+//! write-ahead log into the file while they go on.
 
 use crate::error::OpenError;
 use crate::statement::Statement;
@@ -9,6 +10,7 @@ use sqlx::sqlite::{
 use std::path::Path;
 use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::sync::mpsc;
 
 /// Older versions can corrupt a database when the write-ahead log is reset.
 const OLDEST: [u32; 3] = [3, 51, 3];
@@ -16,12 +18,19 @@ const OLDEST: [u32; 3] = [3, 51, 3];
 /// So long a statement waits for a connection; a caller is told rather than left hanging.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// After so many commits it is looked how long the write-ahead log is, and from so many pages it is brought into the file.
+const LOOKED_AT: u32 = 32;
+const LONG: i64 = 1000;
+/// At so many pages the commit that finds them does it, and takes as long as that: nothing else kept up.
+const TOO_LONG: i64 = 4000;
+
 /// The writer's one connection, and readers that cannot write.
 #[derive(Debug, Clone)]
 pub(crate) struct Sqlite {
     pub(crate) writer: SqlitePool,
     pub(crate) readers: SqlitePool,
-    options: Box<SqliteConnectOptions>,
+    /// For the write-ahead log, with little patience: writers wait while it waits for readers.
+    log: SqlitePool,
     /// Where rows are gathered: each wakes whoever waits for it, and the threads that serve are to be woken once.
     home: Option<Handle>,
 }
@@ -48,7 +57,25 @@ impl Sqlite {
                 .acquire_timeout(PATIENCE)
                 .test_before_acquire(false)
         };
-        let writer = pool().max_connections(1).connect_with(options.clone()).await?;
+        let (committed, commits) = mpsc::channel(1);
+        let writer = pool()
+            .max_connections(1)
+            .after_connect(move |connection, _| {
+                let (committed, mut since) = (committed.clone(), 0);
+                Box::pin(async move {
+                    connection.lock_handle().await?.set_commit_hook(move || {
+                        since = (since + 1) % LOOKED_AT;
+                        if since == 0 {
+                            // Where it was told already, it has not looked yet.
+                            committed.try_send(()).ok();
+                        }
+                        true
+                    });
+                    Ok(())
+                })
+            })
+            .connect_with(options.clone().pragma("wal_autocheckpoint", TOO_LONG.to_string()))
+            .await?;
         let version: String = sqlx::query_scalar("SELECT sqlite_version()").fetch_one(&writer).await?;
         if !is_new_enough(&version) {
             return Err(OpenError::SqliteTooOld(version));
@@ -57,12 +84,22 @@ impl Sqlite {
             .max_connections(4)
             .connect_with(options.clone().pragma("query_only", "ON"))
             .await?;
+        let log = pool()
+            .max_connections(1)
+            .connect_lazy_with(options.busy_timeout(Duration::from_millis(50)));
+        tokio::spawn(keep_short(log.clone(), commits));
         Ok(Self {
             writer,
             readers,
-            options: Box::new(options),
+            log,
             home: Handle::try_current().ok(),
         })
+    }
+
+    pub(crate) async fn close(&self) {
+        self.readers.close().await;
+        self.log.close().await;
+        self.writer.close().await;
     }
 
     /// Reads rows.
@@ -78,17 +115,7 @@ impl Sqlite {
     /// Empties the write-ahead log, where pages lie as they were before something was erased. False: somebody was reading
     /// or writing, and it is to be tried again.
     pub(crate) async fn scrub(&self) -> Result<bool, sqlx::Error> {
-        // On a connection of its own, with little patience: writers wait while it waits for readers.
-        let mut connection = self
-            .options
-            .as_ref()
-            .clone()
-            .busy_timeout(Duration::from_millis(50))
-            .connect()
-            .await?;
-        let checkpoint = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut connection);
-        let (busy, _, _): (i64, i64, i64) = checkpoint.await?;
-        sqlx::Connection::close(connection).await?;
+        let (busy, _, _) = checkpoint(&self.log, "PRAGMA wal_checkpoint(TRUNCATE)").await?;
         Ok(busy == 0)
     }
 
@@ -101,15 +128,41 @@ impl Sqlite {
             .disable_statement_logging();
         let readers = SqlitePoolOptions::new()
             .max_connections(1)
-            .connect_with(options.clone())
+            .connect_with(options)
             .await?;
         Ok(Self {
             writer: readers.clone(),
+            log: readers.clone(),
             readers,
-            options: Box::new(options),
             home: Handle::try_current().ok(),
         })
     }
+}
+
+/// Brings what was written into the file bit by bit, beside those who write: the commit that fills the log up would take
+/// milliseconds longer than others. Ends with the writer.
+async fn keep_short(log: SqlitePool, mut commits: mpsc::Receiver<()>) {
+    while commits.recv().await.is_some() {
+        let brought_in = async {
+            let (_, pages, done) = checkpoint(&log, "PRAGMA wal_checkpoint(NOOP)").await?;
+            if pages - done >= LONG {
+                checkpoint(&log, "PRAGMA wal_checkpoint(PASSIVE)").await?;
+            }
+            Ok::<_, sqlx::Error>(())
+        };
+        if let Err(error) = brought_in.await {
+            // The writer does it, later.
+            tracing::debug!(
+                error = crate::error::describe(&error),
+                "the write-ahead log stays as it is"
+            );
+        }
+    }
+}
+
+/// What SQLite says of the log: whether somebody was in the way, how many pages it has, and how many of them are in the file.
+async fn checkpoint(log: &SqlitePool, how: &'static str) -> Result<(i64, i64, i64), sqlx::Error> {
+    sqlx::query_as(how).fetch_one(log).await
 }
 
 /// A new database begins as an empty file that nobody else reads; what SQLite puts beside it takes its mode.
@@ -141,6 +194,38 @@ mod tests {
         assert!(is_new_enough("3.52.0"));
         assert!(is_new_enough("4.0.0"));
         assert!(!is_new_enough("soon"));
+    }
+
+    #[tokio::test]
+    async fn a_long_log_is_brought_into_the_file_beside_the_writer() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let sqlite = Sqlite::open(&folder.path().join("a.db")).await.expect("a store");
+        let write = async |sql: &'static str| {
+            let written = sqlx::query(sql).execute(&sqlite.writer).await;
+            written.expect("written");
+        };
+        let told = async || {
+            let told = checkpoint(&sqlite.log, "PRAGMA wal_checkpoint(NOOP)").await;
+            told.expect("told")
+        };
+        write("CREATE TABLE long (value BLOB)").await;
+        let (_, _, before) = told().await;
+        for _ in 0..2 * LOOKED_AT {
+            write("INSERT INTO long VALUES (randomblob(100000))").await;
+        }
+        let (_, pages, _) = told().await;
+        assert!(
+            (LONG..TOO_LONG).contains(&pages),
+            "{pages}: the writer has no cause yet"
+        );
+        let brought_in = async {
+            while told().await.2 <= before {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let in_time = tokio::time::timeout(Duration::from_secs(20), brought_in).await;
+        in_time.expect("brought in");
+        sqlite.close().await;
     }
 
     #[tokio::test]
