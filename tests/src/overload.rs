@@ -344,8 +344,10 @@ async fn a_history_that_is_folded_again_and_again_is_bounded(world: World) {
 /// A limit as the table writes it.
 fn written(value: &str) -> String {
     let between = |begin: &str, end: &str| Some(value.split_once(begin)?.1.split_once(end)?.0.to_owned());
-    if let Some(seconds) = between("from_secs(", ")") {
-        return format!("{seconds} s");
+    for (begin, unit) in [("from_secs(", "s"), ("from_millis(", "ms")] {
+        if let Some(number) = between(begin, ")") {
+            return format!("{number} {unit}");
+        }
     }
     for (shift, unit) in [(" << 10", "KiB"), (" << 20", "MiB")] {
         if let Some(number) = value.strip_suffix(shift) {

@@ -133,24 +133,24 @@ async fn feed(caller: Caller, request: HttpRequest, service: Shared, asked: Quer
             format!("must be between 0 and {LONGEST} seconds"),
         ));
     }
+    // Asked before anything is read: whoever finds no place must cost nobody anything.
+    let wait = asked.wait.unwrap_or(0);
+    let waiting = (wait > 0).then(|| service.long_polls.open(&caller)).transpose()?;
     let mut reading = Reading::of(&service, &caller, &request, &asked, asked.cursor.as_deref()).await?;
     let mut woken = service.recorder.store().watch(tenant(&caller));
-    let mut waiting = None;
-    let until = tokio::time::Instant::now() + Duration::from_secs(u64::from(asked.wait.unwrap_or(0)));
+    let until = tokio::time::Instant::now() + Duration::from_secs(u64::from(wait));
     let entries = loop {
         let entries = reading.next(&service).await?;
         let left = until.saturating_duration_since(tokio::time::Instant::now());
         if !entries.is_empty() || left.is_zero() || reading.query.desc || service.is_stopping() {
             break entries;
         }
-        // Whoever waits has a place for that, and keeps nobody from his turn.
-        if waiting.is_none() {
-            waiting = Some(service.long_polls.open(&caller)?);
-            give_turn_back(&request);
-        }
+        // Whoever waits keeps nobody from his turn.
+        give_turn_back(&request);
         // Woken, or not: the next look tells.
         let _ = tokio::time::timeout(left.min(POLL), woken.changed()).await;
     };
+    drop(waiting);
     let next = reading.cursor(&service)?;
     if cloud::wanted(&request) {
         let batch: Vec<CloudEvent> = entries.iter().map(CloudEvent::of).collect();

@@ -55,8 +55,6 @@ struct Remembered {
 /// holds up nobody who has one.
 const STRANGERS: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(2);
-/// So long a key that has asked too often waits to be told: asking again at once gains nothing, and costs others little.
-const HELD_BACK: Duration = Duration::from_millis(250);
 /// More keys than this in one second are looked up each time.
 const REMEMBERED: usize = 10_000;
 
@@ -198,7 +196,6 @@ impl FromRequest for Caller {
                 let (allowance, wait) = limits.take(caller.key_id);
                 request.extensions_mut().insert(allowance);
                 if let Some(seconds) = wait {
-                    tokio::time::sleep(HELD_BACK).await;
                     let problem = Problem::new(Code::RateLimited, format!("The key may ask again in {seconds} s."));
                     return Err(problem.header(actix_web::http::header::RETRY_AFTER, seconds.into()));
                 }

@@ -20,6 +20,7 @@ use tracing::{Instrument, Span, field};
 use super::careful::careful;
 use super::clock::{Clock, stopwatch};
 use super::cors::Origins;
+use super::keys::give_turn_back;
 use super::problem::{Code, PROBLEM_JSON, Problem};
 use super::rate_limit::Allowance;
 use super::scopes::{Caller, Scope};
@@ -49,6 +50,9 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// No request takes longer, its body's way to the service included. What one waits for has limits of its own, far below.
 const LONGEST: Duration = Duration::from_secs(900);
+
+/// So long whoever asked for too much waits to be told: asking again at once gains nothing, and costs others little.
+const HELD_BACK: Duration = Duration::from_millis(500);
 
 /// Wraps the whole app: `App::new().wrap(from_fn(middleware::edge))`.
 pub async fn edge(
@@ -107,6 +111,10 @@ pub async fn edge(
     match answered {
         Ok(Ok(response)) => {
             let (request, mut response) = response.map_into_boxed_body().into_parts();
+            if response.status() == StatusCode::TOO_MANY_REQUESTS {
+                give_turn_back(&request);
+                tokio::time::sleep(HELD_BACK).await;
+            }
             let candid = |caller: &Caller| caller.scopes.allows(Scope::DebriefsRead);
             if !request.extensions().get::<Caller>().is_none_or(candid) {
                 response = candid::without(response).await;

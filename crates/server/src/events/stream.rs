@@ -174,10 +174,11 @@ async fn stream(
         }
         _ => problem,
     };
+    // Before anything is read: whoever finds no place must cost nobody anything.
+    let open = service.streams.open(&caller)?;
     let reading = Reading::of(&service, &caller, &request, &asked.0, from)
         .await
         .map_err(named)?;
-    let open = service.streams.open(&caller)?;
     let (sender, receiver) = mpsc::channel(WAITING);
     let authorization = request.headers().get(header::AUTHORIZATION).cloned();
     let telling = Telling {
