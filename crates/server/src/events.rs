@@ -135,7 +135,7 @@ async fn feed(caller: Caller, request: HttpRequest, service: Shared, asked: Quer
     }
     // Asked before anything is read: whoever finds no place must cost nobody anything.
     let wait = asked.wait.unwrap_or(0);
-    let waiting = (wait > 0).then(|| service.long_polls.open(&caller)).transpose()?;
+    let _place = (wait > 0).then(|| service.long_polls.open(&caller)).transpose()?;
     let mut reading = Reading::of(&service, &caller, &request, &asked, asked.cursor.as_deref()).await?;
     let mut woken = service.recorder.store().watch(tenant(&caller));
     let until = tokio::time::Instant::now() + Duration::from_secs(u64::from(wait));
@@ -150,7 +150,6 @@ async fn feed(caller: Caller, request: HttpRequest, service: Shared, asked: Quer
         // Woken, or not: the next look tells.
         let _ = tokio::time::timeout(left.min(POLL), woken.changed()).await;
     };
-    drop(waiting);
     let next = reading.cursor(&service)?;
     if cloud::wanted(&request) {
         let batch: Vec<CloudEvent> = entries.iter().map(CloudEvent::of).collect();
