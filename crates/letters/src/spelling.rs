@@ -1,10 +1,7 @@
 //! Spelling, by Hunspell's dictionaries of American and British English. What is on record is right; so are names,
 //! and words of other languages and scripts. A word is wrong only where no reading makes it right.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::OnceLock,
-};
+mod dictionaries;
 
 use spellbook::Dictionary;
 
@@ -14,6 +11,9 @@ use crate::{
     rules,
     words::{Word, distance, fold, is_latin, straight, without_possessive},
 };
+
+pub(crate) use dictionaries::warm_up;
+use dictionaries::{RAREST, american, british, known, lists, lists_word};
 
 /// For at most so many words of a letter suggestions are looked for far and wide: that is slow.
 const FAR_AND_WIDE: usize = 1;
@@ -37,78 +37,6 @@ pub(crate) struct Spelling {
     region: Region,
     /// Whether the candidate's language is English, or not known.
     english: bool,
-}
-
-struct Lists {
-    misspellings: HashMap<&'static str, &'static str>,
-    terms: HashSet<&'static str>,
-}
-
-/// Read when first needed, shared by all.
-fn american() -> Option<&'static Dictionary> {
-    static READ: OnceLock<Option<Dictionary>> = OnceLock::new();
-    let read = || {
-        Dictionary::new(
-            include_str!("../dictionaries/en_US.aff"),
-            include_str!("../dictionaries/en_US.dic"),
-        )
-    };
-    READ.get_or_init(|| read().ok()).as_ref()
-}
-
-fn british() -> Option<&'static Dictionary> {
-    static READ: OnceLock<Option<Dictionary>> = OnceLock::new();
-    let read = || {
-        Dictionary::new(
-            include_str!("../dictionaries/en_GB.aff"),
-            include_str!("../dictionaries/en_GB.dic"),
-        )
-    };
-    READ.get_or_init(|| read().ok()).as_ref()
-}
-
-fn lists() -> &'static Lists {
-    static READ: OnceLock<Lists> = OnceLock::new();
-    READ.get_or_init(|| Lists {
-        misspellings: crate::phrases::rows(include_str!("../data/misspellings.txt"))
-            .filter_map(|row| row.split_once(" | "))
-            .collect(),
-        terms: crate::phrases::rows(include_str!("../data/terms.txt"))
-            .flat_map(str::split_whitespace)
-            .collect(),
-    })
-}
-
-/// Words that are right and hardly ever meant.
-const RARE: &str = include_str!("../dictionaries/en_rare.txt");
-
-/// Words of a trade, of a dialect, of long ago: somebody may mean them.
-const RAREST: &str = include_str!("../dictionaries/en_rarest.txt");
-
-/// Whether a sorted list has a word: a search that takes no memory beside the list.
-fn lists_word(list: &str, word: &str) -> bool {
-    let bytes = list.as_bytes();
-    let (mut from, mut to) = (0, list.len());
-    while from < to {
-        let middle = from + (to - from) / 2;
-        let start = bytes[..middle].iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-        let end = bytes[middle..]
-            .iter()
-            .position(|b| *b == b'\n')
-            .map_or(list.len(), |at| middle + at);
-        match list.get(start..end).unwrap_or_default().cmp(word) {
-            std::cmp::Ordering::Equal => return true,
-            std::cmp::Ordering::Less => from = end + 1,
-            std::cmp::Ordering::Greater => to = start,
-        }
-    }
-    false
-}
-
-pub(crate) fn warm_up() {
-    american();
-    british();
-    lists();
 }
 
 /// What a word is.
@@ -310,16 +238,6 @@ fn often_missed(word: &str) -> Vec<String> {
     found.sort_unstable();
     found.dedup();
     found
-}
-
-fn known(word: &str) -> bool {
-    let has = |dictionary: Option<&Dictionary>| dictionary.is_none_or(|it| it.check(word));
-    let lists = lists();
-    has(american())
-        || has(british())
-        || lists.terms.contains(word)
-        || lists_word(RARE, word)
-        || word.strip_suffix('s').is_some_and(|one| lists.terms.contains(one))
 }
 
 /// Whether it is a known word with a prefix that any word may have.
