@@ -31,6 +31,7 @@ mod fate;
 mod places;
 mod sending;
 mod settings;
+mod settling;
 mod smtp;
 
 pub use smtp::{Patience, Post};

@@ -17,7 +17,8 @@ use utoipa::ToSchema;
 
 use super::{
     fate::{Reason, Stage},
-    sending::{Delivered, Order, deliver, resolve},
+    sending::{Delivered, Order, deliver},
+    settling::resolve,
 };
 use crate::{
     api::{Api, Operation, reference},
