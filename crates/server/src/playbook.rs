@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, http::Method, web};
 use afterword_domain::{
-    candidate::Candidate,
-    ids::CandidateId,
-    play::{PLAYBOOK, Play, State, Task},
-    playbook::{Holiday, Number, Playbook, PlaybookAdopted, PlaybookRules, RuleNumber, adopt},
+    play::{PLAYBOOK, Play},
+    playbook::{Holiday, Number, Playbook, PlaybookAdopted, PlaybookRules, RuleNumber},
     time::{Instant, Period},
 };
 use afterword_store::{Beside, PlaybookRow, written};
@@ -22,16 +20,19 @@ use crate::{
         body,
         codes::Code,
         etag::{self, ETag},
-        headers,
         problem::Problem,
         query::{self, NoParameters, Query},
         scopes::{Bound, Caller, Scope},
     },
     reading::{Answered, Asked, Page, allow},
     recording::path_id,
-    service::{Service, Shared, reaches, recorded_by, tenant, unavailable, unreadable_playbook},
+    service::{Service, Shared, recorded_by, tenant, unavailable, unreadable_playbook},
     writing::{Changed, Writing},
 };
+
+mod trial;
+
+use trial::{PlaybookTrial, PlaybookTried, try_out};
 
 const LIST: &[&str] = &["limit", "cursor"];
 
@@ -101,33 +102,6 @@ pub struct Adoption {
     pub adopted: i64,
     /// How many candidates there are.
     pub candidates: i64,
-}
-
-/// A playbook on trial.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PlaybookTrial {
-    /// Whose queues are to be shown, up to a hundred.
-    #[schema(min_items = 1, max_items = 100)]
-    pub candidates: Vec<CandidateId>,
-    /// The playbook, as `PUT` takes it.
-    pub playbook: PlaybookRules,
-}
-
-/// What came of a trial.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct PlaybookTried {
-    /// Each candidate's queue, in the order asked for.
-    pub data: Vec<QueueTried>,
-}
-
-/// What a candidate's queue would be.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct QueueTried {
-    /// Whose.
-    pub candidate: CandidateId,
-    /// The tasks that would wait, be open or overdue, by due time.
-    pub tasks: Vec<Task>,
 }
 
 pub(crate) fn endpoints(api: &mut Api) {
@@ -421,58 +395,4 @@ async fn earlier<'r>(
         0 => Some(None),
         version => rows.iter().find(|row| row.version == version).map(Some),
     }))
-}
-
-async fn try_out(
-    caller: Caller,
-    request: HttpRequest,
-    service: Shared,
-    payload: web::Payload,
-    _: Query<NoParameters>,
-) -> Answered {
-    caller.require(Scope::CandidatesRead)?;
-    // There is nothing to repeat; a name that is none is refused as everywhere.
-    headers::idempotency_key(&request)?;
-    let body = body::read_json(&request, payload, body::LIMIT).await?;
-    let trial: PlaybookTrial = body::into_typed(Value::Object(body))?;
-    if !(1..=100).contains(&trial.candidates.len()) {
-        return Err(Problem::invalid(
-            "/candidates",
-            "must name between 1 and 100 candidates",
-        ));
-    }
-    let (playbook, ..) = read(&trial.playbook, u32::MAX, "/playbook")?;
-    let playbook = Arc::new(playbook);
-    let now = service.now(&caller).await?;
-    let mut data = Vec::with_capacity(trial.candidates.len());
-    for (nth, id) in trial.candidates.into_iter().enumerate() {
-        let known = service
-            .recorder
-            .candidate(tenant(&caller), id)
-            .await
-            .map_err(unavailable)?;
-        if known.version == 0 || known.erased_at.is_some() || !reaches(&caller, &known) {
-            return Err(Problem::unknown_reference(
-                format!("/candidates/{nth}"),
-                "is not the id of a candidate",
-            ));
-        }
-        let mut candidate = (*known).clone();
-        adopt(&mut candidate, &playbook, now);
-        data.push(QueueTried {
-            candidate: id,
-            tasks: queue(&candidate, now),
-        });
-    }
-    Ok(HttpResponse::Ok().json(PlaybookTried { data }))
-}
-
-/// What waits, is open or overdue, by due time.
-fn queue(candidate: &Candidate, now: jiff::Timestamp) -> Vec<Task> {
-    let tasks = candidate.tasks.values().map(|owed| candidate.task(owed, now));
-    let mut live: Vec<Task> = tasks
-        .filter(|task| matches!(task.state, State::Waiting | State::Open | State::Overdue))
-        .collect();
-    live.sort_by_key(|task| (task.due_at.map_or(jiff::Timestamp::MAX, Instant::timestamp), task.id));
-    live
 }
