@@ -123,11 +123,14 @@ async fn a_key_has_only_so_many_readers_waiting() {
             let client = client.clone();
             async move { client.get(&format!("/v1/events?cursor=now&wait={seconds}")).await }
         };
+        registers(&world, "Grace").await;
         let waiting = join_all((0..64).map(|_| wait(&world, 4)));
         let refused = async {
             tokio::time::sleep(Duration::from_secs(1)).await;
             let refused = wait(&world, 4).await;
             refused.refuses(429, "rate_limited").header("retry-after");
+            // So is one for whom there is something: a place is asked for before anything is read.
+            world.get("/v1/events?wait=4").await.refuses(429, "rate_limited");
             // Without waiting it may read, and another key may wait.
             world.get("/v1/events?cursor=now").await.is(200);
             let other = world.client("events:read candidates:write", None, None).await;
