@@ -18,6 +18,14 @@ const APPLIED: &str = "_sqlx_migrations";
 /// Two migrations at once meet at a unique key or a catalogue row; the loser looks again.
 const ATTEMPTS: u32 = 8;
 
+/// So long a migration stands in line for a table on PostgreSQL: whoever wants it meanwhile stands behind.
+const IN_LINE: &str = "1s";
+/// Then it lets them go first, and stands in line again, so many times: somebody may read the table for minutes, as backups do.
+const LETS_GO_FIRST: Duration = Duration::from_secs(2);
+const TIMES_IN_LINE: u32 = 300;
+/// Its code for having stood in line for too long.
+const STOOD_TOO_LONG: &str = "55P03";
+
 /// A URL with a database in it.
 pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, OpenError> {
     let options: PgConnectOptions = url.parse().map_err(|_| OpenError::Url)?;
@@ -69,18 +77,27 @@ async fn one(options: &PgConnectOptions, migrator: &'static Migrator) -> Result<
         unlocked.set_locking(false);
         unlocked
     };
+    let options = options.clone().options([("lock_timeout", IN_LINE)]);
     let mut connection = options.connect().await?;
-    let mut attempt = 0;
+    let (mut attempt, mut in_line) = (0, 0);
     loop {
-        attempt += 1;
         let failure = match make_role(&mut connection).await {
             Ok(()) => match migrator.run(&mut connection).await {
                 Ok(()) => break,
+                Err(error) if stood_too_long(&error) && in_line < TIMES_IN_LINE => {
+                    if in_line == 0 {
+                        tracing::info!("a table is in use: the migration waits until it is let go");
+                    }
+                    in_line += 1;
+                    tokio::time::sleep(LETS_GO_FIRST).await;
+                    continue;
+                }
                 Err(error) => failed(error),
             },
             Err(error) if code(&error).as_deref() == Some("42501") => return Err(OpenError::RoleNotAllowed),
             Err(error) => error.into(),
         };
+        attempt += 1;
         if attempt == ATTEMPTS || !matches!(failure, OpenError::Unavailable(_)) {
             return Err(failure);
         }
@@ -88,6 +105,15 @@ async fn one(options: &PgConnectOptions, migrator: &'static Migrator) -> Result<
     }
     connection.close().await.ok();
     Ok(())
+}
+
+fn stood_too_long(error: &MigrateError) -> bool {
+    match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            code(error).as_deref() == Some(STOOD_TOO_LONG)
+        }
+        _ => false,
+    }
 }
 
 /// A role that owns nothing and cannot log in. The service's user becomes it on every connection.
@@ -178,4 +204,50 @@ fn failed(error: MigrateError) -> OpenError {
 
 async fn pause(attempt: u32) {
     tokio::time::sleep(Duration::from_millis(50 << attempt.min(5))).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::PrivatePostgres;
+
+    /// A backup reads every table for as long as it takes.
+    #[tokio::test]
+    async fn a_migration_behind_a_backup_holds_nobody_up() {
+        let Some(server) = tokio::task::spawn_blocking(PrivatePostgres::shared)
+            .await
+            .expect("done")
+        else {
+            return;
+        };
+        let data = parse(&server.fresh_database().await).expect("a URL");
+        let before = POSTGRES.iter().filter(|one| one.version < 9).cloned().collect();
+        let before: &'static Migrator = Box::leak(Box::new(Migrator::with_migrations(before)));
+        one(&data, before).await.expect("the schema as it was");
+        let (mut backup, mut reader) = (data.connect().await.expect("open"), data.connect().await.expect("open"));
+        sqlx::raw_sql("BEGIN; LOCK TABLE streams IN ACCESS SHARE MODE")
+            .execute(&mut backup)
+            .await
+            .expect("it reads");
+        let ended = std::cell::Cell::new(false);
+        let migrating = async {
+            one(&data, &POSTGRES).await.expect("migrated");
+            ended.set(true);
+        };
+        let reading = async {
+            for _ in 0..8 {
+                tokio::time::sleep(Duration::from_millis(250)).await;
+                let read = sqlx::raw_sql("SELECT count(*) FROM streams").execute(&mut reader);
+                let read = tokio::time::timeout(Duration::from_secs(3), read).await;
+                read.expect("soon").expect("read");
+            }
+            assert!(!ended.get(), "the table is in use");
+            sqlx::raw_sql("COMMIT").execute(&mut backup).await.expect("done");
+        };
+        let both = async { tokio::join!(migrating, reading) };
+        tokio::time::timeout(Duration::from_secs(30), both)
+            .await
+            .expect("in time");
+        check(&data, &POSTGRES).await.expect("the schema as it is");
+    }
 }
