@@ -338,9 +338,13 @@ fn reach_v4(address: Ipv4Addr) -> Reach {
 }
 
 fn reach_v6(address: Ipv6Addr) -> Reach {
-    const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+    const GOOGLE_METADATA: Ipv6Addr = Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254);
+    const ORACLE_METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe);
+    const SCALEWAY_METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42);
     match address.segments() {
-        _ if address == METADATA => Reach::Never,
+        _ if [GOOGLE_METADATA, ORACLE_METADATA, SCALEWAY_METADATA].contains(&address) => Reach::Never,
+        // Amazon's: metadata, names, time, and the credentials of what it runs.
+        [0xfd00, 0xec2, ..] => Reach::Never,
         _ if address.is_loopback() => Reach::Private,
         // Unique local addresses.
         [0xfc00..=0xfdff, ..] => Reach::Private,
