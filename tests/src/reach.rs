@@ -119,6 +119,15 @@ async fn a_key_of_one_candidate_sees_no_other(world: World) {
         .post("/v1/keys", json!({"scopes": ["admin"]}))
         .await
         .refuses(403, "insufficient_scope");
+    // Time is everybody's.
+    bound_admin
+        .get("/v1/test-clock")
+        .await
+        .refuses(403, "insufficient_scope");
+    bound_admin
+        .post("/v1/test-clock/advanced", json!({"to_next": true}))
+        .await
+        .refuses(403, "insufficient_scope");
     bound_admin.get(&scene.ada).await.refuses(404, "not_found");
 }
 

@@ -18,7 +18,7 @@ use crate::{
         etag::{self, ETag},
         problem::Problem,
         query::{NoParameters, Query},
-        scopes::{Bound, Caller, Scope},
+        scopes::{Caller, Scope},
     },
     reading::Answered,
     service::{Service, Shared, tenant, unavailable},
@@ -91,14 +91,7 @@ pub(crate) fn endpoints(api: &mut Api) {
 }
 
 fn may_manage(caller: &Caller) -> Result<(), Problem> {
-    caller.require(Scope::Admin)?;
-    match caller.bound {
-        Bound::Everything => Ok(()),
-        Bound::Candidate(_) | Bound::Group(_) => Err(Problem::new(
-            Code::InsufficientScope,
-            "A key that is bound to a candidate or a group does not see the mail server.",
-        )),
-    }
+    caller.require_whole("does not see the mail server")
 }
 
 /// A tenant's settings, and when they were put.

@@ -22,7 +22,7 @@ use crate::{
         etag::{self, ETag},
         problem::Problem,
         query::{self, NoParameters, Query},
-        scopes::{Bound, Caller, Scope},
+        scopes::{Caller, Scope},
     },
     reading::{Answered, Asked, Page, allow},
     recording::path_id,
@@ -331,13 +331,7 @@ async fn put(
     payload: web::Payload,
     _: Query<NoParameters>,
 ) -> Answered {
-    caller.require(Scope::Admin)?;
-    if !matches!(caller.bound, Bound::Everything) {
-        return Err(Problem::new(
-            Code::InsufficientScope,
-            "A key that is bound to a candidate or a group cannot change the playbook.",
-        ));
-    }
+    caller.require_whole("cannot change the playbook")?;
     let body = body::read_json(&request, payload, body::LIMIT).await?;
     let writing = Writing::of(&service, &caller, &request, &body)?;
     let rules: PlaybookRules = body::into_typed(Value::Object(body))?;

@@ -19,7 +19,7 @@ use crate::{
         etag::{self, ETag},
         problem::Problem,
         query::{self, NoParameters, Query},
-        scopes::{Bound, Caller, Scope},
+        scopes::{Caller, Scope},
     },
     reading::{Answered, Asked, Page, allow},
     service::{Shared, recorded_by, tenant, unavailable},
@@ -250,14 +250,7 @@ async fn reset(
 struct Nothing {}
 
 fn may_write(caller: &Caller) -> Result<(), Problem> {
-    caller.require(Scope::Admin)?;
-    if matches!(caller.bound, Bound::Everything) {
-        return Ok(());
-    }
-    Err(Problem::new(
-        Code::InsufficientScope,
-        "A key that is bound to a candidate or a group cannot change templates.",
-    ))
+    caller.require_whole("cannot change templates")
 }
 
 /// Makes a new version, unless it would say the same.

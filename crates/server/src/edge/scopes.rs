@@ -159,6 +159,19 @@ impl Caller {
             format!("This needs a key with the scope `{scope}`."),
         ))
     }
+
+    /// Refuses with `403` what is the whole tenant's to a key that is bound, or is no admin's: what such a key does not do
+    /// is told.
+    pub fn require_whole(&self, does_not: &str) -> Result<(), Problem> {
+        self.require(Scope::Admin)?;
+        match self.bound {
+            Bound::Everything => Ok(()),
+            Bound::Candidate(_) | Bound::Group(_) => Err(Problem::new(
+                Code::InsufficientScope,
+                format!("A key that is bound to a candidate or a group {does_not}."),
+            )),
+        }
+    }
 }
 
 #[cfg(test)]
