@@ -179,6 +179,8 @@ async fn a_key_is_rolled_with_an_overlap(world: World) {
     let path = format!("/v1/keys/{}/rolled", new["id"].as_str().unwrap());
     world.post(&path, json!({})).await.is(201);
     renewed.get("/v1/candidates").await.refuses(401, "unauthenticated");
+    // What has ended does not live on in another.
+    world.post(&path, json!({})).await.refuses(404, "not_found");
     for wrong in ["-PT1H", "P31D", "PT721H", "soon"] {
         world
             .post(&path, json!({"overlap": wrong}))

@@ -25,7 +25,7 @@ use crate::{
         keys::Authenticator,
         problem::Problem,
         query::{NoParameters, Query},
-        scopes::{Bound, Caller, Scope, Scopes},
+        scopes::{Caller, Scope, Scopes},
     },
     reading::Answered,
     recording::path_id,
@@ -190,14 +190,7 @@ pub(crate) fn endpoints(api: &mut Api) {
 
 /// Keys are managed by those who may do everything, everywhere.
 fn may_manage(caller: &Caller) -> Result<(), Problem> {
-    caller.require(Scope::Admin)?;
-    match caller.bound {
-        Bound::Everything => Ok(()),
-        Bound::Candidate(_) | Bound::Group(_) => Err(Problem::new(
-            Code::InsufficientScope,
-            "A key that is bound to a candidate or a group manages no keys.",
-        )),
-    }
+    caller.require_whole("manages no keys")
 }
 
 async fn make(
@@ -349,6 +342,10 @@ async fn roll(
         Some(known) => again(HttpResponse::Created(), &known),
         None => {
             let old = find(&service, &caller, id.uuid()).await?;
+            if old.expires_at.is_some_and(|end| end <= now.as_microsecond()) {
+                // It is over: a new key is made, not rolled.
+                return Err(Problem::not_found());
+            }
             let row = ApiKeyRow {
                 key_id: writing.fresh(0),
                 created_at: now.as_microsecond(),
