@@ -117,6 +117,63 @@ async fn a_full_house(world: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_is_no_request_is_answered_by_a_status_alone_and_the_end() {
+    tell(Kind::Sqlite, async |world: World| {
+        let endless = format!("GET / HTTP/1.1\r\nHost: x\r\nX-Long: {}", "x".repeat(200 << 10));
+        for (sent, status) in [
+            ("what\r\n\r\n", "400"),
+            ("GET / HTTP/1.1\r\nno header\r\n\r\n", "400"),
+            ("GET / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", "400"),
+            (
+                "GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                "400",
+            ),
+            (&*endless, "431"),
+        ] {
+            let told = let_go(dawdlers(&world, sent, 1).await, 5).await.remove(0);
+            assert!(
+                told.starts_with(&format!("HTTP/1.1 {status}")),
+                "{}: {told}",
+                &sent[..30.min(sent.len())]
+            );
+            assert!(told.ends_with("\r\n\r\n"), "{told}");
+        }
+        registers(&world, "Ada").await;
+    })
+    .await;
+}
+
+/// The framework looks after a connection's first headers only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_connection_that_begins_a_second_request_and_does_not_go_on_is_let_go() {
+    tell(Kind::Sqlite, async |world: World| {
+        let options = Options {
+            at_rest: Some(Duration::from_millis(700)),
+            ..Options::default()
+        };
+        let service = world.another(world.clock.clone(), options);
+        let asked = |path: &str| {
+            format!(
+                "GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n",
+                world.key()
+            )
+        };
+        let first = asked("/healthz");
+        let slow = dawdlers(&service, &format!("{first}GET /v1/tasks HTTP/1.1\r\nX-Slow: "), 20).await;
+        let silent = dawdlers(&service, &first, 20).await;
+        // A request under way is no rest, however long it takes.
+        let waiting = dawdlers(&service, &asked("/v1/events?cursor=now&wait=2"), 1).await;
+        for told in let_go(slow.into_iter().chain(silent).collect(), 5).await {
+            assert!(told.starts_with("HTTP/1.1 200"), "{told}");
+            assert_eq!(told.matches("HTTP/1.1").count(), 1, "{told}");
+        }
+        let told = let_go(waiting, 10).await;
+        assert!(told[0].starts_with("HTTP/1.1 200"), "{}", told[0]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_key_has_only_so_many_readers_waiting() {
     tell(Kind::Sqlite, async |world: World| {
         let wait = |client: &Client, seconds: u8| {

@@ -3,6 +3,7 @@
 use std::{
     net::TcpListener,
     sync::{Arc, LazyLock, atomic::Ordering},
+    time::Duration,
 };
 
 use actix_web::{
@@ -21,6 +22,7 @@ use crate::{
     api::Api,
     edge::{
         codes::Code,
+        connection::{self, Connection},
         cors::Origins,
         keys::Authenticator,
         middleware::{Edge, edge},
@@ -50,6 +52,8 @@ pub struct Options {
     pub tls: Option<Arc<Tls>>,
     /// How many connections each of them holds; none: as many as the system allows.
     pub connections: Option<usize>,
+    /// How long a connection may carry no request; none: as long as it takes to be silent and to begin one.
+    pub at_rest: Option<Duration>,
 }
 
 /// How long requests in flight have after the server was told to stop.
@@ -135,14 +139,15 @@ pub fn run(service: Service, listener: TcpListener, options: Options) -> std::io
     });
     let workers = options.workers.unwrap_or_else(processors);
     let connections = options.connections.unwrap_or_else(|| sockets::connections(workers));
+    let at_rest = options.at_rest.unwrap_or(connection::AT_REST);
     let server = server
         .workers(workers)
         .max_connections(connections)
         .client_request_timeout(sockets::HEADERS)
         .client_disconnect_timeout(sockets::GOODBYE)
         .keep_alive(sockets::IDLE)
-        .on_connect(|_, connection| {
-            connection.insert(sockets::Carried::default());
+        .on_connect(move |accepted, data| {
+            data.insert(Connection::of(accepted, at_rest));
         })
         .shutdown_timeout(SHUTDOWN)
         .disable_signals();

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use afterword::{app::Options, edge::tls::Tls};
 use afterword_store::{Place, StoreOptions, testing::PrivatePostgres};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use rcgen::{CertifiedKey, KeyPair};
@@ -26,7 +27,7 @@ use tokio::{
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{
-    harness::{Kind, options},
+    harness::{Kind, World, options, tell},
     kill::process::{Process, command},
 };
 
@@ -232,6 +233,28 @@ async fn a_connection_of_http_2_carries_so_many_requests_at_once() {
         .expect("sent");
     assert_eq!(answers(&mut stream, 1).await, [0x88]);
     drop(process);
+}
+
+/// However many pings it answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_connection_of_http_2_that_asks_for_nothing_is_let_go() {
+    tell(Kind::Sqlite, async |world: World| {
+        let (files, authority) = Files::new();
+        let options = Options {
+            tls: Some(Tls::load(files.certificate.clone(), files.key.clone()).expect("a certificate")),
+            at_rest: Some(Duration::from_millis(700)),
+            ..Options::default()
+        };
+        let service = world.another(world.clock.clone(), options);
+        let (_, port) = service.base().rsplit_once(':').expect("a port");
+        let mut stream = speaks_http_2(port.parse().expect("a port"), &authority).await;
+        stream.write_all(&get(1, "/healthz")).await.expect("sent");
+        assert_eq!(answers(&mut stream, 1).await, [0x88]);
+        let mut rest = Vec::new();
+        let ended = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut rest));
+        ended.await.expect("let go").ok();
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

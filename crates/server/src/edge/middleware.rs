@@ -11,20 +11,22 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{ConnectionType, Method, StatusCode, Version};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpResponse, web};
+use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 use futures_util::FutureExt;
 use tracing::{Instrument, Span, field};
 
+use super::answer::{self, Fetched};
 use super::careful::careful;
 use super::clock::{Clock, stopwatch};
+use super::connection::Connection;
 use super::cors::Origins;
 use super::keys::give_turn_back;
 use super::problem::{Code, PROBLEM_JSON, Problem};
 use super::rate_limit::Allowance;
+use super::room::{Held, Room};
 use super::scopes::{Caller, Scope};
-use super::sockets::Carried;
 use crate::candid;
 
 /// What the middleware knows of its service. Put into the app as `web::Data`.
@@ -84,11 +86,7 @@ pub async fn edge(
         told(&span, started, method, None, None, answer.status());
         return Ok(request.into_response(answer));
     }
-    // One after another, on HTTP/1.1.
-    let connection = request
-        .conn_data::<Carried>()
-        .filter(|_| request.version() == Version::HTTP_2);
-    let carried = connection.map(Carried::one_more);
+    let carried = request.conn_data::<Connection>().map(Connection::one_more);
     if let Some(None) = carried {
         let answer = finished(
             HttpResponse::from_error(Problem::overloaded(1)),
@@ -119,6 +117,13 @@ pub async fn edge(
             if !request.extensions().get::<Caller>().is_none_or(candid) {
                 response = candid::without(response).await;
             }
+            let room = match room_for(&request, response.body()) {
+                Ok(room) => room,
+                Err(full) => {
+                    response = HttpResponse::from_error(full);
+                    None
+                }
+            };
             let tenant = request.extensions().get::<Caller>().map(|caller| caller.tenant);
             let allowance = request.extensions().get::<Allowance>().cloned();
             let mut response = finished(response, &edge, origin, &id, tenant.is_some(), allowance);
@@ -134,9 +139,8 @@ pub async fn edge(
                 tenant,
                 response.status(),
             );
-            if let Some(one) = carried.flatten() {
-                response = response.map_body(|_, body| one.until_fetched(body));
-            }
+            let carried = carried.flatten();
+            let response = response.map_body(|_, body| BoxBody::new(Fetched::new(body, room, carried)));
             Ok(ServiceResponse::new(request, response))
         }
         Ok(Err(error)) => Err(without_request(
@@ -165,6 +169,23 @@ pub async fn edge(
             ))
         }
     }
+}
+
+/// Room for a key's answer until it is fetched. What only reads may be asked for again.
+fn room_for(request: &HttpRequest, body: &BoxBody) -> Result<Option<Held>, Problem> {
+    let key = request.extensions().get::<Caller>().map(|caller| caller.key_id);
+    let room = request.app_data::<web::Data<Room>>();
+    let (Some(key), Some(room), Some(length)) = (key, room, answer::long(body)) else {
+        return Ok(None);
+    };
+    let mut held = room.of(key);
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    if request.method().is_safe() {
+        held.answer(length)?;
+    } else {
+        held.must_answer(length);
+    }
+    Ok(Some(held))
 }
 
 /// Logs where a panic happened and not what it said.

@@ -1,12 +1,14 @@
 //! Where HTTP meets the service: what arrives is parsed and refused here, so that inside an invalid value does not
 //! exist, and everything that leaves, the framework's own answers included, has the one form the API promises.
 
+mod answer;
 pub mod api_key;
 pub mod body;
 pub mod calendar_token;
 mod careful;
 pub mod clock;
 pub mod codes;
+pub(crate) mod connection;
 pub mod cors;
 pub mod cursor;
 pub mod duration;

@@ -3,13 +3,8 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use actix_web::body::{BodySize, BoxBody, MessageBody};
-use bytes::Bytes;
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 /// A request's line and headers must be there after so long.
@@ -27,49 +22,8 @@ const BACKLOG: i32 = 4096;
 const OF_A_THREAD: usize = 10_000;
 /// Files that are not connections of clients: of the databases, of webhooks, of mail.
 const OTHERS: u64 = 512;
-
-/// Requests that a connection of HTTP/2 carries at once; others come one after another.
-const OF_A_CONNECTION: usize = 128;
-
-/// The requests that a connection carries now.
-#[derive(Clone, Debug, Default)]
-pub struct Carried(Arc<()>);
-
-/// One of them, until its answer is fetched.
-#[derive(Debug)]
-pub struct One(#[expect(dead_code, reason = "it counts for as long as it is there")] Arc<()>);
-
-impl Carried {
-    /// One more; none where there are as many as may be.
-    pub fn one_more(&self) -> Option<One> {
-        let one = Arc::clone(&self.0);
-        (Arc::strong_count(&one) <= OF_A_CONNECTION + 1).then_some(One(one))
-    }
-}
-
-impl One {
-    /// The answer, which keeps its place until it is fetched.
-    pub fn until_fetched(self, body: BoxBody) -> BoxBody {
-        BoxBody::new(Fetched { body, _one: self })
-    }
-}
-
-struct Fetched {
-    body: BoxBody,
-    _one: One,
-}
-
-impl MessageBody for Fetched {
-    type Error = Box<dyn std::error::Error>;
-
-    fn size(&self) -> BodySize {
-        self.body.size()
-    }
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        Pin::new(&mut self.body).poll_next(cx)
-    }
-}
+/// Files of a connection: its socket, and the same once more to let go of it.
+const OF_A_CONNECTION: u64 = 2;
 
 /// A socket that listens.
 pub fn listen(address: &str) -> io::Result<TcpListener> {
@@ -106,7 +60,7 @@ pub fn connections(threads: usize) -> usize {
 
 fn of_a_thread(files: u64, threads: usize) -> usize {
     let left = files.saturating_sub(OTHERS).max(files / 2);
-    let each = usize::try_from(left).unwrap_or(usize::MAX) / threads.max(1);
+    let each = usize::try_from(left / OF_A_CONNECTION).unwrap_or(usize::MAX) / threads.max(1);
     each.clamp(1, OF_A_THREAD)
 }
 
@@ -116,20 +70,10 @@ mod tests {
 
     #[test]
     fn connections_leave_files_for_everything_else() {
-        assert_eq!(of_a_thread(1024, 2), 256);
-        assert_eq!(of_a_thread(20_000, 2), 9_744);
+        assert_eq!(of_a_thread(1024, 2), 128);
+        assert_eq!(of_a_thread(20_000, 2), 4_872);
         assert_eq!(of_a_thread(u64::MAX, 8), OF_A_THREAD);
         assert_eq!(of_a_thread(0, 0), 1);
-    }
-
-    #[test]
-    fn a_connection_carries_so_many_requests() {
-        let connection = Carried::default();
-        let mut carried: Vec<_> = (0..OF_A_CONNECTION).map_while(|_| connection.one_more()).collect();
-        assert_eq!(carried.len(), OF_A_CONNECTION);
-        assert!(connection.one_more().is_none());
-        carried.pop();
-        assert!(connection.one_more().is_some());
     }
 
     #[test]
