@@ -1,9 +1,12 @@
 //! What an erasure takes out of the log: every mention of a name, an e-mail address, a phone number or an address, however
-//! its letters are cased and whatever stands between them; and where a fact is about the contact, or about something the
+//! its letters are written and whatever stands between them; and where a fact is about the contact, or about something the
 //! contact has a part in, each part of the name too: a thank-you begins with *Dear Ms Berg*. That there was a person stays,
 //! so that no task of the past moves.
 
-use std::collections::{BTreeSet, HashSet};
+use std::{
+    collections::{BTreeSet, HashSet},
+    ops::Range,
+};
 
 use aho_corasick::AhoCorasick;
 use serde_json::Value;
@@ -16,6 +19,12 @@ use crate::{
     notes::REVIEW_NOTE,
     values::{Email, Line},
 };
+
+mod letters;
+mod sought;
+
+use letters::{Letter, folded, letters};
+use sought::{Numbers, Words, in_any_order, replaced};
 
 /// What stands where nothing longer has room.
 const SHORT: &str = "…";
@@ -41,7 +50,9 @@ pub(super) struct Person {
     id: ContactId,
     /// Every name, e-mail, phone number and address line that the log ever gave; empty once they are redacted.
     words: Words,
-    /// The parts of the names, as they are written and in capitals.
+    /// The phone numbers once more, for other ways to write them.
+    numbers: Numbers,
+    /// The parts of the names.
     parts: HashSet<String>,
     /// What a review may say of the names, and of everything else that the log gave.
     quoted: Quoted,
@@ -50,10 +61,7 @@ pub(super) struct Person {
     circle: HashSet<String>,
 }
 
-/// Texts to look for, each as its letters and digits, folded; in their order, so that a text is read once for all of them.
-struct Words(Vec<Vec<char>>);
-
-/// Pieces of texts, in small letters, that are not to be told anywhere, within words neither.
+/// Pieces of texts, as their letters count, that are not to be told anywhere, within words neither.
 struct Quoted {
     parts: Option<AhoCorasick>,
     all: Option<AhoCorasick>,
@@ -61,7 +69,7 @@ struct Quoted {
 
 impl Person {
     pub(super) fn of(candidate: &Candidate, id: ContactId) -> Self {
-        let (mut texts, mut names): (Vec<String>, Vec<String>) = Default::default();
+        let (mut texts, mut names, mut phones): (Vec<String>, Vec<String>, Vec<String>) = Default::default();
         let subject = Subject::from(id);
         let named = HashSet::from([subject.to_string()]);
         let mut circle = named.clone();
@@ -81,34 +89,33 @@ impl Person {
             }
             let said = |field: &str| data.get(field).and_then(Value::as_str).map(str::to_owned);
             names.extend(["name", "pronunciation"].into_iter().filter_map(said));
-            texts.extend(["email", "phone"].into_iter().filter_map(said));
+            phones.extend(said("phone"));
+            texts.extend(said("email"));
             let lines = data
                 .get("postal_address")
                 .and_then(|address| address.get("lines"))
                 .and_then(Value::as_array);
             texts.extend(lines.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
         }
-        texts.retain(|text| text.chars().count() > 2);
-        texts.extend(names.iter().map(|name| without_title(name)));
-        texts.retain(|text| ![Line::REDACTED, Email::REDACTED].contains(&text.as_str()));
+        texts.extend(phones.iter().cloned());
+        texts.retain(|text| text.chars().count() > 2 && ![Line::REDACTED, Email::REDACTED].contains(&text.as_str()));
+        names.retain(|name| name != Line::REDACTED);
         let parts = parts_of(candidate, &names);
+        let called: Vec<String> = names.iter().map(|name| without_title(name)).collect();
+        let all = texts.iter().chain(&called).flat_map(|text| split(text));
         Self {
             id,
             quoted: Quoted {
-                parts: any_of(parts.iter().map(|part| part.to_lowercase())),
-                all: any_of(
-                    texts
-                        .iter()
-                        .flat_map(|text| split(text))
-                        .filter(|it| it.chars().count() > 2)
-                        .map(str::to_lowercase),
-                ),
+                parts: any_of(parts.iter().cloned()),
+                all: any_of(all.map(|(_, part)| part).filter(|part| part.chars().count() > 2)),
             },
-            words: Words::of(&texts),
-            parts: parts
-                .iter()
-                .flat_map(|part| [part.clone(), part.to_uppercase()])
-                .collect(),
+            words: Words::of(
+                texts
+                    .into_iter()
+                    .chain(called.iter().flat_map(|name| in_any_order(name))),
+            ),
+            numbers: Numbers::of(phones),
+            parts,
             circle,
         }
     }
@@ -148,10 +155,11 @@ impl Person {
         for (place, text) in texts(&data, String::new()) {
             // An organisation may be called like somebody who works there; that is its own name.
             let near = near && !place.contains("organisation");
+            let found = self.found(text, near);
             // What a date or an enumeration spells by chance cannot be redacted; an e-mail address only by another one;
             // and a text that is as long as it may be by something short.
             for with in [Line::REDACTED, Email::REDACTED, SHORT] {
-                let attempt = self.redact(text, with, near);
+                let attempt = replaced(text, &found, with);
                 if attempt == text {
                     break;
                 }
@@ -174,7 +182,7 @@ impl Person {
         let reason = if quotes {
             "It went out with open errors.".to_owned()
         } else {
-            self.redact(&departure.reason, Line::REDACTED, true)
+            replaced(&departure.reason, &self.found(&departure.reason, true), Line::REDACTED)
         };
         Departure {
             reason,
@@ -182,78 +190,15 @@ impl Person {
         }
     }
 
-    fn redact(&self, text: &str, with: &str, near: bool) -> String {
-        let text = self.words.replaced(text, with);
+    /// Where a text tells of the person.
+    fn found(&self, text: &str, near: bool) -> Vec<Range<usize>> {
+        let letters = letters(text);
+        let mut found: Vec<_> = self.words.found(&letters).chain(self.numbers.found(&letters)).collect();
         if near {
-            without_parts(&text, &self.parts, with)
-        } else {
-            text
+            found.extend(parts_in(text, &letters, &self.parts));
         }
-    }
-}
-
-impl Words {
-    fn of(texts: &[String]) -> Self {
-        let letters = |text: &String| -> Vec<char> {
-            let letters = text.chars().filter(|c| c.is_alphanumeric());
-            letters.flat_map(char::to_lowercase).collect()
-        };
-        let mut words: Vec<_> = texts.iter().map(letters).filter(|word| !word.is_empty()).collect();
-        words.sort();
-        words.dedup();
-        Self(words)
-    }
-
-    /// A text with something else in the place of each of these, wherever it stands, and once where they run into one another.
-    fn replaced(&self, text: &str, with: &str) -> String {
-        let mut out = String::with_capacity(text.len());
-        let mut before: Option<char> = None;
-        // Up to here it is taken out.
-        let mut end = 0;
-        for (at, first) in text.char_indices() {
-            // Within a word of letters with blanks between words, nothing begins.
-            let begins = !first.is_ascii_alphanumeric() || !before.is_some_and(char::is_alphanumeric);
-            if let Some(length) = self.length_at(&text[at..]).filter(|_| begins) {
-                if at >= end {
-                    out.push_str(with);
-                }
-                end = end.max(at + length);
-            }
-            if at >= end {
-                out.push(first);
-            }
-            before = Some(first);
-        }
-        out
-    }
-
-    /// How much the longest of them takes of a text that begins with it.
-    fn length_at(&self, text: &str) -> Option<usize> {
-        let (mut among, mut depth, mut longest) = (self.0.as_slice(), 0, None);
-        let mut chars = text.char_indices().peekable();
-        while let Some((at, letter)) = chars.next() {
-            if !letter.is_alphanumeric() {
-                // Nothing begins with what does not count, and a name does not go on in the next sentence.
-                if at == 0 || matches!(letter, '!' | '?' | ';' | ':' | '[' | ']') {
-                    break;
-                }
-                continue;
-            }
-            for folded in letter.to_lowercase() {
-                // Those that are as long as this already stand before all that go on.
-                let from = among.partition_point(|word| word.get(depth).is_none_or(|next| *next < folded));
-                let to = among.partition_point(|word| word.get(depth).is_none_or(|next| *next <= folded));
-                among = &among[from..to];
-                depth += 1;
-            }
-            let Some(first) = among.first() else { break };
-            let goes_on = chars.peek().is_some_and(|(_, after)| after.is_ascii_alphanumeric());
-            // Short ones are found in many words.
-            if first.len() == depth && (!goes_on || depth > 4) {
-                longest = Some(at + letter.len_utf8());
-            }
-        }
-        longest
+        found.sort_by_key(|place| place.start);
+        found
     }
 }
 
@@ -263,9 +208,9 @@ fn any_of(pieces: impl Iterator<Item = String>) -> Option<AhoCorasick> {
     AhoCorasick::new(pieces).ok().filter(|any| any.patterns_len() > 0)
 }
 
-/// Whether a text tells any of these, however it is cased.
+/// Whether a text tells any of these, however it is written.
 fn tells(any: Option<&AhoCorasick>, text: &str) -> bool {
-    any.is_some_and(|any| any.is_match(&text.to_lowercase()))
+    any.is_some_and(|any| any.is_match(&folded(&letters(text))))
 }
 
 /// A name as others use it: *Anna Berg* of *Dr Anna Berg*.
@@ -276,43 +221,58 @@ fn without_title(name: &str) -> String {
     if own.is_empty() { name.to_owned() } else { own.join(" ") }
 }
 
-/// The parts of a person's names that mean the person where the person is spoken of, longest first; none that the candidate
-/// is called too.
-fn parts_of(candidate: &Candidate, names: &[String]) -> Vec<String> {
+/// The parts of a person's names that mean the person where the person is spoken of; none that the candidate is called too.
+fn parts_of(candidate: &Candidate, names: &[String]) -> HashSet<String> {
     let own = candidate.profile.as_ref().map(|profile| profile.name.to_string());
-    let own: BTreeSet<String> = own.iter().flat_map(|name| split(name)).map(str::to_lowercase).collect();
-    let mut parts: Vec<String> = names
+    let own: HashSet<String> = own
         .iter()
         .flat_map(|name| split(name))
-        .filter(|part| part.chars().count() > 1 && part.chars().next().is_some_and(|first| !first.is_lowercase()))
-        .filter(|part| !TITLES.contains(part) && !own.contains(&part.to_lowercase()))
-        .map(str::to_owned)
+        .map(|(_, folded)| folded)
         .collect();
-    parts.retain(|part| part != "erased");
-    parts.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
-    parts.dedup();
+    let parts = names.iter().flat_map(|name| split(name));
     parts
+        .filter(|(part, folded)| folded.chars().count() > 1 && is_name(part) && !TITLES.contains(part))
+        .map(|(_, folded)| folded)
+        .filter(|folded| folded != "erased" && !own.contains(folded))
+        .collect()
 }
 
-fn split(name: &str) -> impl Iterator<Item = &str> {
-    name.split(|c: char| !c.is_alphanumeric())
-        .filter(|part| !part.is_empty())
+/// The words of a text, as they are written and as their letters count.
+fn split(text: &str) -> Vec<(&str, String)> {
+    let letters = letters(text);
+    let words = letters::words(&letters);
+    words
+        .filter_map(|word| Some((written(text, word)?, folded(word))))
+        .collect()
 }
 
-/// A text without some words, written just so; `s` may follow, for what is the person's.
-fn without_parts(text: &str, parts: &HashSet<String>, with: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for piece in text.split_inclusive(|c: char| !c.is_alphanumeric()) {
-        let word = piece.trim_end_matches(|c: char| !c.is_alphanumeric());
-        let own = word.strip_suffix('s').filter(|_| !parts.contains(word)).unwrap_or(word);
-        if parts.contains(own) {
-            out.push_str(with);
-            out.push_str(&piece[own.len()..]);
-        } else {
-            out.push_str(piece);
+fn written<'a>(text: &'a str, word: &[Letter]) -> Option<&'a str> {
+    text.get(word.first()?.bytes.start..word.last()?.bytes.end)
+}
+
+/// Whether a word is written as a name: with no small letter first.
+fn is_name(word: &str) -> bool {
+    word.chars().next().is_some_and(|first| !first.is_lowercase())
+}
+
+/// Where some words stand, written as names are; `s` may follow, for what is the person's.
+fn parts_in(text: &str, letters: &[Letter], parts: &HashSet<String>) -> Vec<Range<usize>> {
+    let place = |word: &[Letter]| -> Option<Range<usize>> {
+        if !written(text, word).is_some_and(is_name) {
+            return None;
         }
-    }
-    out
+        let whole = folded(word);
+        let own = if parts.contains(&whole) {
+            word
+        } else {
+            parts
+                .contains(whole.strip_suffix('s')?)
+                .then(|| &word[..word.len() - 1])?
+        };
+        let last = own.last().filter(|last| last.closes)?;
+        Some(own.first()?.bytes.start..last.bytes.end)
+    };
+    letters::words(letters).filter_map(place).collect()
 }
 
 /// Whether a value names any of these by its id.
@@ -343,71 +303,4 @@ fn texts(value: &Value, place: String) -> Vec<(String, &str)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn replaced(word: &str, text: &str) -> String {
-        Words::of(&[word.to_owned()]).replaced(text, "[erased]")
-    }
-
-    #[test]
-    fn a_name_is_found_however_it_is_written() {
-        for (text, left) in [
-            ("Dear Anna Berg, thank you.", "Dear [erased], thank you."),
-            ("ANNA BERG and anna  berg", "[erased] and [erased]"),
-            ("Anna\nBerg", "[erased]"),
-            ("https://example.org/in/anna-berg", "https://example.org/in/[erased]"),
-            (
-                "Anna Berg's talk, Anna Bergs Vortrag",
-                "[erased]'s talk, [erased]s Vortrag",
-            ),
-            ("(Anna Berg)", "([erased])"),
-            ("Johanna Bergner", "Johanna Bergner"),
-            ("Anna? Berg!", "Anna? Berg!"),
-            ("Anna", "Anna"),
-        ] {
-            assert_eq!(replaced("Anna Berg", text), left, "{text}");
-        }
-        assert_eq!(replaced("田中太郎", "昨日、田中太郎さんに"), "昨日、[erased]さんに");
-        assert_eq!(replaced("Bo", "Bo knows Bob, Bo."), "[erased] knows Bob, [erased].");
-        assert_eq!(
-            replaced("+49 30 1234", "call 49301234 or +49-30-12 34"),
-            "call [erased] or +[erased]"
-        );
-        assert_eq!(replaced("İpek Öz", "İPEK ÖZ"), "[erased]");
-        assert_eq!(replaced("Anna Berg", ""), "");
-    }
-
-    #[test]
-    fn of_many_words_the_longest_is_taken_and_what_runs_into_it() {
-        let words = ["Anna Berg", "Anna", "anna@berg.example", "Berg Lane 12", "Annabel", "b"].map(str::to_owned);
-        let replaced = |text| Words::of(&words).replaced(text, "[erased]");
-        assert_eq!(
-            replaced("Anna Berg and Anna, anna@berg.example!"),
-            "[erased] and [erased], [erased]!"
-        );
-        assert_eq!(replaced("at Anna Berg Lane 12."), "at [erased].");
-        assert_eq!(replaced("Annabel, Annab, Ann"), "[erased], Annab, Ann");
-        assert_eq!(replaced("Annabella b. bb"), "[erased]la [erased]. bb");
-    }
-
-    #[test]
-    fn a_text_is_read_once_for_all_words() {
-        // As many names as a history holds, and texts as long as they may be: one by one that would be minutes.
-        let words: Vec<String> = (0..20_000)
-            .map(|nth| format!("Anna Berg the {nth}th of her name"))
-            .collect();
-        let text = "Anna Berg the 12345th of her name met Anna Berg the 99999th of hers. ".repeat(1_000);
-        let left = Words::of(&words).replaced(&text, "[erased]");
-        assert_eq!(left.matches("[erased] met Anna Berg the 99999th").count(), 1_000);
-    }
-
-    #[test]
-    fn a_part_of_a_name_is_a_word_of_its_own() {
-        let parts = HashSet::from(["Berg".to_owned()]);
-        let without = |text| without_parts(text, &parts, "[erased]");
-        assert_eq!(without("Dear Ms Berg,"), "Dear Ms [erased],");
-        assert_eq!(without("Bergs und Berg's"), "[erased]s und [erased]'s");
-        assert_eq!(without("Bergheim am Heidelberg"), "Bergheim am Heidelberg");
-    }
-}
+mod tests;

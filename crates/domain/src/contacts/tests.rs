@@ -149,6 +149,23 @@ fn nothing_is_left_of_somebody_who_was_erased() {
 }
 
 #[test]
+fn somebody_who_was_erased_leaves_every_spelling_behind() {
+    let summary = "Jose\u{301} Nu\u{301}n\u{303}ez rang; NUNEZ, JOSÉ left 030 5550123. Señor Nunez is fine.";
+    let story = Story::interviewed()
+        .records(
+            "ContactRevised of con_anna",
+            json!({"name": "José Núñez", "phone": "+49 30 5550123"}),
+        )
+        .records("StatusReported rep_one in app_acme", json!({"summary": summary}))
+        .records("ContactErased of con_anna", json!({}));
+    let log = serde_json::to_string(&story.candidate()).expect("a log");
+    assert!(
+        log.contains("[erased] rang; [erased] left [erased]. Señor Nunez is fine."),
+        "{log}"
+    );
+}
+
+#[test]
 fn a_log_that_was_redacted_folds_to_what_was_live() {
     let live = Story::interviewed()
         .records("ContactErased of con_anna", json!({}))
