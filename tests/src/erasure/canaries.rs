@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 use super::{
+    files::{File, of_every_format},
     full::Teller,
     service::Place,
     words::{Search, WORD},
@@ -27,29 +28,12 @@ struct Done {
     note: String,
     calendar: String,
     archive: Vec<u8>,
+    files: Vec<File>,
     named: Value,
 }
 
-const INVITATION: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//y//EN\r\nBEGIN:VEVENT\r\nUID:Zqkanarie-ics@x\r\n\
-    DTSTAMP:20260301T090000Z\r\nDTSTART:20260401T090000Z\r\nDTEND:20260401T100000Z\r\nSUMMARY:Zqkanarie talk\r\n\
-    LOCATION:Zqkanarie street\r\nATTENDEE;CN=Zqkanarie Guest:mailto:zqkanarie.guest@kite.example\r\nEND:VEVENT\r\n\
-    END:VCALENDAR\r\n";
-const CARD: &str =
-    "BEGIN:VCARD\r\nVERSION:4.0\r\nFN:Zqkanarie Card\r\nEMAIL:zqkanarie.card@kite.example\r\nEND:VCARD\r\n";
-const MAIL: &str = "From: Zqkanarie Sender <zqkanarie.sender@kite.example>\r\nTo: b@kite.example\r\nSubject: Zqkanarie invites\r\n\
-    Date: Mon, 2 Mar 2026 10:00:00 +0100\r\nMessage-ID: <zqkanarie@x>\r\n\r\nWe would like to invite you, Zqkanarie.\r\n";
-const TABLE: &str = "First Name,Last Name,URL,Email Address,Company,Position,Connected On\r\n\
-    Zqkanarie,Zqkanarie,https://www.linkedin.com/in/zqkanarie,zqkanarie.row@kite.example,Zqkanarie,Zqkanarie,02 Mar 2026\r\n";
-
-async fn imports(client: &Client, candidate: &str, format: &str, kind: &str, file: &str) -> Answer {
-    let request = client.request(Method::POST, &format!("{candidate}/imports?format={format}"));
-    client
-        .send(request.header("Content-Type", kind).body(file.to_owned()))
-        .await
-}
-
-async fn brings_in(client: &Client, archive: &[u8]) -> Answer {
-    let request = client.request(Method::POST, "/v1/imports?format=export");
+async fn brings_in(client: &Client, path: &str, archive: &[u8]) -> Answer {
+    let request = client.request(Method::POST, &format!("{path}?format=export"));
     let request = request.header("Content-Type", "application/zip");
     client.send(request.body(archive.to_vec())).await
 }
@@ -72,14 +56,18 @@ async fn does_everything(client: &Client) -> Done {
     let card = json!({"name": format!("{WORD} by name"), "email": "zqkanarie.named@kite.example"});
     client.send(named(client, &named_path, &card)).await.is(201);
     let application = teller.made.iter().find(|path| path.contains("/applications/app_"));
-    let ics = format!("ics&application={}", id(application.expect("an application")));
-    for (format, kind, file) in [
-        (ics.as_str(), "text/calendar", INVITATION),
-        ("vcf", "text/vcard", CARD),
-        ("eml", "message/rfc822", MAIL),
-        ("linkedin_connections", "text/csv", TABLE),
-    ] {
-        imports(client, &candidate, format, kind, file).await.is(200);
+    let files = of_every_format(id(application.expect("an application")));
+    for file in &files {
+        let told = file.is_imported(client, &candidate).await;
+        let results = told.is(200)["results"].as_array().expect("results");
+        assert_eq!(results.len(), 1, "{told}");
+        assert!(results[0]["problem"].is_null(), "{told}");
+        if let Some(proposal) = results[0].get("proposal") {
+            client
+                .post(&format!("{candidate}/facts"), proposal.clone())
+                .await
+                .is(200);
+        }
     }
     // Requests that fail say what was wrong, and nobody's words; in a query, a path and a body.
     client.get(&format!("/v1/candidates?external_id={WORD}")).await.is(200);
@@ -121,6 +109,7 @@ async fn does_everything(client: &Client) -> Done {
         note,
         calendar,
         archive,
+        files,
         named: card,
     }
 }
@@ -258,21 +247,37 @@ async fn nothing_comes_late(client: &Client, done: &Done) {
         .send(named(client, &contacts, &done.named))
         .await
         .refuses(409, "candidate_erased");
-    let late = client.post(&format!("{candidate}/facts"), facts).await;
-    assert!(late.to_string().contains("candidate_erased"), "{late}");
+    client
+        .post(&format!("{candidate}/facts"), facts)
+        .await
+        .refuses(409, "candidate_erased");
     let line = json!({"candidate": id(candidate), "type": "ContactCollected", "data": {"name": "Late"}});
     let lines = client
         .request(Method::POST, "/v1/facts")
         .header("Content-Type", "application/x-ndjson");
     let late = client.send(lines.body(format!("{line}\n"))).await;
-    assert!(
-        String::from_utf8_lossy(&late.body).contains("candidate_erased"),
+    let told: Value = serde_json::from_slice(&late.is(200).body).expect("one line");
+    assert_eq!(
+        (&told["line"], &told["status"]),
+        (&json!(1), &json!("refused")),
         "{late}"
     );
-    let card = imports(client, candidate, "vcf", "text/vcard", CARD).await;
-    card.refuses(409, "candidate_erased");
+    let problem = &told["problem"];
+    assert_eq!(
+        (&problem["status"], &problem["code"]),
+        (&json!(409), &json!("candidate_erased")),
+        "{late}"
+    );
+    for file in &done.files {
+        let late = file.is_imported(client, candidate).await;
+        late.refuses(409, "candidate_erased");
+    }
     // Nor does an archive bring anybody back under the same id.
-    brings_in(client, &done.archive).await.refuses(409, "candidate_erased");
+    for path in ["/v1/imports", &format!("{candidate}/imports")] {
+        brings_in(client, path, &done.archive)
+            .await
+            .refuses(409, "candidate_erased");
+    }
 }
 
 async fn no_word_outlives_its_candidate(kind: Kind) {
