@@ -317,6 +317,9 @@ async fn no_word_outlives_its_candidate(kind: Kind) {
         // The search itself is told back in a link to the next page, never in what is found.
         search.is_nowhere_in(&what, &bytes);
     }
+    for dump in place.dumps() {
+        search.is_nowhere_in("a dump", &dump);
+    }
     // The log has no gap: every place is there, and one more.
     let positions: Vec<i64> = place
         .says(&["events", "--tenant", "kite"])

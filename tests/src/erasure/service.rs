@@ -74,12 +74,17 @@ impl Place {
         folders
     }
 
-    /// The databases as their own program writes them out; none of SQLite, whose backup is the file.
+    /// Both databases as they are written out for a backup: by PostgreSQL's own program, or by the service's command.
     pub fn dumps(&self) -> Vec<Vec<u8>> {
-        let postgres = self.postgres.iter();
-        postgres
-            .flat_map(|postgres| self.databases.iter().filter_map(|name| postgres.dump(name)))
-            .collect()
+        if let Some(postgres) = &self.postgres {
+            return self.databases.iter().filter_map(|name| postgres.dump(name)).collect();
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        let [data, keys] = ["data", "keys"].map(|name| folder.path().join(name));
+        let [to, keys_to] = [&data, &keys].map(|it| it.to_str().expect("a path"));
+        self.says(&["backup", "--to", to, "--keys-to", keys_to]);
+        let files = [data.join("data.db"), keys.join("keys.db")];
+        files.map(|file| std::fs::read(file).expect("a copy")).into()
     }
 
     pub fn command(&self, words: &[&str]) -> Command {
