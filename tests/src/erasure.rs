@@ -8,6 +8,7 @@ use crate::{client::id, harness::World, scenes::Scene, stories};
 mod backups;
 mod canaries;
 mod contacts;
+mod destroyed;
 mod files;
 mod full;
 mod retention;

@@ -66,12 +66,29 @@ impl Place {
 
     /// Everything that lies on disk.
     pub async fn folders(&self) -> Vec<PathBuf> {
+        self.checkpoint().await;
         let mut folders = vec![self.folder().to_owned()];
+        folders.extend(self.postgres.iter().filter_map(PrivatePostgres::data_folder));
+        folders
+    }
+
+    /// Where PostgreSQL keeps tables, apart from its write-ahead log.
+    pub fn table_files(&self) -> Option<PathBuf> {
+        Some(self.postgres.as_ref()?.data_folder()?.join("base"))
+    }
+
+    /// What PostgreSQL has in memory goes to its files.
+    pub async fn checkpoint(&self) {
         if let Some(postgres) = &self.postgres {
             postgres.run_sql(&postgres.url("postgres"), "CHECKPOINT").await;
-            folders.extend(postgres.data_folder());
         }
-        folders
+    }
+
+    /// What the owner of the key store does in it.
+    pub async fn in_keys(&self, sql: &str) {
+        if let Some(postgres) = &self.postgres {
+            postgres.run_sql(&postgres.url(&self.databases[1]), sql).await;
+        }
     }
 
     /// Both databases as they are written out for a backup: by PostgreSQL's own program, or by the service's command.
