@@ -147,7 +147,7 @@ pub(crate) fn endpoints(api: &mut Api) {
         scope: admin,
         body: Some(("application/json", to_make)),
         answer: (201, key.clone()),
-        problems: vec![Code::UnknownReference, Code::IdempotencyReused],
+        problems: vec![Code::CandidateErased, Code::UnknownReference, Code::IdempotencyReused],
         route: Arc::new(|| web::post().to(make)),
         ..Operation::write(
             Method::POST,
@@ -224,6 +224,9 @@ async fn make(
             .map_err(unavailable)?;
         if known.version == 0 {
             return Err(Problem::unknown_reference("/candidate", "is not the id of a candidate"));
+        }
+        if known.erased_at.is_some() {
+            return Err(Problem::refused("candidate_erased", "The candidate was erased."));
         }
     }
     let scopes: Scopes = wanted.scopes.into_iter().collect();

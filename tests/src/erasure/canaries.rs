@@ -14,7 +14,7 @@ use super::{
     files::{File, of_every_format},
     full::Teller,
     service::Place,
-    words::{Search, WORD},
+    words::{KEY_NAME, Search, WORD},
 };
 use crate::{
     client::{Answer, Client, id},
@@ -92,6 +92,11 @@ async fn does_everything(client: &Client) -> Done {
         .is(401);
     let suggestion = json!({"kind": "thank_you", "recipients": [id(&teller.contact)], "channel": "email"});
     client.post(&format!("{candidate}/notes/suggestions"), suggestion).await;
+    let name = format!("{KEY_NAME} of {candidate}");
+    let key = json!({"scopes": ["candidates:read"], "name": name, "candidate": id(&candidate)});
+    let key = client.records("/v1/keys", key).await["id"].clone();
+    let rolled = format!("/v1/keys/{}/rolled", key.as_str().expect("an id"));
+    client.records(&rolled, json!({"overlap": "PT24H"})).await;
     let note = goes_out(client, &mut teller).await;
     let calendar = client.post(&format!("{candidate}/calendars"), json!({})).await.is(201)["url"].clone();
     let calendar = calendar.as_str().expect("an address").replace(client.base(), "");
@@ -191,6 +196,7 @@ async fn shown(client: &Client, done: &Done) -> Vec<(String, Vec<u8>)> {
         "/v1/tasks?state=waiting,open,overdue,done,dismissed,void&snoozed=true&limit=100".to_owned(),
         "/v1/applications?limit=100".to_owned(),
         "/v1/rejections".to_owned(),
+        "/v1/keys".to_owned(),
         format!("{}/deliveries?limit=100", done.webhook),
         "/metrics".to_owned(),
     ] {
@@ -303,6 +309,10 @@ async fn nothing_comes_late(client: &Client, done: &Done) {
             "/v1/candidates".to_owned(),
             json!({"name": "Late", "time_zone": "UTC", "subject": id(candidate)}),
         ),
+        (
+            "/v1/keys".to_owned(),
+            json!({"scopes": ["candidates:read"], "name": "Late", "candidate": id(candidate)}),
+        ),
     ] {
         client.post(&path, body).await.refuses(409, "candidate_erased");
     }
@@ -348,11 +358,47 @@ async fn nothing_comes_late(client: &Client, done: &Done) {
     }
 }
 
+/// No way out shows the candidate, no way in is open, and the log has every place.
+async fn is_forgotten(place: &Place, client: &Client, done: &Done, facts: usize) {
+    let search = Search::new(&[WORD, KEY_NAME]);
+    nothing_comes_late(client, done).await;
+    for (what, bytes) in shown(client, done).await {
+        // The search itself is told back in a link to the next page, never in what is found.
+        search.is_nowhere_in(&what, &bytes);
+    }
+    for dump in place.dumps() {
+        search.is_nowhere_in("a dump", &dump);
+    }
+    sends_nothing(client, done, &search).await;
+    let log = place.says(&["events", "--tenant", "kite"]);
+    search.is_nowhere_in("the log", log.as_bytes());
+    let position = |line: &str| serde_json::from_str::<Value>(line).expect("JSON")["position"].as_u64();
+    let positions: Vec<_> = log.lines().filter_map(position).collect();
+    let all: Vec<_> = (1..=u64::try_from(facts).expect("few")).collect();
+    assert_eq!(positions, all, "the log has no gap");
+}
+
+/// The service is down, and no file tells anything.
+async fn lies_nowhere(place: &Place) {
+    for folder in place.folders().await {
+        Search::new(&[WORD]).is_in_no_file_of(&folder);
+    }
+    let names = Search::new(&[KEY_NAME]);
+    names.is_nowhere_in("what it logs", &place.logged());
+    if place.kind == Kind::Sqlite {
+        // PostgreSQL keeps rows that were written over until they are vacuumed.
+        names.is_in_no_file_of(place.data());
+    }
+    assert!(place.does(&["verify"]));
+}
+
 async fn no_word_outlives_its_candidate(kind: Kind) {
     let Some(place) = Place::new(kind).await else { return };
-    let search = Search::new(WORD);
+    let search = Search::new(&[WORD]);
     let (process, client) = place.begin(true);
     let done = does_everything(&client).await;
+    let keys = client.get("/v1/keys").await;
+    assert_eq!(String::from_utf8_lossy(&keys.is(200).body).matches(KEY_NAME).count(), 2);
     // Before: what lies on disk can be read by nobody without the keys.
     for folder in place.folders().await {
         search.is_in_no_file_of(&folder);
@@ -380,35 +426,9 @@ async fn no_word_outlives_its_candidate(kind: Kind) {
         (again.is(200).header("idempotency-replayed"), &again["receipt"]),
         ("true", &receipt)
     );
-    nothing_comes_late(&client, &done).await;
-    for (what, bytes) in shown(&client, &done).await {
-        // The search itself is told back in a link to the next page, never in what is found.
-        search.is_nowhere_in(&what, &bytes);
-    }
-    for dump in place.dumps() {
-        search.is_nowhere_in("a dump", &dump);
-    }
-    // The log has no gap: every place is there, and one more.
-    let positions: Vec<i64> = place
-        .says(&["events", "--tenant", "kite"])
-        .lines()
-        .map(|line| {
-            serde_json::from_str::<Value>(line).expect("JSON")["position"]
-                .as_i64()
-                .expect("a position")
-        })
-        .collect();
-    assert_eq!(
-        positions,
-        (1..=i64::try_from(before + 1).expect("few")).collect::<Vec<_>>()
-    );
-    sends_nothing(&client, &done, &search).await;
-    search.is_nowhere_in("the log", place.says(&["events", "--tenant", "kite"]).as_bytes());
+    is_forgotten(&place, &client, &done, before + 1).await;
     process.stop();
-    for folder in place.folders().await {
-        search.is_in_no_file_of(&folder);
-    }
-    assert!(place.does(&["verify"]));
+    lies_nowhere(&place).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

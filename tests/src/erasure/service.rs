@@ -18,6 +18,7 @@ use crate::{client::Client, harness::Kind, kill::process::program};
 pub struct Place {
     pub kind: Kind,
     folder: tempfile::TempDir,
+    data: PathBuf,
     /// A server of its own, whose files hold nobody else's words.
     postgres: Option<PrivatePostgres>,
     /// The database with the data, and the one with the keys.
@@ -32,7 +33,8 @@ impl Place {
             .prefix("afterword-erasure-")
             .tempdir()
             .expect("a folder");
-        std::fs::create_dir(folder.path().join("data")).expect("a folder");
+        let data = folder.path().join("data");
+        std::fs::create_dir(&data).expect("a folder");
         let postgres = match kind {
             Kind::Sqlite => None,
             Kind::Postgres => {
@@ -42,10 +44,11 @@ impl Place {
                 Some(postgres)
             }
         };
-        let master_key = folder.path().join("data/master.key");
+        let master_key = data.join("master.key");
         Some(Self {
             kind,
             folder,
+            data,
             postgres,
             databases: ["after".to_owned(), "after_keys".to_owned()],
             master_key,
@@ -56,8 +59,9 @@ impl Place {
         self.folder.path()
     }
 
-    fn data(&self) -> PathBuf {
-        self.folder().join("data")
+    /// Where SQLite's databases lie.
+    pub fn data(&self) -> &Path {
+        &self.data
     }
 
     fn logs(&self) -> PathBuf {
@@ -138,8 +142,13 @@ impl Place {
         self.command(words).output().expect("run").status.success()
     }
 
+    /// Everything that was logged.
+    pub fn logged(&self) -> Vec<u8> {
+        std::fs::read(self.logs()).unwrap_or_default()
+    }
+
     fn last_logs(&self) -> String {
-        let logs = std::fs::read(self.logs()).unwrap_or_default();
+        let logs = self.logged();
         String::from_utf8_lossy(&logs[logs.len().saturating_sub(3000)..]).into_owned()
     }
 

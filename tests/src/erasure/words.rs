@@ -8,13 +8,17 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 /// The word. A number follows it, by which its place is known.
 pub const WORD: &str = "Zqkanarie";
 
-/// Finds a word as plain text, in small letters and capitals, in UTF-16, hexadecimal and base64.
+/// What stands in a key's name, which the service keeps in clear: operators tell keys by it.
+pub const KEY_NAME: &str = "Zqtelefon";
+
+/// Finds words as plain text, in small letters and capitals, in UTF-16, hexadecimal and base64.
 pub struct Search(AhoCorasick);
 
 impl Search {
-    pub fn new(word: &str) -> Self {
+    pub fn new(words: &[&str]) -> Self {
         let mut forms: Vec<Vec<u8>> = Vec::new();
-        for text in [word.to_owned(), word.to_lowercase(), word.to_uppercase()] {
+        let cases = |word: &&str| [(*word).to_owned(), word.to_lowercase(), word.to_uppercase()];
+        for text in words.iter().flat_map(cases) {
             let units: Vec<u16> = text.encode_utf16().collect();
             forms.push(units.iter().flat_map(|unit| unit.to_le_bytes()).collect());
             forms.push(units.iter().flat_map(|unit| unit.to_be_bytes()).collect());
@@ -68,7 +72,7 @@ impl Search {
 
 #[test]
 fn a_word_is_found_in_any_form() {
-    let search = Search::new(WORD);
+    let search = Search::new(&[WORD]);
     for before in ["", "a", "ab", "abc"] {
         let text = format!("{before}{WORD}17 and more");
         assert!(search.in_bytes(text.as_bytes()).is_some());

@@ -404,7 +404,7 @@ fn is_taken(error: &sqlx::Error) -> bool {
 }
 
 /// What erasing takes away beside the key: `$1` the tenant, `$2` the candidate.
-const ERASE: [&str; 7] = [
+const ERASE: [&str; 8] = [
     "DELETE FROM tasks WHERE tenant_id = $1 AND candidate_id = $2",
     "DELETE FROM applications WHERE tenant_id = $1 AND candidate_id = $2",
     "DELETE FROM stream_groups WHERE tenant_id = $1 AND candidate_id = $2",
@@ -413,6 +413,8 @@ const ERASE: [&str; 7] = [
     "UPDATE idempotency SET sealed = NULL, facts = 0 WHERE tenant_id = $1 AND candidate_id = $2 AND sealed IS NOT NULL",
     "UPDATE events SET sealed = NULL WHERE tenant_id = $1 AND candidate_id = $2",
     "DELETE FROM calendars WHERE tenant_id = $1 AND candidate_id = $2",
+    // A key that reaches the candidate alone may be named for the candidate.
+    "UPDATE api_keys SET name = NULL WHERE tenant_id = $1 AND candidate_id = $2",
 ];
 /// And what is left to be known of the candidate: `$3` when, `$4` until when a backup may still have the key.
 const ERASE_STREAM: &str = "UPDATE streams SET erased_at = $3, keys_gone_by = $4, sealed = NULL, \
