@@ -393,7 +393,9 @@ async fn lies_nowhere(place: &Place) {
 }
 
 async fn no_word_outlives_its_candidate(kind: Kind) {
-    let Some(place) = Place::new(kind).await else { return };
+    let Some(mut place) = Place::new(kind).await else {
+        return;
+    };
     let search = Search::new(&[WORD]);
     let (process, client) = place.begin(true);
     let done = does_everything(&client).await;
@@ -412,6 +414,7 @@ async fn no_word_outlives_its_candidate(kind: Kind) {
         "with the keys it can"
     );
 
+    let copy = place.copies_data().await;
     let before = client.lists_feed().await.len();
     let delete = || {
         client
@@ -426,6 +429,15 @@ async fn no_word_outlives_its_candidate(kind: Kind) {
         (again.is(200).header("idempotency-replayed"), &again["receipt"]),
         ("true", &receipt)
     );
+    is_forgotten(&place, &client, &done, before + 1).await;
+    process.stop();
+    lies_nowhere(&place).await;
+
+    // Nor does the copy from before tell anything, when it is brought back beside today's keys.
+    let Some(copy) = copy else { return };
+    place.restores_data(&copy).await;
+    let process = place.start();
+    let client = Client::new(process.address.clone(), client.key().to_owned());
     is_forgotten(&place, &client, &done, before + 1).await;
     process.stop();
     lies_nowhere(&place).await;

@@ -12,7 +12,7 @@ use afterword_store::testing::PrivatePostgres;
 use serde_json::Value;
 use tokio::task::block_in_place;
 
-use crate::{client::Client, harness::Kind, kill::process::program};
+use crate::{client::Client, harness::Kind, kill::process::program, operations::backup};
 
 /// A store of a story's own, and what operators do to it.
 pub struct Place {
@@ -186,6 +186,36 @@ impl Place {
             child,
             _lines: lines,
         }
+    }
+
+    /// Copies the data as docs/operations.md says, beside the service that runs. None where PostgreSQL's programs are not
+    /// there.
+    pub async fn copies_data(&self) -> Option<PathBuf> {
+        let to = self.folder().join("copy");
+        let Some(postgres) = &self.postgres else {
+            self.says(&["backup", "--to", to.to_str().expect("a path")]);
+            return Some(to.join("data.db"));
+        };
+        backup::dumps(postgres, postgres.programs()?, &postgres.url(&self.databases[0]), &to).await;
+        Some(to)
+    }
+
+    /// Brings a copy of the data back in a place that is new, with today's keys, while the service is down.
+    pub async fn restores_data(&mut self, copy: &Path) {
+        let Some(postgres) = &self.postgres else {
+            let again = self.folder().join("again");
+            std::fs::create_dir(&again).expect("a folder");
+            for file in self.files_of(1).iter().map(PathBuf::as_path).chain([copy]) {
+                std::fs::copy(file, again.join(file.file_name().expect("a name"))).expect("copied");
+            }
+            self.data = again;
+            return;
+        };
+        let url = postgres.create_database("again").await;
+        backup::restores(postgres.programs().expect("they wrote the copy"), copy, &url);
+        // As a rule a copy is older than a lease lasts: whoever was served then is not waited for.
+        postgres.run_sql(&url, "UPDATE leases SET until_at = 0").await;
+        "again".clone_into(&mut self.databases[0]);
     }
 
     /// Copies one of the two databases, 0 the data and 1 the keys, while the service is down.

@@ -197,6 +197,30 @@ fn runs(program: &Path, words: &[&str]) {
     assert!(output.status.success(), "{program:?} {words:?}: {output:?}");
 }
 
+/// Dumps a database by the role of docs/operations.md: it reads past row-level security, and does nothing else.
+pub async fn dumps(server: &PrivatePostgres, programs: &Path, url: &str, file: &Path) {
+    server
+        .run_sql(
+            url,
+            "DO $$ BEGIN CREATE ROLE afterword_backup LOGIN BYPASSRLS; EXCEPTION WHEN duplicate_object THEN NULL; END $$; \
+             GRANT pg_read_all_data TO afterword_backup",
+        )
+        .await;
+    let to = format!("--file={}", file.display());
+    let url = url.replace("afterword@", "afterword_backup@");
+    runs(&programs.join("pg_dump"), &["--format=custom", &to, &url]);
+}
+
+/// Restores a dump into a database that is new.
+pub fn restores(programs: &Path, file: &Path, url: &str) {
+    let to = format!("--dbname={url}");
+    let file = file.to_str().expect("a path");
+    runs(
+        &programs.join("pg_restore"),
+        &["--exit-on-error", "--single-transaction", "--no-owner", &to, file],
+    );
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dump_of_postgres_is_made_beside_writers_and_brought_back() {
     let Some(store) = options(Kind::Postgres).await else {
@@ -219,19 +243,9 @@ async fn a_dump_of_postgres_is_made_beside_writers_and_brought_back() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     let place = tempfile::tempdir().expect("a folder");
     let [data, keys] = ["data.dump", "keys.dump"].map(|it| place.path().join(it));
-    // The role of docs/operations.md: it reads past row-level security, and does nothing else.
-    server
-        .run_sql(
-            &url,
-            "DO $$ BEGIN CREATE ROLE afterword_backup LOGIN BYPASSRLS; EXCEPTION WHEN duplicate_object THEN NULL; END $$; \
-             GRANT pg_read_all_data TO afterword_backup",
-        )
-        .await;
-    let as_backup = |url: &str| url.replace("afterword@", "afterword_backup@");
     // First the data, then its keys.
     for (url, file) in [(url.clone(), &data), (format!("{url}_keys"), &keys)] {
-        let to = format!("--file={}", file.display());
-        runs(&programs.join("pg_dump"), &["--format=custom", &to, &as_backup(&url)]);
+        dumps(server, programs, &url, file).await;
         hides(file);
     }
     enough.send(()).expect("heard");
@@ -243,14 +257,6 @@ async fn a_dump_of_postgres_is_made_beside_writers_and_brought_back() {
         place: Place::Postgres(url.to_owned()),
         ..store.clone()
     };
-    let restore = |file: &Path, url: &str| {
-        let to = format!("--dbname={url}");
-        let file = file.to_str().expect("a path");
-        runs(
-            &programs.join("pg_restore"),
-            &["--exit-on-error", "--single-transaction", "--no-owner", &to, file],
-        );
-    };
     let again = server.fresh_database().await;
     server
         .run_sql(
@@ -258,8 +264,8 @@ async fn a_dump_of_postgres_is_made_beside_writers_and_brought_back() {
             &format!("CREATE DATABASE \"{}_keys\"", again.rsplit('/').next().unwrap()),
         )
         .await;
-    restore(&data, &again);
-    restore(&keys, &format!("{again}_keys"));
+    restores(programs, &data, &again);
+    restores(programs, &keys, &format!("{again}_keys"));
     let again = at(&again);
     verifies(&again);
     let doctor = command(&again, &["doctor"]).output().expect("run");
@@ -273,7 +279,7 @@ async fn a_dump_of_postgres_is_made_beside_writers_and_brought_back() {
 
     // The data without its keys: `migrate` makes an empty key store, and nothing of anybody can be read.
     let bare = server.fresh_database().await;
-    restore(&data, &bare);
+    restores(programs, &data, &bare);
     let bare = at(&bare);
     assert!(refuses(&bare, &["verify"], 1).contains("afterword migrate"));
     told(&bare, &["migrate"]);

@@ -1,7 +1,7 @@
 //! Running it: what every answer tells browsers, HTTPS, secrets that stay secret, a doctor that knows what is wrong, copies
 //! that can be brought back, and a new release that takes the old one's place.
 
-mod backup;
+pub mod backup;
 mod doctor;
 mod documented;
 mod headers;
