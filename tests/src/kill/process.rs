@@ -71,7 +71,7 @@ pub fn command(store: &StoreOptions, words: &[&str]) -> Command {
     command.args(words).stderr(Stdio::null()).stdin(Stdio::null());
     match &store.place {
         Place::Folder(folder) => command.arg("--data").arg(folder),
-        Place::Postgres(url) => command.arg("--database-url").arg(url),
+        Place::Postgres(url) => command.env("AFTERWORD_DATABASE_URL", url),
     };
     if let Some(file) = &store.master_key_file {
         command.env("AFTERWORD_MASTER_KEY_FILE", file);

@@ -334,23 +334,24 @@ async fn no_error_says_a_secret() {
 
 /// A password on the command line works, as it does elsewhere, and is warned of; a file or a variable is better.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_password_on_the_command_line_is_warned_of_and_a_file_is_not() {
+async fn a_password_on_the_command_line_is_refused_and_in_a_file_it_is_taken() {
     let Some(store) = options(Kind::Postgres).await else {
         return;
     };
     let Place::Postgres(url) = with_password(&store).place else {
         unreachable!()
     };
-    let shown = command(&with_password(&store), &["migrate"])
-        .stderr(Stdio::piped())
-        .output()
-        .expect("run");
-    let said = String::from_utf8_lossy(&shown.stderr).into_owned();
-    assert!(
-        shown.status.success() && said.contains("AFTERWORD_DATABASE_URL_FILE"),
-        "{said}"
-    );
-    assert!(!said.contains(DATABASE), "{said}");
+    for shown in [
+        url.clone(),
+        format!("postgres://localhost/afterword?password={DATABASE}"),
+    ] {
+        let mut migrate = says_all(&store, &["migrate", "--database-url", &shown]);
+        let refused = migrate.output().expect("run");
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "{said}");
+        assert!(said.contains("AFTERWORD_DATABASE_URL_FILE"), "{said}");
+        assert!(!said.contains(DATABASE), "{said}");
+    }
 
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("url");

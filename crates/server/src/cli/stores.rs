@@ -123,18 +123,24 @@ fn flag(name: &str, url: Option<&Secret>, file: Option<&Path>) -> Result<Option<
     match (url.filter(|url| !url.0.is_empty()), file) {
         (Some(_), Some(_)) => Err(Failure::Usage(format!("--{name} and --{name}-file exclude each other"))),
         (Some(Secret(url)), None) => {
-            if url::Url::parse(url).is_ok_and(|url| url.password().is_some()) {
-                tracing::warn!(
+            if holds_a_password(url) {
+                return Err(Failure::Usage(format!(
                     "--{name} shows its password to everybody who may list the processes of this machine: give it by \
                      AFTERWORD_{0} or AFTERWORD_{0}_FILE",
                     name.replace('-', "_").to_uppercase()
-                );
+                )));
             }
             Ok(Some(url.clone()))
         }
         (None, Some(file)) => read(file).map(Some),
         (None, None) => Ok(None),
     }
+}
+
+/// Before the host, or as a parameter.
+fn holds_a_password(url: &str) -> bool {
+    url::Url::parse(url)
+        .is_ok_and(|url| url.password().is_some() || url.query_pairs().any(|(name, _)| name.ends_with("password")))
 }
 
 fn variable_or_file(name: &str, of_file: &str) -> Result<Option<String>, Failure> {
