@@ -235,7 +235,7 @@ async fn with_a_full_disk_it_says_so_reads_on_and_recovers_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn started_on_a_folder_that_it_may_only_read_it_reads_and_turns_writers_away() {
+async fn started_on_a_folder_that_it_may_only_read_it_reads_turns_writers_away_and_recovers_by_itself() {
     let store = options(Kind::Sqlite).await.expect("SQLite is always there");
     let Place::Folder(folder) = &store.place else {
         unreachable!()
@@ -257,10 +257,12 @@ async fn started_on_a_folder_that_it_may_only_read_it_reads_and_turns_writers_aw
     cramped.client = Client::new(address, cramped.client.key().to_owned());
     let turned_away = cramped.is_told_to_come_back().await;
     cramped.is_read().await;
-    cramped.process.kill();
-    cramped.process = Process::start(&store);
-    let (address, _) = cramped.process.listening();
-    cramped.client = Client::new(address, cramped.client.key().to_owned());
+    let inside = inside(&cramped.process, &mounting);
+    let remounted = Command::new(&inside[0])
+        .args(&inside[1..])
+        .args(["mount", "-o", "remount,bind,rw", &folder.to_string()])
+        .status();
+    assert!(remounted.expect("run").success(), "it may be written to");
     cramped.goes_on(turned_away).await;
     drop(cramped);
     verifies(&store);
