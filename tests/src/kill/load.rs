@@ -89,6 +89,12 @@ impl Ask {
         }
     }
 
+    /// A fact of an application, told by its path.
+    pub fn for_a_document(application: &str, body: Value) -> Self {
+        let path = format!("{application}/document-requests");
+        Self::named(What::Records, &of(application), Method::POST, &path, body)
+    }
+
     pub async fn send(&self, client: &Client) -> Result<Answer, String> {
         let mut request = client.request(self.method.clone(), &self.path);
         if let Some(name) = &self.name {
@@ -130,7 +136,7 @@ async fn answered(ask: &Ask, client: &Client) -> Answer {
         if answer.status != 503 {
             return answer;
         }
-        answer.refuses(503, "overloaded");
+        answer.refuses(503, "overloaded").header("retry-after");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     panic!("the service stays busy");
@@ -159,7 +165,7 @@ impl Writer {
             let ask = self.open.take().unwrap_or_else(|| self.next());
             match ask.send(&client).await {
                 Ok(answer) if answer.status == 503 => {
-                    answer.refuses(503, "overloaded");
+                    answer.refuses(503, "overloaded").header("retry-after");
                     self.open = Some(ask);
                     tokio::time::sleep(Duration::from_millis(30)).await;
                 }
@@ -221,13 +227,13 @@ impl Writer {
             3..8 => {
                 let application = self.some();
                 let body = json!({"id": event(), "document": "references"});
-                let mut ask = Self::asks_for(&application, body);
+                let mut ask = Ask::for_a_document(&application, body);
                 ask.name = None;
                 ask
             }
             8..12 => {
                 let application = self.some();
-                Self::asks_for(&application, json!({"document": "transcript"}))
+                Ask::for_a_document(&application, json!({"document": "transcript"}))
             }
             12 if self.webhook.is_some() => self.sets_up(),
             _ => {
@@ -245,11 +251,6 @@ impl Writer {
                 Ask::named(What::Records, &candidate, Method::POST, &path, body)
             }
         }
-    }
-
-    fn asks_for(application: &str, body: Value) -> Ask {
-        let path = format!("{application}/document-requests");
-        Ask::named(What::Records, &of(application), Method::POST, &path, body)
     }
 
     fn sets_up(&mut self) -> Ask {
