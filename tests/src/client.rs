@@ -16,6 +16,14 @@ pub struct Client {
     key: String,
 }
 
+/// A request that nobody answered.
+#[derive(Debug)]
+pub struct Unanswered {
+    what: String,
+    /// Whether it was on its way; else there was nobody to ask.
+    pub was_sent: bool,
+}
+
 /// What came back.
 #[derive(Clone)]
 pub struct Answer {
@@ -63,16 +71,21 @@ impl Client {
 
     /// Sends a request.
     pub async fn send(&self, request: RequestBuilder) -> Answer {
-        self.try_send(request).await.unwrap_or_else(|error| panic!("{error}"))
+        self.try_send(request)
+            .await
+            .unwrap_or_else(|error| panic!("{}", error.what))
     }
 
-    /// Sends a request to a service that may go away; else what was asked, and what became of it.
-    pub async fn try_send(&self, request: RequestBuilder) -> Result<Answer, String> {
+    /// Sends a request to a service that may go away.
+    pub async fn try_send(&self, request: RequestBuilder) -> Result<Answer, Unanswered> {
         let request = request.build().expect("a request");
         let body = request.body().and_then(|body| body.as_bytes()).unwrap_or_default();
         let body = String::from_utf8_lossy(&body[..body.len().min(2000)]).into_owned();
         let asked = format!("{} {} {body}", request.method(), request.url());
-        let failed = |error: reqwest::Error| format!("{asked}: {error}");
+        let failed = |error: reqwest::Error| Unanswered {
+            what: format!("{asked}: {error}"),
+            was_sent: !error.is_connect(),
+        };
         let response = self.http.execute(request).await.map_err(failed)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.bytes().await.map_err(failed)?.to_vec();

@@ -46,7 +46,11 @@ pub struct Trial {
     receiver: Receiver,
     heard: Heard,
     webhook: String,
+    /// Requests that were answered, sent again.
     repeated: usize,
+    /// Requests that were cut off, sent again, and how many of them had been done.
+    cut_off: usize,
+    done_unheard: usize,
 }
 
 /// The load while it runs.
@@ -88,6 +92,8 @@ impl Trial {
             heard: Heard::default(),
             webhook,
             repeated: 0,
+            cut_off: 0,
+            done_unheard: 0,
         }
     }
 
@@ -166,7 +172,10 @@ impl Trial {
     /// Sends again what was open, and holds what is there against the model.
     pub async fn settles(&mut self) {
         for writer in &mut self.writers {
-            writer.settles(&self.client).await;
+            if let Some(settled) = writer.settles(&self.client).await {
+                self.cut_off += 1;
+                self.done_unheard += usize::from(settled.was_done);
+            }
         }
         let remembered = self.model.lock().expect("no panic").remembered();
         self.repeated += answered_as_before(&self.client, remembered).await;
@@ -178,6 +187,22 @@ impl Trial {
             model.set_up()
         };
         expected.is_shown(&self.client, &self.webhook).await;
+    }
+
+    /// The service was killed so often in the middle of requests, and not beside them.
+    fn was_hit(&self, kills: usize) {
+        let recorded = self.model.lock().expect("no panic").by_load();
+        eprintln!(
+            "{} requests were cut off, {} of them done; {} facts in {kills} kills",
+            self.cut_off, self.done_unheard, recorded
+        );
+        assert!(recorded >= 2 * kills, "{recorded} facts were recorded in {kills} kills");
+        assert!(
+            self.cut_off >= kills,
+            "{} requests were cut off by {kills} kills",
+            self.cut_off
+        );
+        assert!(self.repeated > 0, "nothing was sent again");
     }
 
     /// Everything stored is what the log says, from its beginning, and the receiver has heard of everything.
@@ -241,6 +266,7 @@ async fn killed(kind: Kind) {
             eprintln!("{kill} kills");
         }
     }
+    trial.was_hit(kills as usize);
     trial.ends_whole(&format!("{kills} kills on {kind:?}")).await;
 }
 

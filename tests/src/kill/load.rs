@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::model::Model;
-use crate::client::{Answer, Client, id};
+use crate::client::{Answer, Client, Unanswered, id};
 
 /// So many candidates a writer has of its own; then it erases one.
 const OWN: usize = 3;
@@ -95,7 +95,7 @@ impl Ask {
         Self::named(What::Records, &of(application), Method::POST, &path, body)
     }
 
-    pub async fn send(&self, client: &Client) -> Result<Answer, String> {
+    pub async fn send(&self, client: &Client) -> Result<Answer, Unanswered> {
         let mut request = client.request(self.method.clone(), &self.path);
         if let Some(name) = &self.name {
             request = request.header("Idempotency-Key", name);
@@ -117,6 +117,12 @@ struct Own {
     application: Option<String>,
 }
 
+/// A request that was cut off, and was sent again.
+pub struct Settled {
+    /// Whether its answer alone had been lost, as far as its name tells.
+    pub was_done: bool,
+}
+
 /// One of those who write. It is taken up again after each crash, with what it has open.
 pub struct Writer {
     dice: Dice,
@@ -126,6 +132,8 @@ pub struct Writer {
     /// Only one sets up, so that it is known what was set last.
     webhook: Option<String>,
     open: Option<Ask>,
+    /// Whether what is open was on its way when the service went.
+    was_sent: bool,
     model: Arc<Mutex<Model>>,
 }
 
@@ -150,6 +158,7 @@ impl Writer {
             shared,
             webhook,
             open: None,
+            was_sent: false,
             model,
         }
     }
@@ -170,8 +179,9 @@ impl Writer {
                     tokio::time::sleep(Duration::from_millis(30)).await;
                 }
                 Ok(answer) => self.took(ask, answer),
-                Err(_) => {
+                Err(unanswered) => {
                     self.open = Some(ask);
+                    self.was_sent = unanswered.was_sent;
                     return self;
                 }
             }
@@ -180,12 +190,16 @@ impl Writer {
     }
 
     /// Sends again what was under way when the service went: it has one effect, and from now on one answer.
-    pub async fn settles(&mut self, client: &Client) {
-        let Some(ask) = self.open.take() else { return };
+    pub async fn settles(&mut self, client: &Client) -> Option<Settled> {
+        let ask = self.open.take()?;
         let first = answered(&ask, client).await;
         let again = answered(&ask, client).await;
         self.took(ask.clone(), first.clone());
         is_the_same(&ask, &first, &again);
+        let was_sent = std::mem::take(&mut self.was_sent);
+        was_sent.then(|| Settled {
+            was_done: first.maybe_header("idempotency-replayed").is_some(),
+        })
     }
 
     fn took(&mut self, ask: Ask, answer: Answer) {

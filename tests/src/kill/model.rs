@@ -64,6 +64,11 @@ impl Model {
         !self.erased.contains(candidate)
     }
 
+    /// So many facts the load has recorded, beside what was there before it.
+    pub fn by_load(&self) -> usize {
+        self.recorded.values().filter(|candidate| !candidate.is_empty()).count()
+    }
+
     /// Some requests that were answered before the crash, for which the answer must be the same after it.
     pub fn remembered(&mut self) -> Vec<(Ask, Answer)> {
         let mut recent = std::mem::take(&mut self.recent);
