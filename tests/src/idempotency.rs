@@ -1,16 +1,20 @@
 //! A request that is sent again has one effect: by the name that the client gives it, or by the id of its fact.
 
+use std::time::{Duration, Instant};
+
 use afterword::app::Options;
 use afterword_domain::ids::{ContactId, EventId};
+use afterword_store::{Appended, Commit, IdempotencyRow};
 use futures_util::future::join_all;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use reqwest::{Method, RequestBuilder, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
     client::{Answer, Client, id},
-    harness::World,
+    harness::{Kind, World, behind, open, options},
+    kill::process::{Process, first},
     scenes::{Scene, registers},
     stories,
 };
@@ -542,4 +546,59 @@ async fn an_id_stands_for_one_fact(world: World) {
     let other = scene.neighbour().await;
     let ada = json!({"subject": ada, "id": event, "name": "Ada", "time_zone": "UTC"});
     other.post("/v1/candidates", ada).await.is(201);
+}
+
+/// By the service as it runs: it looks for what is too old when it starts.
+async fn a_name_is_kept_for_72_hours(kind: Kind) {
+    let Some(there) = options(kind).await else { return };
+    drop(first(&there));
+    let store = open(there.clone()).await;
+    let asking = store.clone();
+    let tenants = behind(async move { asking.tenants().await }).await;
+    let tenant = tenants.expect("done").expect("the store answers")[0].id;
+    for hours in [71, 73] {
+        let row = IdempotencyRow {
+            key_hash: vec![hours],
+            request_hash: vec![hours],
+            candidate: None,
+            first_version: 1,
+            facts: 0,
+            sealed: None,
+            recorded_at: (Timestamp::now() - SignedDuration::from_hours(hours.into())).as_microsecond(),
+        };
+        let commit = Commit {
+            idempotency: Some(row),
+            ..Commit::new(tenant, Uuid::nil(), 0)
+        };
+        let store = store.clone();
+        let kept = behind(async move { store.append(commit).await }).await;
+        assert!(matches!(kept.expect("done"), Ok(Appended::Done { .. })));
+    }
+    let is_there = async |hours: u8| {
+        let store = store.clone();
+        let row = behind(async move { store.idempotent(tenant, &[hours]).await }).await;
+        row.expect("done").expect("the store answers").is_some()
+    };
+    assert!(is_there(71).await && is_there(73).await);
+    let mut process = Process::start(&there);
+    process.listening();
+    let began = Instant::now();
+    while is_there(73).await {
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "a name of 73 hours is still there"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(is_there(71).await, "a name of 71 hours is gone");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_name_is_kept_for_72_hours_on_sqlite() {
+    a_name_is_kept_for_72_hours(Kind::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_name_is_kept_for_72_hours_on_postgres() {
+    a_name_is_kept_for_72_hours(Kind::Postgres).await;
 }

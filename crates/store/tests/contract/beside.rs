@@ -8,6 +8,7 @@ contract!(
     a_conflict_beside_the_log_takes_no_others_along,
     a_playbook_goes_in_with_its_request_or_not_at_all,
     keys_of_the_api_are_kept_rolled_and_revoked,
+    names_of_requests_go_when_they_are_too_old_and_no_others,
 );
 
 fn key(nth: u8) -> ApiKeyRow {
@@ -195,4 +196,47 @@ async fn keys_of_the_api_are_kept_rolled_and_revoked(stand: Stand) {
         ..key
     };
     assert_eq!(store.api_keys(T).await.expect("read"), [expected]);
+}
+
+async fn names_of_requests_go_when_they_are_too_old_and_no_others(stand: Stand) {
+    const HOUR: i64 = 3_600_000_000;
+    let (store, now) = (&stand.store, 1_000 * HOUR);
+    let name = |hours: i64, nth: usize| format!("{hours} hours, {nth}");
+    let names = async |tenant: TenantId, hours: i64, many: usize| {
+        let kept = (0..many).map(|nth| {
+            store.append(Commit {
+                idempotency: Some(IdempotencyRow {
+                    recorded_at: now - hours * HOUR,
+                    ..request(&name(hours, nth))
+                }),
+                ..Commit::new(tenant, Uuid::nil(), 0)
+            })
+        });
+        for answer in futures_util::future::join_all(kept).await {
+            assert!(matches!(answer, Ok(Appended::Done { .. })), "{answer:?}");
+        }
+    };
+    // More than go at a time.
+    for (tenant, many) in [(T, 1100), (OTHER, 3)] {
+        names(tenant, 71, 5).await;
+        names(tenant, 73, many).await;
+    }
+    let left = async |tenant: TenantId, hours: i64, nth: usize| {
+        let name = name(hours, nth);
+        store.idempotent(tenant, name.as_bytes()).await.expect("read").is_some()
+    };
+    assert_eq!(store.idempotency_purge(now - 73 * HOUR).await.expect("purged"), 0);
+    assert_eq!(store.idempotency_purge(now - 72 * HOUR).await.expect("purged"), 1103);
+    for (tenant, many) in [(T, 1100), (OTHER, 3)] {
+        for nth in [0, many / 2, many - 1] {
+            assert!(!left(tenant, 73, nth).await);
+        }
+        for nth in 0..5 {
+            assert!(left(tenant, 71, nth).await);
+        }
+    }
+    assert_eq!(store.idempotency_purge(now - 72 * HOUR).await.expect("purged"), 0);
+    // A name that has gone may be used again.
+    names(T, 73, 1).await;
+    assert!(left(T, 73, 0).await);
 }
