@@ -74,6 +74,11 @@ interop:
 bench *options:
     cargo run --release --manifest-path crates/bench/Cargo.toml -- {{ options }}
 
+# What one key's attack costs everybody else, on SQLite; as root, a quarter of an hour. Fails where it is too much.
+overload *options:
+    cargo build --release --package afterword
+    crates/bench/overload target/release/afterword {{ options }}
+
 # All that a change must pass.
 ci:
     .ci/run
