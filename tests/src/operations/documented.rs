@@ -1,4 +1,4 @@
-//! What `docs/` and the sources say of safety is so: tests that are named exist, and no crate allows what is unsafe.
+//! What `docs/` and the sources say of safety is so: tests that are named exist and run, and no crate allows what is unsafe.
 
 use std::{
     collections::BTreeSet,
@@ -40,16 +40,69 @@ fn named(page: &str) -> BTreeSet<(String, String)> {
         .collect()
 }
 
+/// Tests of which `.ci/upgrade/run` is the place.
+const OF_THE_UPGRADE: [&str; 2] = [
+    "instances_are_replaced_one_after_the_other_under_load_without_a_failure",
+    "the_new_program_goes_on_where_the_old_one_stopped_on_sqlite",
+];
+
+/// What keeps a function of a source from being a test that every run takes.
+fn is_no_test(source: &str, name: &str) -> Option<&'static str> {
+    let lines: Vec<&str> = source.lines().map(str::trim_start).collect();
+    let begins = |line: &&str| line.contains(&format!("fn {name}(")) || line.contains(&format!("fn {name}<"));
+    let Some(at) = lines.iter().position(|line| begins(line) && !line.starts_with("//")) else {
+        return Some("there is none");
+    };
+    let belongs = |line: &&&str| line.starts_with("//") || !(line.is_empty() || line.ends_with(['}', ';']));
+    let above: Vec<&&str> = lines[..at].iter().rev().take_while(belongs).collect();
+    let has = |attribute: &str| above.iter().any(|line| line.starts_with(attribute));
+    let is_listed = [("stories![", ']'), ("contract!(", ')')].iter().any(|(begin, end)| {
+        let lists = source.split(begin).skip(1).filter_map(|rest| rest.split(*end).next());
+        lists.flat_map(|list| list.split(',')).any(|it| it.trim() == name)
+    });
+    if !is_listed && !["#[test]", "#[tokio::test", "#[actix_web::test"].into_iter().any(has) {
+        return Some("it is no test");
+    }
+    (has("#[ignore") && !OF_THE_UPGRADE.contains(&name)).then_some("it is ignored")
+}
+
 #[test]
-fn every_test_that_the_pages_name_exists() {
-    for page in ["docs/security.md", "docs/operations.md", "docs/reliability.md"] {
-        let text = read(&root().join(page));
-        for (file, name) in named(&text) {
-            let source = read(&root().join(&file));
-            let is = source.contains(&format!("fn {name}(")) || source.contains(&format!("fn {name}<"));
-            assert!(is, "{page} names {file}::{name}, and there is none");
+fn every_test_that_the_pages_name_is_one_and_runs() {
+    let mut all = 0;
+    for page in files(&root().join("docs"), ".md") {
+        for (file, name) in named(&read(&page)) {
+            let why = is_no_test(&read(&root().join(&file)), &name);
+            assert_eq!(why, None, "{} names {file}::{name}", page.display());
+            all += 1;
         }
     }
+    assert!(all > 50, "the pages name {all} tests alone");
+}
+
+#[test]
+fn what_only_looks_like_a_test_is_none() {
+    let source = "
+        #[test]
+        fn one() {}
+        fn two() {}
+
+        #[tokio::test(flavor = \"multi_thread\")]
+        #[ignore = \"some day\"]
+        async fn three() {}
+
+        // #[test]
+        fn four() {}
+
+        crate::stories![five, six];
+        async fn five(world: World) {}
+
+        // fn seven() {}
+        #[test]
+        fn seven_and_more() {}
+    ";
+    let why = ["one", "two", "three", "four", "five", "six", "seven"].map(|name| is_no_test(source, name));
+    let (none, no_test, ignored) = (Some("there is none"), Some("it is no test"), Some("it is ignored"));
+    assert_eq!(why, [None, no_test, ignored, no_test, None, none, none]);
 }
 
 #[test]
