@@ -1,7 +1,13 @@
 //! Too much at once: of slow clients, of waiting readers, of long requests, of anything in one request. Others go on, and
 //! whoever is refused is told so, and when to come back.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use afterword::app::Options;
 use afterword_domain::ids::{self, CandidateId};
@@ -20,7 +26,7 @@ use crate::{
     contract::{body_of, operations, paths_of},
     harness::{Kind, World, tell},
     lists::full,
-    scenes::registers,
+    scenes::{applies, registers},
     soak,
 };
 
@@ -173,61 +179,145 @@ async fn a_connection_that_begins_a_second_request_and_does_not_go_on_is_let_go(
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_key_has_only_so_many_readers_waiting() {
-    tell(Kind::Sqlite, async |world: World| {
-        let wait = |client: &Client, seconds: u8| {
-            let client = client.clone();
-            async move { client.get(&format!("/v1/events?cursor=now&wait={seconds}")).await }
-        };
-        registers(&world, "Grace").await;
-        let waiting = join_all((0..64).map(|_| wait(&world, 4)));
-        let refused = async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            let refused = wait(&world, 4).await;
-            refused.refuses(429, "rate_limited").header("retry-after");
-            // So is one for whom there is something: a place is asked for before anything is read.
-            world.get("/v1/events?wait=4").await.refuses(429, "rate_limited");
-            // Without waiting it may read, and another key may wait.
-            world.get("/v1/events?cursor=now").await.is(200);
-            let other = world.client("events:read candidates:write", None, None).await;
-            wait(&other, 1).await.is(200);
-            // Those who wait keep nobody from a turn.
-            registers(&world, "Ada").await;
-        };
-        let (waited, ()) = tokio::join!(waiting, refused);
-        for answer in waited {
-            answer.is(200);
-        }
-    })
-    .await;
+async fn a_key_has_only_so_many_readers_waiting(world: World) {
+    let wait = |client: &Client, seconds: u8| {
+        let client = client.clone();
+        async move { client.get(&format!("/v1/events?cursor=now&wait={seconds}")).await }
+    };
+    registers(&world, "Grace").await;
+    let waiting = join_all((0..64).map(|_| wait(&world, 4)));
+    let refused = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let refused = wait(&world, 4).await;
+        refused.refuses(429, "rate_limited").header("retry-after");
+        // So is one for whom there is something: a place is asked for before anything is read.
+        world.get("/v1/events?wait=4").await.refuses(429, "rate_limited");
+        // Without waiting it may read, and another key may wait.
+        world.get("/v1/events?cursor=now").await.is(200);
+        let other = world.client("events:read candidates:write", None, None).await;
+        wait(&other, 1).await.is(200);
+        // Those who wait keep nobody from a turn.
+        registers(&world, "Ada").await;
+    };
+    let (waited, ()) = tokio::join!(waiting, refused);
+    for answer in waited {
+        answer.is(200);
+    }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_tenant_has_only_so_many_requests_of_many_lines_at_once() {
-    tell(Kind::Sqlite, async |world: World| {
-        let many_lines = |client: &Client| {
-            client
-                .request(Method::POST, "/v1/facts")
-                .header("Content-Type", "application/x-ndjson")
-        };
-        let endless = || {
-            let parts = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();
-            reqwest::Body::wrap_stream(parts)
-        };
-        let open = async || many_lines(&world).body(endless()).send().await.expect("answered");
-        let (one, two) = (open().await, open().await);
-        let refused = world.send(many_lines(&world).body("")).await;
-        refused.refuses(503, "overloaded").header("retry-after");
-        let another_key = world.client("candidates:write", None, None).await;
-        let refused = another_key.send(many_lines(&another_key).body("")).await;
-        refused.refuses(503, "overloaded");
-        let neighbour = world.neighbour().await;
-        let another_tenant = Client::new(world.base().to_owned(), neighbour.key().to_owned());
-        another_tenant.send(many_lines(&another_tenant).body("")).await.is(200);
-        drop((one, two));
-    })
-    .await;
+async fn a_tenant_has_only_so_many_requests_of_many_lines_at_once(world: World) {
+    let many_lines = |client: &Client| {
+        client
+            .request(Method::POST, "/v1/facts")
+            .header("Content-Type", "application/x-ndjson")
+    };
+    let endless = || {
+        let parts = futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+        reqwest::Body::wrap_stream(parts)
+    };
+    let open = async || many_lines(&world).body(endless()).send().await.expect("answered");
+    let (one, two) = (open().await, open().await);
+    let refused = world.send(many_lines(&world).body("")).await;
+    refused.refuses(503, "overloaded").header("retry-after");
+    let another_key = world.client("candidates:write", None, None).await;
+    let refused = another_key.send(many_lines(&another_key).body("")).await;
+    refused.refuses(503, "overloaded");
+    let neighbour = world.neighbour().await;
+    let another_tenant = Client::new(world.base().to_owned(), neighbour.key().to_owned());
+    another_tenant.send(many_lines(&another_tenant).body("")).await.is(200);
+    drop((one, two));
+}
+
+/// A candidate's application that is asked about over and over.
+async fn asked_about(client: &Client) -> (String, String) {
+    let candidate = registers(client, "Ada").await;
+    let application = applies(client, &candidate, "Acme").await;
+    (candidate, application)
+}
+
+/// One request of those that ordinary clients send, the third of them a write.
+async fn asks(client: &Client, (candidate, application): &(String, String), nth: u64) -> Answer {
+    match nth % 3 {
+        0 => {
+            let path = format!("{application}/document-requests");
+            client.post(&path, json!({"document": "diploma"})).await
+        }
+        1 => client.get("/v1/tasks?limit=50").await,
+        _ => client.get(&format!("{candidate}/timeline")).await,
+    }
+}
+
+/// How long each of so many requests takes that a client sends at its own pace, and gets.
+async fn timed(client: &Client, about: &(String, String), many: u64) -> Duration {
+    let mut took = Vec::new();
+    for nth in 0..many {
+        let began = Instant::now();
+        let answer = asks(client, about, nth).await;
+        took.push(began.elapsed());
+        assert!((200..300).contains(&answer.status), "{answer}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    took.sort();
+    took[took.len() * 9 / 10]
+}
+
+/// The memory of this process, where the servers of the stories are, in MB; none where the system does not tell.
+fn memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kilobytes >> 10)
+}
+
+/// Connections of the flood.
+const CROWD: u64 = 128;
+
+async fn a_flood_from_one_key_leaves_others_their_answers_and_the_memory_bounded(world: World) {
+    let neighbour = world.neighbour().await;
+    // At the same server.
+    let flood = world.with_key(neighbour.key());
+    let (own, its) = (asked_about(&world).await, asked_about(&flood).await);
+    timed(&world, &own, 10).await;
+    let quiet = timed(&world, &own, 60).await;
+    let before = memory();
+    let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let flooding: Vec<_> = (0..CROWD)
+        .map(|nth| {
+            let (flood, its) = (flood.clone(), its.clone());
+            let (stop, answered) = (Arc::clone(&stop), Arc::clone(&answered));
+            tokio::spawn(async move {
+                for nth in nth.. {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let answer = asks(&flood, &its, nth).await;
+                    if answer.status == 503 {
+                        answer.refuses(503, "overloaded").header("retry-after");
+                    } else {
+                        assert!((200..300).contains(&answer.status), "{answer}");
+                    }
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let attacked = timed(&world, &own, 60).await;
+    let after = memory();
+    stop.store(true, Ordering::Relaxed);
+    for one in flooding {
+        one.await.expect("answered, or told to come back");
+    }
+    let answered = answered.load(Ordering::Relaxed);
+    eprintln!("{quiet:?} quiet, {attacked:?} beside {answered} answers to the flood; {before:?} and {after:?} MB");
+    assert!(answered > CROWD, "{answered} answers are no flood");
+    assert!(
+        attacked <= 10 * quiet + Duration::from_millis(250),
+        "{quiet:?} quiet, {attacked:?} attacked"
+    );
+    if let (Some(before), Some(after)) = (before, after) {
+        assert!(after < before + 400, "{before} MB before the flood, {after} MB in it");
+    }
 }
 
 /// Every way in which a schema bounds a value, and a value beyond it: where in the body, and what.
@@ -366,6 +456,9 @@ async fn nothing_is_longer_than_the_document_says(world: World) {
 
 crate::stories![
     nothing_is_longer_than_the_document_says,
+    a_key_has_only_so_many_readers_waiting,
+    a_tenant_has_only_so_many_requests_of_many_lines_at_once,
+    a_flood_from_one_key_leaves_others_their_answers_and_the_memory_bounded,
     a_history_that_is_folded_again_and_again_is_bounded
 ];
 
