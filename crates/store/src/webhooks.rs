@@ -234,6 +234,13 @@ impl Beside {
     /// none.
     #[must_use]
     pub fn delivery_again(tenant: TenantId, webhook: Uuid, row: &DeliveryRow, now: i64) -> Self {
+        // The candidate's head is held meanwhile: settled between what is looked at and what is written here, it would leave
+        // nobody to put this delivery in its place.
+        let held = Self::may(Statement::of(
+            "UPDATE webhook_deliveries SET next_at = next_at WHERE tenant_id = $1 AND webhook_id = $2 \
+             AND candidate_id = $3 AND state = 'pending' AND next_at IS NOT NULL",
+            [tenant.into(), webhook.into(), row.candidate.into()],
+        ));
         let again = Self::must(Statement::of(
             "UPDATE webhook_deliveries SET state = 'pending', attempts = 0, first_at = NULL, \
              next_at = CASE WHEN next_at IS NULL THEN NULL ELSE $4 END \
@@ -241,7 +248,7 @@ impl Beside {
             [tenant.into(), webhook.into(), row.position.into(), now.into()],
         ));
         let lined_up = line_up(tenant, webhook, &[row.candidate], now);
-        lined_up.into_iter().map(Self::may).fold(again, Self::and)
+        lined_up.into_iter().map(Self::may).fold(held.and(again), Self::and)
     }
 
     /// Makes all that is pending due at once and as if it had never been tried.

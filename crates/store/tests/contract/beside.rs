@@ -9,6 +9,7 @@ contract!(
     a_playbook_goes_in_with_its_request_or_not_at_all,
     keys_of_the_api_are_kept_rolled_and_revoked,
     names_of_requests_go_when_they_are_too_old_and_no_others,
+    a_delivery_made_again_while_another_is_settled_is_due,
 );
 
 fn key(nth: u8) -> ApiKeyRow {
@@ -239,4 +240,39 @@ async fn names_of_requests_go_when_they_are_too_old_and_no_others(stand: Stand) 
     // A name that has gone may be used again.
     names(T, 73, 1).await;
     assert!(left(T, 73, 0).await);
+}
+
+/// Two facts of one candidate are delivered again, one after the other. Whether the first is over before the second is asked
+/// for, after it or meanwhile, the second is due.
+async fn a_delivery_made_again_while_another_is_settled_is_due(stand: Stand) {
+    let store = &stand.store;
+    let [webhook, candidate, holder] = [1, 2, 3].map(Uuid::from_u128);
+    let events = [4, 5].map(Uuid::from_u128);
+    let fence = store.lease(T, "webhooks", holder, 0, 1000).await.expect("asked");
+    let fence = fence.expect("nobody else's");
+    let facts = [(1, events[0], candidate), (2, events[1], candidate)];
+    store.deliveries_put(T, webhook, &facts).await.expect("put");
+    let over = async |positions: &[i64]| {
+        let told = (Some(204), 1);
+        let settled = store.deliveries_settle(T, webhook, positions, "delivered", told, fence);
+        settled.await.expect("settled");
+        store
+            .deliveries_line_up(T, webhook, &[candidate], 1)
+            .await
+            .expect("lined up");
+    };
+    over(&[1, 2]).await;
+    for _ in 0..40 {
+        let mut again = Vec::new();
+        for event in events {
+            let row = store.delivery(T, webhook, event).await.expect("read").expect("there");
+            again.push(beside(T, Beside::delivery_again(T, webhook, &row, 1)));
+        }
+        let [first, second] = again.try_into().expect("two");
+        done(store, first).await;
+        futures_util::future::join(done(store, second), over(&[1])).await;
+        let due = store.deliveries_due(T, webhook, 1, 10).await.expect("read");
+        assert_eq!(due.iter().map(|it| it.position).collect::<Vec<_>>(), [2]);
+        over(&[2]).await;
+    }
 }
