@@ -24,7 +24,7 @@ mod letters;
 mod sought;
 
 use letters::{Letter, folded, letters};
-use sought::{Numbers, Words, in_any_order, replaced};
+use sought::{Numbers, Words, replaced};
 
 /// What stands where nothing longer has room.
 const SHORT: &str = "…";
@@ -50,6 +50,8 @@ pub(super) struct Person {
     id: ContactId,
     /// Every name, e-mail, phone number and address line that the log ever gave; empty once they are redacted.
     words: Words,
+    /// The names in other orders of their words.
+    turned: Words,
     /// The phone numbers once more, for other ways to write them.
     numbers: Numbers,
     /// The parts of the names.
@@ -109,11 +111,8 @@ impl Person {
                 parts: any_of(parts.iter().cloned()),
                 all: any_of(all.map(|(_, part)| part).filter(|part| part.chars().count() > 2)),
             },
-            words: Words::of(
-                texts
-                    .into_iter()
-                    .chain(called.iter().flat_map(|name| in_any_order(name))),
-            ),
+            turned: Words::turned(&called),
+            words: Words::of(texts.into_iter().chain(called)),
             numbers: Numbers::of(phones),
             parts,
             circle,
@@ -193,7 +192,8 @@ impl Person {
     /// Where a text tells of the person.
     fn found(&self, text: &str, near: bool) -> Vec<Range<usize>> {
         let letters = letters(text);
-        let mut found: Vec<_> = self.words.found(&letters).chain(self.numbers.found(&letters)).collect();
+        let words = self.words.found(&letters).chain(self.turned.found(&letters));
+        let mut found: Vec<_> = words.chain(self.numbers.found(&letters)).collect();
         if near {
             found.extend(parts_in(text, &letters, &self.parts));
         }

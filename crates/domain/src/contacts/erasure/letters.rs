@@ -52,12 +52,15 @@ pub(super) fn letters(text: &str) -> Vec<Letter> {
         if !base.is_alphanumeric() {
             let ends = matches!(base, '!' | '?' | ';' | ':' | '[' | ']');
             after = after.max(if ends { After::End } else { After::Gap });
-            continue;
+            // A vowel may be written behind what is no letter.
+            if !text[from..to].chars().any(char::is_alphanumeric) {
+                continue;
+            }
         }
         let first = letters.len();
         for part in text[from..to].chars() {
             if completes(part)
-                && let Some(begun) = letters.last_mut()
+                && let Some(begun) = letters.get_mut(first..).and_then(<[_]>::last_mut)
             {
                 begun.closes = false;
             }

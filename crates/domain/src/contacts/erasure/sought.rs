@@ -14,7 +14,11 @@ const PREFIX: usize = 5;
 const TURNED: (usize, usize) = (6, 100);
 
 /// Texts to look for, each as its letters and digits; in their order, so that a text is read once for all of them.
-pub(super) struct Words(Vec<Vec<char>>);
+pub(super) struct Words {
+    texts: Vec<Vec<char>>,
+    /// Whether none of them may end within a word.
+    whole: bool,
+}
 
 /// Telephone numbers, each as its digits from the last to the first, in their order.
 pub(super) struct Numbers(Vec<Vec<char>>);
@@ -22,7 +26,18 @@ pub(super) struct Numbers(Vec<Vec<char>>);
 impl Words {
     pub(super) fn of(texts: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
         let counted = |text: &str| letters(text).iter().map(|letter| letter.folded).collect();
-        Self(in_order(texts.into_iter().map(|text| counted(text.as_ref()))))
+        Self {
+            texts: in_order(texts.into_iter().map(|text| counted(text.as_ref()))),
+            whole: false,
+        }
+    }
+
+    /// Names as some lists have them, with any of their later words first: *Berg, Anna*.
+    pub(super) fn turned<'a>(names: impl IntoIterator<Item = &'a String>) -> Self {
+        Self {
+            whole: true,
+            ..Self::of(names.into_iter().flat_map(|name| turned(name)))
+        }
     }
 
     /// Where any of these stands, by where it begins.
@@ -33,7 +48,7 @@ impl Words {
 
     /// Where the longest of them ends in a text that begins with it.
     fn end(&self, text: &[Letter]) -> Option<usize> {
-        let (mut among, mut longest) = (self.0.as_slice(), None);
+        let (mut among, mut longest) = (self.texts.as_slice(), None);
         for (depth, letter) in text.iter().enumerate() {
             // A name does not go on in the next sentence.
             if depth > 0 && letter.after == After::End {
@@ -45,7 +60,8 @@ impl Words {
             let next = text.get(length);
             let goes_on = next.is_some_and(|next| next.adjoins() && next.folded.is_ascii_alphanumeric());
             // Short ones are found in many words.
-            if first.len() == length && letter.closes && (!goes_on || length > 4) {
+            let may_go_on = !self.whole && length > 4;
+            if first.len() == length && letter.closes && (!goes_on || may_go_on) {
                 longest = Some(letter.bytes.end);
             }
         }
@@ -99,15 +115,14 @@ impl Numbers {
     }
 }
 
-/// A name as others use it, and with any of its later words first: *Anna Berg* and *Berg Anna*.
-pub(super) fn in_any_order(name: &str) -> Vec<String> {
+/// A name with each of its later words first.
+fn turned(name: &str) -> Vec<String> {
     let mut words: Vec<&str> = name.split_whitespace().collect();
     let is_long = words.len() > TURNED.0 || name.chars().count() > TURNED.1;
     let turns = if is_long { 1 } else { words.len() };
-    let turned = (0..turns).map(|_| {
-        let turned = words.join(" ");
+    let turned = (1..turns).map(|_| {
         words.rotate_left(1);
-        turned
+        words.join(" ")
     });
     turned.collect()
 }

@@ -9,7 +9,11 @@ fn without(words: &Words, text: &str) -> String {
 }
 
 fn without_name(name: &str, text: &str) -> String {
-    without(&Words::of(in_any_order(name)), text)
+    let (called, letters) = ([name.to_owned()], letters(text));
+    let (words, turned) = (Words::of(&called), Words::turned(&called));
+    let mut found: Vec<_> = words.found(&letters).chain(turned.found(&letters)).collect();
+    found.sort_by_key(|place| place.start);
+    replaced(text, &found, "[erased]")
 }
 
 fn without_phone(phone: &str, text: &str) -> String {
