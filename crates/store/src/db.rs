@@ -3,7 +3,7 @@
 use crate::error::StoreError;
 use crate::lanes::Lanes;
 use crate::rows::TenantId;
-use crate::sqlite::Sqlite;
+use crate::sqlite::{Sqlite, is_read_only};
 use crate::statement::{Cells, Statement};
 use crate::turns::after_others;
 use sqlx::postgres::PgRow;
@@ -55,7 +55,16 @@ impl Db {
         statement: Statement,
     ) -> Result<u64, sqlx::Error> {
         match self {
-            Self::Sqlite(sqlite) => statement.run_sqlite(&mut *sqlite.writer.acquire().await?).await,
+            Self::Sqlite(sqlite) => {
+                let mut writer = sqlite.writer.acquire().await?;
+                match statement.clone().run_sqlite(&mut writer).await {
+                    Err(error) if is_read_only(&error) => {
+                        sqlite.open_anew(writer).await;
+                        statement.run_sqlite(&mut *sqlite.writer.acquire().await?).await
+                    }
+                    done => done,
+                }
+            }
             Self::Postgres(lanes) => {
                 let done = lanes.execute(tenant.into(), statement).await;
                 // Whether it was done is not known, and it is not done twice; the next one finds a connection that lives.
@@ -76,7 +85,14 @@ impl Db {
     ) -> Result<Vec<T>, StoreError> {
         let rows: Result<Vec<T>, sqlx::Error> = match self {
             Self::Sqlite(sqlite) => {
-                let rows = statement.fetch_sqlite(&mut *sqlite.writer.acquire().await?).await?;
+                let mut writer = sqlite.writer.acquire().await?;
+                let rows = match statement.clone().fetch_sqlite(&mut writer).await {
+                    Err(error) if is_read_only(&error) => {
+                        sqlite.open_anew(writer).await;
+                        statement.fetch_sqlite(&mut *sqlite.writer.acquire().await?).await?
+                    }
+                    rows => rows?,
+                };
                 rows.iter().map(|row| read(row)).collect()
             }
             Self::Postgres(lanes) => again(lanes, Some(tenant), statement)

@@ -4,6 +4,7 @@
 use crate::error::OpenError;
 use crate::statement::Statement;
 use sqlx::ConnectOptions;
+use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow, SqliteSynchronous,
 };
@@ -112,6 +113,18 @@ impl Sqlite {
         }
     }
 
+    /// After a write that was not allowed: the file could only be read when it was opened, because its folder or its disk was
+    /// read-only. It is opened anew, since by now it may be otherwise.
+    pub(crate) async fn open_anew(&self, writer: PoolConnection<sqlx::Sqlite>) {
+        writer.close().await.ok();
+        // They share what they know of the file: none may be left.
+        for pool in [&self.writer, &self.readers, &self.log] {
+            while let Some(connection) = pool.try_acquire() {
+                connection.close().await.ok();
+            }
+        }
+    }
+
     /// Empties the write-ahead log, where pages lie as they were before something was erased. False: somebody was reading
     /// or writing, and it is to be tried again.
     pub(crate) async fn scrub(&self) -> Result<bool, sqlx::Error> {
@@ -163,6 +176,12 @@ async fn keep_short(log: SqlitePool, mut commits: mpsc::Receiver<()>) {
 /// What SQLite says of the log: whether somebody was in the way, how many pages it has, and how many of them are in the file.
 async fn checkpoint(log: &SqlitePool, how: &'static str) -> Result<(i64, i64, i64), sqlx::Error> {
     sqlx::query_as(how).fetch_one(log).await
+}
+
+/// Whether the file cannot be written to: SQLite's code for that, or one of its relatives.
+pub(crate) fn is_read_only(error: &sqlx::Error) -> bool {
+    let code = crate::error::code(error).and_then(|code| code.parse::<u32>().ok());
+    code.is_some_and(|code| code & 0xff == 8)
 }
 
 /// A new database begins as an empty file that nobody else reads; what SQLite puts beside it takes its mode.

@@ -149,7 +149,7 @@ impl Store {
                 let wake = Arc::<Wake>::default();
                 let keys = Arc::new(Keys::new(keys, master));
                 let writer = crate::append::Place::Sqlite(match &data {
-                    Db::Sqlite(sqlite) => sqlite.writer.clone(),
+                    Db::Sqlite(sqlite) => sqlite.clone(),
                     Db::Postgres(_) => return Err(OpenError::Url),
                 });
                 Self::start(data, keys, writer, wake, None).await

@@ -16,6 +16,7 @@ use crate::error::{StoreError, describe};
 use crate::keys::Keys;
 use crate::lanes::Lanes;
 use crate::rows::TenantId;
+use crate::sqlite::{Sqlite, is_read_only};
 use crate::turns::after_others;
 use crate::wake::Wake;
 use plan::{Known, Landed, Plan};
@@ -33,7 +34,9 @@ const BATCH: usize = 256;
 const BATCH_EVENTS: usize = 4096;
 /// Of those that may wait, one tenant has so many.
 const OF_A_TENANT: usize = WAITING / 2;
-const ATTEMPTS: u32 = 6;
+const ATTEMPTS: u32 = 16;
+/// The longest pause between two of them: when the database is there again, so is the log.
+const PAUSE: Duration = Duration::from_millis(500);
 /// After so long no other attempt is made: whoever waits is told.
 const TRYING: Duration = Duration::from_secs(20);
 /// So long a caller waits for its commit, in the queue and in its batch.
@@ -42,7 +45,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 /// Where batches go.
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
-    Sqlite(sqlx::SqlitePool),
+    Sqlite(Sqlite),
     Postgres(Arc<Lanes>),
 }
 
@@ -337,7 +340,7 @@ impl Writer {
             };
             let tried = tokio::time::timeout(self.place.patience(), async {
                 match &self.place {
-                    Place::Sqlite(pool) => sqlite::attempt(pool, &asked, &mut perhaps).await,
+                    Place::Sqlite(sqlite) => sqlite::attempt(sqlite, &asked, &mut perhaps).await,
                     Place::Postgres(lanes) => postgres::attempt(lanes, &asked, &mut perhaps).await,
                 }
             });
@@ -345,6 +348,8 @@ impl Writer {
                 Ok(Ok(landed)) => return Ok(landed),
                 // The next attempt looks whose it is.
                 Ok(Err(error)) if is_taken(&error) && attempt == 1 => continue,
+                // Everything has been opened anew.
+                Ok(Err(error)) if is_read_only(&error) && attempt == 1 => continue,
                 Ok(Err(error)) if !is_worth_another(&error) => return Err(describe(&error)),
                 Ok(Err(error)) => {
                     if crate::db::is_connection(&error) {
@@ -361,7 +366,7 @@ impl Writer {
                 return Err(error);
             }
             tracing::debug!(attempt, %error, "a batch runs again");
-            tokio::time::sleep(Duration::from_millis(10 << (2 * attempt.min(4)))).await;
+            tokio::time::sleep(PAUSE.min(Duration::from_millis(10 << (2 * attempt.min(4))))).await;
         }
     }
 }

@@ -5,21 +5,25 @@ use super::plan::{Known, Landed, Plan};
 use crate::crash::point;
 use crate::reads::{IDEMPOTENCY, idempotency};
 use crate::rows::TenantId;
+use crate::sqlite::{Sqlite, is_read_only};
 use crate::statement::{Cells, Statement, Value};
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::SqliteConnection;
 use uuid::Uuid;
 
 pub(super) async fn attempt(
-    pool: &SqlitePool,
+    sqlite: &Sqlite,
     asked: &Asked<'_>,
     perhaps: &mut Option<Landed>,
 ) -> Result<Landed, sqlx::Error> {
-    let mut connection = pool.acquire().await?;
-    let landed = transact(&mut connection, asked, perhaps).await;
-    if landed.is_err() {
+    let mut writer = sqlite.writer.acquire().await?;
+    let landed = transact(&mut writer, asked, perhaps).await;
+    if let Err(error) = &landed {
         // Without room SQLite rolls a transaction back by itself. The driver does not notice, and would refuse to begin
         // another one on this connection for ever.
-        connection.close_on_drop();
+        writer.close_on_drop();
+        if is_read_only(error) {
+            sqlite.open_anew(writer).await;
+        }
     }
     landed
 }
