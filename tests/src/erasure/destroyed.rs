@@ -57,7 +57,7 @@ async fn a_destroyed_key_leaves_the_files_of_postgres_with_vacuum_full() {
         "they lie there as they are"
     );
     client.delete(&ada).await.is(200);
-    assert_eq!(wrapped_keys(&place), [kept.clone()]);
+    assert_eq!(wrapped_keys(&place), std::slice::from_ref(&kept));
     place.in_keys("VACUUM FULL candidate_keys").await;
     place.checkpoint().await;
     assert_eq!(held(&files, [&erased, &kept]), [false, true]);

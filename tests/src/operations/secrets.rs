@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::{
     client::{Answer, Client, id},
     harness::{Kind, options},
-    kill::process::{Process, command, program},
+    kill::process::{Process, program},
     mail::server::{self, Secured, Server},
     scenes::{applies, clears, meets, registers},
     webhooks::receiver::{Receiver, Reply},
