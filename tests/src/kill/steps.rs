@@ -1,5 +1,5 @@
-//! The process dies between every two steps of the write path, one after another: at a fact, at a first registration, and
-//! at an erasure. Started again and asked again under the same name, it has done the thing once. `afterword_store`'s
+//! The process dies between every two steps of the write path, one after another: at a fact, at several at once, at a first
+//! registration, at an erasure of a candidate and of a contact, and at a change of what lies beside the log. Started again and asked again under the same name, it has done the thing once. `afterword_store`'s
 //! `crash::point` marks the steps; this walks whatever points there are.
 
 use std::{
@@ -24,12 +24,13 @@ use crate::{
 };
 
 /// What no walk may miss, whatever it is called on either store.
-const SURELY: [&str; 9] = [
+const SURELY: [&str; 10] = [
     "it is decided",
     "the new key has not been kept",
     "the new key is kept",
     "the head is locked",
     "the batch is checked",
+    "a line beside the log is written",
     "all is written",
     "the batch is committed",
     "the keys of the erased are destroyed",
@@ -96,8 +97,8 @@ impl Walk {
         key.await.expect("done").expect("the key store answers").is_some()
     }
 
-    /// Goes through all points that a kind of request passes.
-    async fn walks(&mut self, what: What, ask: impl AsyncFn(&Client) -> Ask) -> Vec<String> {
+    /// Goes through all points that a kind of request passes, which records so many facts.
+    async fn walks(&mut self, facts: i64, ask: impl AsyncFn(&Client) -> Ask) -> Vec<String> {
         let mut points = Vec::new();
         for nth in 1.. {
             let ask = ask(&self.client).await;
@@ -115,7 +116,12 @@ impl Walk {
             assert!((200..300).contains(&first.status), "after {left}: {first}");
             let again = ask.send(&self.client).await.expect("answered");
             is_the_same(&ask, &first, &again);
-            assert_eq!(self.head().await, before + 1, "{what:?} has one effect after {left}");
+            let what = ask.what;
+            assert_eq!(
+                self.head().await,
+                before + facts,
+                "{what:?} has one effect after {left}"
+            );
             assert_eq!(
                 verify(&self.store, self.tenant).await,
                 Vec::<Told>::new(),
@@ -126,6 +132,10 @@ impl Walk {
                     !self.has_key(&ask.candidate).await,
                     "its key is still there after {left}"
                 );
+            }
+            if ask.method == Method::DELETE {
+                let feed = json!(self.client.lists_feed().await).to_string();
+                assert!(!feed.contains("Turing"), "a name is still there after {left}");
             }
             points.push(left);
         }
@@ -146,38 +156,72 @@ async fn every_step(kind: Kind) {
     let candidate = registers(&walk.client, "Ada Lovelace").await;
     let application = applies(&walk.client, &candidate, "Acme").await;
     let of_a_fact = walk
-        .walks(What::Records, async |_| {
+        .walks(1, async |_| {
             let path = format!("{application}/document-requests");
             let body = json!({"document": "references"});
             Ask::named(What::Records, &candidate, Method::POST, &path, body)
         })
         .await;
     let of_a_registration = walk
-        .walks(What::Registers, async |_| {
+        .walks(1, async |_| {
             let body = json!({"name": "Grace Hopper", "time_zone": "America/New_York"});
             Ask::named(What::Registers, "", Method::POST, "/v1/candidates", body)
         })
         .await;
     let of_an_erasure = walk
-        .walks(What::Erases, async |client| {
+        .walks(1, async |client| {
             let candidate = registers(client, "Alan Turing").await;
             applies(client, &candidate, "Acme").await;
             Ask::named(What::Erases, &candidate, Method::DELETE, &candidate, Value::Null)
         })
         .await;
-    eprintln!("{kind:?}: {of_a_fact:?}, {of_a_registration:?}, {of_an_erasure:?}");
-    let all: BTreeSet<&str> = [&of_a_fact, &of_a_registration, &of_an_erasure]
-        .into_iter()
-        .flatten()
-        .map(String::as_str)
-        .collect();
+    let of_several = walk
+        .walks(3, async |_| {
+            let fact = json!({"type": "ContactCollected", "data": {"name": "Grace Hopper"}});
+            let body = json!({"atomic": true, "facts": [fact, fact, fact]});
+            Ask::named(
+                What::Records,
+                &candidate,
+                Method::POST,
+                &format!("{candidate}/facts"),
+                body,
+            )
+        })
+        .await;
+    let of_a_contact = walk
+        .walks(1, async |client| {
+            let alan = json!({"name": "Alan Turing"});
+            let contact = client.makes(&format!("{candidate}/contacts"), alan).await;
+            let note =
+                json!({"kind": "other", "channel": "email", "recipients": [id(&contact)], "body": "Dear Mr Turing"});
+            client.makes(&format!("{candidate}/notes"), note).await;
+            Ask::named(What::Records, &candidate, Method::DELETE, &contact, Value::Null)
+        })
+        .await;
+    let of_settings = walk
+        .walks(0, async |_| {
+            let body = json!({"host": "smtp.example.com", "port": 587, "security": "starttls"});
+            Ask::named(What::Mail, "", Method::PUT, "/v1/mail", body)
+        })
+        .await;
+    let walks = [
+        of_a_fact,
+        of_a_registration,
+        of_an_erasure,
+        of_several,
+        of_a_contact,
+        of_settings,
+    ];
+    eprintln!("{kind:?}: {walks:?}");
+    let all: BTreeSet<&str> = walks.iter().flatten().map(String::as_str).collect();
     let missed: Vec<_> = SURELY.iter().filter(|point| !all.contains(**point)).collect();
     assert!(missed.is_empty(), "nobody died at {missed:?}");
+    assert!(all.iter().any(|point| point.ends_with("redacted")), "{all:?}");
     let least = match kind {
-        Kind::Sqlite => [12, 14, 20],
-        Kind::Postgres => [7, 9, 15],
+        Kind::Sqlite => [12, 14, 20, 12, 14, 3],
+        Kind::Postgres => [7, 9, 15, 7, 8, 3],
     };
-    for (points, least) in [of_a_fact, of_a_registration, of_an_erasure].iter().zip(least) {
+    for (points, least) in walks.iter().zip(least) {
         assert!(points.len() >= least, "{} of {least} points: {points:?}", points.len());
     }
 }

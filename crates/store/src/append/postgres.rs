@@ -38,6 +38,7 @@ pub(super) async fn attempt(
             lane.park();
             return Ok(plan.in_conflict());
         }
+        point("a line beside the log is written");
     }
     *perhaps = Some(plan.landed());
     point("all is written");
@@ -328,6 +329,7 @@ async fn after(connection: &mut PgConnection, tenant: TenantId, plan: &Plan<'_>)
             .bind(payloads)
             .execute(&mut *connection)
             .await?;
+        point("facts are redacted");
     }
     for (candidate, erasure) in &plan.erased {
         for sql in super::ERASE {

@@ -55,6 +55,7 @@ async fn transact(
             transaction.rollback().await?;
             return Ok(plan.in_conflict());
         }
+        point("a line beside the log is written");
     }
     *perhaps = Some(plan.landed());
     point("all is written");
@@ -271,6 +272,7 @@ async fn write(connection: &mut SqliteConnection, tenant: TenantId, plan: &Plan<
                    AND sealed IS NOT NULL";
         let values = [t(), (*candidate).into(), (*version).into(), (*sealed).into()];
         Statement::of(sql, values).run_sqlite(connection).await?;
+        point("a fact is redacted");
     }
     for (candidate, erasure) in &plan.erased {
         for sql in super::ERASE {
