@@ -19,6 +19,9 @@ const OLDEST: [u32; 3] = [3, 51, 3];
 /// So long a statement waits for a connection; a caller is told rather than left hanging.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// So often it is looked whether the last connection is closed, every five milliseconds.
+const LEFT_AFTER: u32 = 100;
+
 /// After so many commits it is looked how long the write-ahead log is, and from so many pages it is brought into the file.
 const LOOKED_AT: u32 = 32;
 const LONG: i64 = 1000;
@@ -117,11 +120,18 @@ impl Sqlite {
     /// read-only. It is opened anew, since by now it may be otherwise.
     pub(crate) async fn open_anew(&self, writer: PoolConnection<sqlx::Sqlite>) {
         writer.close().await.ok();
-        // They share what they know of the file: none may be left.
-        for pool in [&self.writer, &self.readers, &self.log] {
-            while let Some(connection) = pool.try_acquire() {
-                connection.close().await.ok();
+        // They share what they know of the file: for a moment none may be left. Somebody may be reading yet.
+        let pools = [&self.writer, &self.readers, &self.log];
+        for _ in 0..LEFT_AFTER {
+            for pool in pools {
+                while let Some(connection) = pool.try_acquire() {
+                    connection.close().await.ok();
+                }
             }
+            if pools.iter().all(|pool| pool.size() == 0) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
