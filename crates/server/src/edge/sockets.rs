@@ -42,7 +42,9 @@ fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
-    // Accepted connections have these from it.
+    // Accepted connections have these from it. A long answer goes out part by part: its end is not to wait until its beginning is
+    // acknowledged.
+    socket.set_tcp_nodelay(true)?;
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(IDLE))?;
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(TAKES_NOTHING))?;
