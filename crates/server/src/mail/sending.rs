@@ -22,7 +22,7 @@ use super::{
     on_record,
     places::Place,
     settings::Settings,
-    settling::{ATTEMPTS, erased, found, patiently, record, settled},
+    settling::{ATTEMPTS, as_it_stands, found, patiently, record, settled},
     smtp::Letter,
 };
 use crate::{
@@ -271,17 +271,7 @@ async fn carry_out(
     patiently(async || store.note_delivery_end(tenant(caller), &row, &end).await)
         .await
         .map_err(unavailable)?;
-    let known = found(
-        service,
-        tenant(caller),
-        CandidateId::new(row.candidate),
-        row.delivery_id,
-    )
-    .await?;
-    Ok(Delivered {
-        row: known.ok_or_else(erased)?,
-        step,
-    })
+    as_it_stands(service, caller, &row, step).await
 }
 
 fn end(ended: &Ended, at: Timestamp) -> NoteDeliveryEnd {

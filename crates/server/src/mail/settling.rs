@@ -111,13 +111,18 @@ pub async fn resolve(
     patiently(async || store.note_delivery_close(tenant(caller), &row, at).await)
         .await
         .map_err(unavailable)?;
-    let known = found(
-        service,
-        tenant(caller),
-        CandidateId::new(row.candidate),
-        row.delivery_id,
-    )
-    .await?;
+    as_it_stands(service, caller, &row, step).await
+}
+
+/// A delivery as it stands now, and what was recorded of it.
+pub(super) async fn as_it_stands(
+    service: &Shared,
+    caller: &Caller,
+    row: &NoteDeliveryRow,
+    step: Option<Step>,
+) -> Result<Delivered, Problem> {
+    let candidate = CandidateId::new(row.candidate);
+    let known = found(service, tenant(caller), candidate, row.delivery_id).await?;
     Ok(Delivered {
         row: known.ok_or_else(erased)?,
         step,
