@@ -48,7 +48,7 @@ pub async fn run(server: &PrivatePostgres, extent: &Extent) -> Result<(), Failur
         for what in rotated(&[HELLO, ON_POSTGRES, ON_SQLITE], round) {
             let sample = match what {
                 HELLO => {
-                    let hello = Running::of(&["hello".to_owned()])?;
+                    let hello = Running::of(&["hello".to_owned()], "")?;
                     wrk(extent.seconds, None, &format!("{}/", hello.url)).await?
                 }
                 ON_POSTGRES => commands(&postgres, extent).await?,
@@ -178,12 +178,14 @@ impl Running {
     pub fn serving(stand: &Stand) -> Result<Self, Failure> {
         let mut arguments = vec!["serve".to_owned(), "--listen".to_owned(), "127.0.0.1:0".to_owned()];
         arguments.extend(stand.arguments());
-        Self::of(&arguments)
+        Self::of(&arguments, stand.url())
     }
 
-    fn of(arguments: &[String]) -> Result<Self, Failure> {
+    /// The URL of a database may hold a password, which an argument would show.
+    fn of(arguments: &[String], url: &str) -> Result<Self, Failure> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(arguments)
+            .env("AFTERWORD_DATABASE_URL", url)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;

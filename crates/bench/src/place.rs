@@ -87,10 +87,10 @@ impl Stand {
         }
     }
 
-    /// What to call the service with, for this store.
+    /// What to call the service with, for this store, beside the URL.
     pub fn arguments(&self) -> Vec<String> {
         let mut arguments = match &self.place {
-            Place::Postgres(url) => vec!["--database-url".to_owned(), url.clone()],
+            Place::Postgres(_) => Vec::new(),
             Place::Folder(folder) => vec!["--data".to_owned(), folder.display().to_string()],
         };
         arguments.extend(["--master-key-file".to_owned(), self.master_key().display().to_string()]);
