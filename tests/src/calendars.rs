@@ -387,11 +387,12 @@ async fn whatever_is_no_address_is_not_found(world: World) {
     let scene = Scene::applied(world).await;
     let calendar = makes(&scene, &scene.ada).await;
     let token = calendar.trim_start_matches("/v1/calendars/").trim_end_matches(".ics");
+    let last = if token.ends_with('0') { '1' } else { '0' };
     let mut told: Vec<Value> = Vec::new();
     for wrong in [
         "x".to_owned(),
         "awc_".to_owned(),
-        format!("{}0", &token[..token.len() - 1]),
+        format!("{}{last}", &token[..token.len() - 1]),
         token[1..].to_owned(),
         token.to_uppercase(),
         "%00".to_owned(),
