@@ -25,6 +25,7 @@ use crate::{
     decide::Moved,
     derive,
     fact::{At, Envelope, Fact, Place, TaskRefs},
+    giving_way,
     ids::{ApplicationId, EventId, Subject, TaskId},
     outcome,
     play::{Ending, Owed},
@@ -271,6 +272,7 @@ impl Moves {
                 changed,
                 closed,
             } = &fact.tasks;
+            giving_way::step();
             for task in raised.iter().chain(changed).chain(closed) {
                 let told = (fact.at.occurred_at, fact.at.version);
                 moves.entry(task.id).or_default().push(told);

@@ -14,6 +14,7 @@ use crate::{
     contacts::Contact,
     derive::{Of, Ties},
     fact::{At, Envelope, Place},
+    giving_way,
     ids::{
         ApplicationId, CandidateId, ConnectionId, ContactId, EventId, IntroductionId, NoteId, ReferenceId, RejectionId,
         Subject, TaskId,
@@ -145,6 +146,7 @@ impl Candidate {
 
     /// Records a fact: changes the state and derives again what it touched.
     pub fn record(&mut self, fact: Arc<Envelope>) {
+        giving_way::step();
         let before = self.clone();
         self.remember(&fact);
         fact.data.apply(self, &fact.at);

@@ -14,6 +14,7 @@ use crate::{
     candidate::{Candidate, Things},
     connections::Connection,
     contacts::Contact,
+    giving_way,
     ids::{ApplicationId, ConnectionId, ContactId, EventId, InterviewId, NoteId, OpeningId, ReferenceId, TaskId},
     interviews::Interview,
     play::{self, Ending, Owed},
@@ -403,6 +404,7 @@ impl Candidate {
     fn owe(&mut self, of: Of, owed: Vec<Owed>) {
         let ids: Arc<[TaskId]> = owed.iter().map(|task| task.id).collect();
         for task in owed {
+            giving_way::step();
             let task = self.stands(&task).map_or_else(|| Arc::new(task), Arc::clone);
             if self.tasks.get(&task.id).is_none_or(|known| *known != task) {
                 self.tasks.insert(task.id, task);

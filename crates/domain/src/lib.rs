@@ -20,6 +20,7 @@ pub mod documents;
 pub mod fact;
 #[cfg(test)]
 mod given;
+pub mod giving_way;
 pub mod ids;
 pub mod interviews;
 pub mod next_round;

@@ -14,7 +14,7 @@ use crate::{
     contacts::{self, Contact},
     debrief,
     derive::Of,
-    documents,
+    documents, giving_way,
     ids::{ApplicationId, CandidateId, ContactId, EventId, InterviewId, Subject, TaskId},
     interviews, next_round,
     notes::{self, Note},
@@ -282,6 +282,7 @@ impl Owing<'_> {
 
     /// Owes a task. A final outcome voids what is still live, except what outlives it.
     pub(crate) fn owe(&mut self, owed: Owed) {
+        giving_way::step();
         let outcome = self.application.and_then(Application::outcome);
         let void = outcome.is_some() && !owed.play.outlives_outcome;
         self.owed.push(owed.void_if(void, outcome.map(|outcome| outcome.event)));

@@ -12,6 +12,7 @@ use crate::{
     applications::{Application, organisation},
     candidate::Candidate,
     fact::{Departure, Envelope},
+    giving_way,
     ids::{ApplicationId, EventId},
     interviews::Interview,
     play::{Owed, State},
@@ -117,6 +118,7 @@ fn lies_ahead(candidate: &Candidate, of: Option<ApplicationId>, now: Timestamp) 
         }
     }
     for task in candidate.tasks.values().filter(|task| within(task.application)) {
+        giving_way::step();
         match candidate.state_of(task, now) {
             State::Waiting => ahead.push((task.opens_at, Ahead::Opening(task))),
             State::Open => ahead.extend(task.due_at.map(|due| (due, Ahead::Due(task)))),

@@ -1,6 +1,7 @@
 //! Processors for work that keeps one busy for some milliseconds or more: folding long histories and looking through them,
 //! deciding on many facts, letters, reviews, files. It is done beside the threads that serve requests and behind them in the
-//! system's own order, on half of the processors, and by turns between tenants. What does not get its turn in time is told.
+//! system's own order, giving way to them, on half of the processors, and by turns between tenants. What does not get its turn
+//! in time is told.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,6 +136,7 @@ impl Processors {
 }
 
 fn behind_those_that_serve() {
+    afterword_domain::giving_way::begin();
     // Elsewhere a priority is the whole process's.
     #[cfg(target_os = "linux")]
     {
