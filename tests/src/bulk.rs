@@ -179,10 +179,10 @@ async fn the_same_lines_again_record_nothing_twice(world: World) {
         assert_eq!(one["event"], other["event"]);
     }
     // With a name for the request, nothing needs an id.
-    let named = async |lines: &[Value]| {
+    let named = async |name: &str, lines: &[Value]| {
         let request = world
             .request(Method::POST, "/v1/facts")
-            .header("Idempotency-Key", "monday")
+            .header("Idempotency-Key", name)
             .header("Content-Type", "application/x-ndjson");
         results(&world.send(request.body(body(lines))).await)
     };
@@ -191,16 +191,24 @@ async fn the_same_lines_again_record_nothing_twice(world: World) {
         .map(|_| json!({"candidate": candidate, "type": "SearchActivityLogged", "data": {"kind": "searched"}}))
         .collect();
     searched.push(lines.pop().expect("a line"));
-    let first = named(&searched).await;
+    let first = named("monday", &searched).await;
     assert_eq!(counted(&first), BTreeMap::from([("recorded", 300), ("refused", 1)]));
     let events = world.lists_feed().await.len();
-    assert_eq!(named(&searched).await, first);
+    assert_eq!(named("monday", &searched).await, first);
     // More lines under the same name go on where it ended.
     let more = [searched.clone(), searched[..10].to_vec()].concat();
-    let told = named(&more).await;
+    let told = named("monday", &more).await;
     assert_eq!(told[..256], first[..256]);
     assert_eq!(told[256]["problem"]["code"], "idempotency_reused", "{}", told[256]);
     assert_eq!(world.lists_feed().await.len(), events);
+    // Of who was erased every line is refused, under a name that is known and under another.
+    let path = format!("/v1/candidates/{}", candidate.as_str().expect("an id"));
+    world.delete(&path).await.is(200);
+    for name in ["monday", "tuesday", "tuesday"] {
+        for result in named(name, &searched).await {
+            assert_eq!(result["problem"]["code"], "candidate_erased", "{name}: {result}");
+        }
+    }
 }
 
 /// A request of which only the head and some of the body are sent.

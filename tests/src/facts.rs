@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     client::{Answer, id},
     harness::World,
-    scenes::Scene,
+    scenes::{Scene, registers},
     stories,
 };
 
@@ -20,6 +20,7 @@ stories![
     a_later_fact_builds_on_an_earlier_one,
     what_was_sent_offline_may_be_sent_twice,
     a_thousand_facts_go_in_at_once_and_once,
+    what_is_taken_elsewhere_is_told_of_each_and_stops_no_other,
     a_registration_may_come_first,
     what_is_wrong_is_pointed_at,
     facts_are_about_a_candidate_that_is_there,
@@ -249,6 +250,60 @@ async fn a_thousand_facts_go_in_at_once_and_once(world: World) {
         .await
         .refuses(422, "invalid")
         .names("/facts");
+}
+
+async fn what_is_taken_elsewhere_is_told_of_each_and_stops_no_other(world: World) {
+    let scene = Scene::applied(world).await;
+    let grace = registers(&scene, "Grace Hopper").await;
+    let contacts: Vec<Value> = (0..200)
+        .map(|nth| json!({"type": "ContactCollected", "id": event(), "data": {"name": format!("Contact {nth}")}}))
+        .collect();
+    let of_ada = json!({"facts": contacts[..150]});
+    scene.post(&format!("{}/facts", scene.ada), of_ada).await.is(200);
+    let path = format!("{grace}/facts");
+    let answer = scene.post(&path, json!({"facts": contacts})).await;
+    let told = statuses(&answer);
+    assert!(told[..150].iter().all(|status| status == "refused"), "{told:?}");
+    assert!(told[150..].iter().all(|status| status == "recorded"), "{told:?}");
+    for (nth, result) in answer["results"].as_array().expect("results")[..150].iter().enumerate() {
+        assert_eq!(result["problem"]["code"], "id_taken");
+        assert_eq!(result["problem"]["errors"][0]["pointer"], format!("/facts/{nth}/id"));
+    }
+
+    // An external id is that of the fact that gives it, whatever else is said of the profile.
+    let external = |id: &str| json!({"external_id": id});
+    scene.patch(&scene.ada, external("crm-1")).await.is(200);
+    let revised = |data: Value| json!({"type": "ProfileRevised", "data": data});
+    let facts = [
+        revised(external("crm-1")),
+        revised(json!({"phone": "+49 30 123456"})),
+        revised(external("crm-1")),
+        json!({"type": "ContactCollected", "data": {"name": "Bo Li"}}),
+    ];
+    let all_or_none = json!({"atomic": true, "facts": facts});
+    let refused = scene.post(&path, all_or_none).await;
+    refused
+        .refuses(409, "external_id_taken")
+        .names("/facts/0/data/external_id");
+    let answer = scene.post(&path, json!({"facts": facts})).await;
+    assert_eq!(statuses(&answer), ["refused", "recorded", "refused", "recorded"]);
+    let seen = scene.sees(&grace).await;
+    assert_eq!(
+        (&seen["phone"], &seen["external_id"]),
+        (&json!("+49 30 123456"), &Value::Null),
+        "{seen}"
+    );
+
+    // What comes back, because its end is taken back, is taken too.
+    scene.patch(&grace, external("crm-2")).await.is(200);
+    let gone = scene.patch(&grace, json!({"external_id": null})).await;
+    scene.patch(&scene.ada, external("crm-2")).await.is(200);
+    let back = json!({"type": "FactRetracted", "subject": gone["event"]["id"], "data": {"reason": "Not gone."}});
+    let answer = scene
+        .post(&path, json!({"facts": [revised(json!({"phone": null})), back]}))
+        .await;
+    assert_eq!(statuses(&answer), ["recorded", "refused"], "{answer}");
+    assert_eq!(answer["results"][1]["problem"]["code"], "external_id_taken", "{answer}");
 }
 
 async fn a_registration_may_come_first(world: World) {

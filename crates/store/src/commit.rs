@@ -100,6 +100,17 @@ pub struct Erasure {
     pub keys_gone_by: i64,
 }
 
+/// An id that an event of the tenant has already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// The event's id.
+    pub event_id: Uuid,
+    /// Whose it is.
+    pub candidate: Uuid,
+    /// At which version.
+    pub version: i64,
+}
+
 /// The appender's answer. Everything but `Done` means that nothing of the commit is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Appended {
@@ -111,15 +122,8 @@ pub enum Appended {
     /// The stream or what lies beside the log has moved on, or another writer's key is in the key store: load again (key
     /// included) and decide again.
     Conflict,
-    /// An event of this id is in the tenant's log already.
-    IdTaken {
-        /// The event's id.
-        event_id: Uuid,
-        /// Whose it is.
-        candidate: Uuid,
-        /// At which version.
-        version: i64,
-    },
+    /// Events of these ids are in the tenant's log already; in the commit's own order.
+    IdsTaken(Vec<Taken>),
     /// The idempotency key was used before, for what the row says.
     KeyUsed(IdempotencyRow),
     /// Another candidate of the tenant has the external id.

@@ -50,7 +50,7 @@ mod webhooks;
 
 pub use backup::{Copied, back_up_data, back_up_keys};
 pub use beside::Beside;
-pub use commit::{Appended, Commit, Erasure};
+pub use commit::{Appended, Commit, Erasure, Taken};
 pub use doctor::{Files, Finding, Health, examine};
 pub use erased::Swept;
 pub use error::{OpenError, StoreError};

@@ -4,23 +4,21 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    hash::{BuildHasher, RandomState},
     sync::Arc,
 };
 
 use afterword_domain::{
-    announcements::{CLOCK, announce},
+    announcements::CLOCK,
     candidate::Candidate,
-    catalogue::AnyFact,
-    decide::{Decided, Proposal, decide},
+    decide::{Decided, Proposal},
     fact::Envelope,
     ids::CandidateId,
-    playbook::{Playbook, adopt},
+    playbook::Playbook,
     refusal::Refusal,
 };
 use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
-use tokio::sync::{Mutex, MutexGuard, Semaphore};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
@@ -30,14 +28,17 @@ use crate::{
     playbooks::Playbooks,
     projection::Projection,
     rendered,
+    turns::{Measure, Turn, Turns},
     verify::replay,
 };
 
+mod deciding;
 mod folding;
 mod replay;
 mod restore;
+use deciding::{Outcome, decide_all, external_id_taken, first_refused, ids_taken};
 use folding::{folds, too_many, worth};
-use replay::{Past, keep};
+use replay::keep;
 pub use restore::{Restoration, Restored};
 
 /// How many bytes of candidates are held in memory, about: 400,000 facts of the usual length.
@@ -48,10 +49,18 @@ const OF_A_FACT: usize = 1024;
 const CACHED_TEXTS: u64 = 64 << 20;
 /// How long a candidate stays in the cache unused, and so in memory in plain text.
 const CACHED_FOR: std::time::Duration = std::time::Duration::from_secs(300);
-/// Commands of candidates that share a lane wait for each other.
-const LANES: usize = 1024;
-/// So long a command waits for its turn among those for one candidate.
+/// So long a command waits for its turn among those for one candidate,
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+/// of which so many wait.
+const LINE: usize = 2048;
+/// Commands for one candidate are carried out one after another, and wait for nobody else's.
+const ONE_BY_ONE: Measure = Measure {
+    in_all: 1 << 20,
+    alone: 1,
+    together: 1 << 20,
+    line: LINE,
+    patience: PATIENCE,
+};
 /// See `feeds`.
 const FEEDS: usize = 8;
 /// How often a conflicting command is decided again before it is given up.
@@ -167,11 +176,10 @@ pub struct Recorder {
     playbooks: Cache<TenantId, Arc<Playbooks>>,
     /// Versions of playbooks that cannot be followed, as far as that was told.
     unfollowed: Arc<std::sync::Mutex<HashSet<(TenantId, i64)>>>,
-    lanes: Arc<[Mutex<()>]>,
+    turns: Turns<(TenantId, Uuid)>,
     /// Parts of feeds that are read at once, each of a hundred facts of any length.
     feeds: Arc<Semaphore>,
     processors: Processors,
-    hasher: RandomState,
     secret: [u8; 32],
 }
 
@@ -195,10 +203,9 @@ impl Recorder {
                 .build(),
             playbooks: Cache::builder().time_to_live(PLAYBOOKS_FOR).build(),
             unfollowed: Arc::default(),
-            lanes: (0..LANES).map(|_| Mutex::new(())).collect(),
+            turns: Turns::new(ONE_BY_ONE),
             feeds: Arc::new(Semaphore::new(FEEDS)),
             processors: Processors::default(),
-            hasher: RandomState::new(),
             secret: store.secret("external_id"),
             store,
         }
@@ -238,11 +245,9 @@ impl Recorder {
         &self.secret
     }
 
-    async fn lane(&self, tenant: TenantId, candidate: Uuid) -> Result<MutexGuard<'_, ()>, StoreError> {
-        let lane = self.hasher.hash_one((tenant, candidate)) % LANES as u64;
-        let lane = self.lanes[usize::try_from(lane).unwrap_or(0)].lock();
-        let turn = tokio::time::timeout(PATIENCE, lane).await;
-        turn.map_err(|_| StoreError::Overloaded)
+    async fn turn(&self, tenant: TenantId, candidate: Uuid) -> Result<Turn<(TenantId, Uuid)>, StoreError> {
+        let turn = self.turns.take((tenant, candidate)).await;
+        turn.ok_or(StoreError::Overloaded)
     }
 
     /// The newest state of a candidate.
@@ -372,7 +377,7 @@ impl Recorder {
     async fn carry_out(&self, command: &Command<'_>) -> Result<Recorded, RecordError> {
         let tenant = command.tenant;
         let id = command.candidate;
-        let _turn = self.lane(tenant, id.uuid()).await?;
+        let _turn = self.turn(tenant, id.uuid()).await?;
         let known = if command.fresh {
             Some(Arc::new(Candidate::unknown(id)))
         } else if command.proposals.is_empty() {
@@ -419,11 +424,13 @@ impl Recorder {
                 continue;
             }
             if command.atomic
-                && let Some((index, refusal)) = refused(&results)
+                && let Some((index, refusal)) = first_refused(&results)
             {
                 return Err(RecordError::Refused { index, refusal });
             }
-            if after.version == before.version && command.idempotency.is_none() {
+            // Of who was erased nothing is kept, no name either: whatever is asked again is refused again.
+            let nothing_to_keep = command.idempotency.is_none() || before.erased_at.is_some();
+            if after.version == before.version && nothing_to_keep {
                 return Ok(Recorded {
                     results,
                     announced,
@@ -465,30 +472,11 @@ impl Recorder {
                     return self.replay(command, idempotency, &row).await;
                 }
                 // Another instance recorded the very fact here.
-                Appended::IdTaken { candidate, .. } if candidate == id.uuid() => {
+                Appended::IdsTaken(ids) if ids.iter().any(|it| it.candidate == id.uuid()) => {
                     (before, newest) = (self.candidate(tenant, id).await?, true);
                 }
-                Appended::IdTaken { event_id, .. } => {
-                    let proposals = command.proposals.iter();
-                    let Some(index) = proposals.clone().position(|proposal| proposal.event.uuid() == event_id) else {
-                        break;
-                    };
-                    let refusal = Refusal::new("id_taken", "Another fact has this id.")
-                        .at("/id", "must be new, or repeat the same fact");
-                    taken.insert(index, refusal);
-                }
-                Appended::ExternalIdTaken => {
-                    let named = |proposal: &Proposal| {
-                        matches!(
-                            proposal.fact,
-                            AnyFact::CandidateRegistered(_) | AnyFact::ProfileRevised(_)
-                        )
-                    };
-                    let index = command.proposals.iter().rposition(named).unwrap_or(0);
-                    let refusal = Refusal::new("external_id_taken", "Another candidate has this external id.")
-                        .at("/external_id", "must be unique among the tenant's candidates");
-                    taken.insert(index, refusal);
-                }
+                Appended::IdsTaken(ids) => taken.extend(ids_taken(&command.proposals, &ids)),
+                Appended::ExternalIdTaken => taken.extend(external_id_taken(&command.proposals, &after, &taken)),
             }
         }
         Err(RecordError::Store(StoreError::Overloaded))
@@ -527,7 +515,12 @@ impl Recorder {
             Decided::Recorded(envelope) => Some(envelope),
             Decided::Already(_) => None,
         });
-        let facts: Vec<_> = announced.iter().chain(recorded).chain(adopted).collect();
+        let mut facts: Vec<_> = announced.iter().chain(recorded).chain(adopted).collect();
+        if after.erased_at.is_none() {
+            // As they stand after all of them: one that erases a contact rewrites those before it, too.
+            let newest = after.history().iter().rev().zip(facts.iter_mut().rev());
+            newest.for_each(|(now, fact)| *fact = now);
+        }
         let (mut commit, key) = self.written(tenant, command.fresh, before, after, &facts).await?;
         commit.fence = command.fence;
         let asked = command.idempotency.is_some() && after.erased_at.is_none();
@@ -604,83 +597,4 @@ impl Recorder {
         }
         Ok((commit, key))
     }
-}
-
-/// What comes of a command.
-struct Outcome {
-    /// What came due, and the playbook that was adopted, before its facts.
-    announced: Vec<Arc<Envelope>>,
-    results: Vec<Result<Step, Refusal>>,
-    /// The playbook that a new candidate adopts, after them.
-    adopted: Vec<Arc<Envelope>>,
-    after: Candidate,
-}
-
-/// Announces what has come due, adopts the tenant's playbook, and decides on the facts of a command one after another.
-/// Where none of them is recorded, nothing is.
-fn decide_all(
-    before: &Candidate,
-    proposals: &[Proposal],
-    now: Timestamp,
-    by: &Arc<str>,
-    playbook: &Arc<Playbook>,
-    taken: &BTreeMap<usize, Refusal>,
-) -> Outcome {
-    let mut state = before.clone();
-    let mut announced = announce(&mut state, now);
-    if let Some(adopted) = adopt(&mut state, playbook, now) {
-        announced.push(adopted);
-        announced.extend(announce(&mut state, now));
-    }
-    let version = state.version;
-    let alone = proposals.len() == 1;
-    let mut past = Past::of(before, alone);
-    let mut results = Vec::with_capacity(proposals.len());
-    for (index, proposal) in proposals.iter().enumerate() {
-        if let Some(refusal) = taken.get(&index) {
-            results.push(Err(refusal.clone()));
-            continue;
-        }
-        let before = alone.then(|| state.clone());
-        let decided = decide(&mut state, proposal.clone(), now, by);
-        results.push(match decided {
-            Ok(decided @ Decided::Already(_)) => {
-                let version = decided.envelope().at.version;
-                past.now = state.clone();
-                past.step(version, Decided::Already)
-                    .ok_or_else(|| Refusal::new("id_taken", "Another fact has this id."))
-            }
-            Ok(decided) => Ok(Step {
-                decided,
-                around: before.map(|before| Around {
-                    before,
-                    after: state.clone(),
-                }),
-            }),
-            Err(refusal) => Err(refusal),
-        });
-    }
-    if state.version == version && !proposals.is_empty() {
-        return Outcome {
-            announced: Vec::new(),
-            results,
-            adopted: Vec::new(),
-            after: before.clone(),
-        };
-    }
-    let adopted = adopt(&mut state, playbook, now).into_iter().collect();
-    Outcome {
-        announced,
-        results,
-        adopted,
-        after: state,
-    }
-}
-
-fn refused(results: &[Result<Step, Refusal>]) -> Option<(usize, Refusal)> {
-    let mut refusals = results
-        .iter()
-        .enumerate()
-        .filter_map(|(index, result)| result.as_ref().err().map(|it| (index, it)));
-    refusals.next().map(|(index, refusal)| (index, refusal.clone()))
 }

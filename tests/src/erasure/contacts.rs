@@ -19,6 +19,7 @@ stories![
     a_third_person_leaves_every_fact_and_the_history_stays,
     who_is_written_to_leaves_the_greeting_too,
     what_the_playbook_said_of_a_person_leaves_as_well,
+    what_is_sent_together_with_the_erasure_is_without_the_person_too,
 ];
 
 /// What may be nowhere: parts of the name, the e-mail, the number and the street.
@@ -248,4 +249,27 @@ async fn what_the_playbook_said_of_a_person_leaves_as_well(world: World) {
         departures
     );
     assert!(!json!(facts).to_string().contains("Anja"));
+}
+
+async fn what_is_sent_together_with_the_erasure_is_without_the_person_too(world: World) {
+    let scene = Scene::applied(world).await;
+    let anja = meets(&scene, &scene.ada, "Anja Zqkanarie", "z@kite.example").await;
+    let said = |remark: &str| json!({"type": "SearchActivityLogged", "data": {"kind": "searched", "remark": remark}});
+    let facts = [
+        said("Anja Zqkanarie says that they look for somebody."),
+        json!({"type": "ContactErased", "subject": id(&anja), "data": {}}),
+        said("A quiet day."),
+    ];
+    let answer = scene
+        .post(&format!("{}/facts", scene.ada), json!({"facts": facts}))
+        .await;
+    assert_eq!(answer.is(200)["results"][2]["status"], "recorded", "{answer}");
+    for shown in [
+        scene.lists_feed().await,
+        scene.lists_all(&format!("{}/timeline", scene.ada)).await,
+    ] {
+        is_without("what is shown", json!(shown).to_string().as_bytes());
+        assert!(json!(shown).to_string().contains("[erased]"), "{shown:?}");
+    }
+    assert_eq!(verify(&scene.store, scene.tenant).await, Vec::<Told>::new());
 }

@@ -1,8 +1,8 @@
-//! SQLite without room: a full disk, a file that may not grow, nothing that may be written. Who writes is told to come back,
+//! A store without room: a full disk, a file that may not grow, nothing that may be written. Who writes is told to come back,
 //! who reads is served; nothing is half done, and with the room comes the service, without being started again.
 //!
 //! A file system of some megabytes needs the right to mount one, which not everybody has; a limit on the size of files
-//! needs none.
+//! needs none. PostgreSQL has its own disk: there a table refuses to grow as it does on a full one.
 
 use std::{
     fs::File,
@@ -12,13 +12,13 @@ use std::{
     time::Duration,
 };
 
-use afterword_store::Place;
+use afterword_store::{Place, testing::PrivatePostgres};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
     load::{Ask, What, is_the_same},
-    process::{Process, command, serve, verifies, within},
+    process::{Process, command, first, serve, verifies, within},
 };
 use crate::{
     client::Client,
@@ -39,7 +39,11 @@ struct Cramped {
 impl Cramped {
     async fn new(mut process: Process) -> Self {
         let (address, key) = process.listening();
-        let client = Client::new(address, key.expect("the first start shows a key"));
+        Self::of((process, address, key.expect("the first start shows a key"))).await
+    }
+
+    async fn of((process, address, key): (Process, String, String)) -> Self {
+        let client = Client::new(address, key);
         let candidate = registers(&client, "Ada Lovelace").await;
         let application = applies(&client, &candidate, "Acme").await;
         Self {
@@ -276,4 +280,40 @@ fn inside(process: &Process, started: &[&str]) -> Vec<String> {
         words.extend(["--user", "--preserve-credentials"]);
     }
     words.into_iter().map(ToOwned::to_owned).collect()
+}
+
+/// What PostgreSQL says, and by which code, when a file of a table cannot be made longer. (Where there is no room for its
+/// write-ahead log it stops, as in a crash.)
+const FULL: &str = "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS \
+    'BEGIN RAISE EXCEPTION $$could not extend file: No space left on device$$ USING ERRCODE = $$disk_full$$; END'";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn where_a_table_of_postgres_has_no_room_it_says_so_reads_on_and_recovers_by_itself() {
+    let Some(store) = options(Kind::Postgres).await else {
+        return;
+    };
+    let Place::Postgres(url) = store.place.clone() else {
+        unreachable!()
+    };
+    let mut cramped = Cramped::of(first(&store)).await;
+    let server = PrivatePostgres::shared().expect("it is there");
+    server.run_sql(&url, FULL).await;
+    // What a commit writes first, in its midst, and last of all.
+    for (table, writes) in [
+        ("events", "INSERT OR UPDATE"),
+        ("tasks", "INSERT OR UPDATE OR DELETE"),
+        ("idempotency", "INSERT OR UPDATE"),
+        ("heads", "UPDATE"),
+    ] {
+        let full = format!("CREATE TRIGGER full_disk BEFORE {writes} ON {table} EXECUTE FUNCTION full_disk()");
+        server.run_sql(&url, &full).await;
+        let turned_away = cramped.is_told_to_come_back().await;
+        cramped.is_read().await;
+        server
+            .run_sql(&url, &format!("DROP TRIGGER full_disk ON {table}"))
+            .await;
+        cramped.goes_on(turned_away).await;
+    }
+    drop(cramped);
+    verifies(&store);
 }

@@ -16,6 +16,8 @@ use uuid::Uuid;
 pub enum Ask {
     /// A fact of a candidate is to be recorded, if the candidate is at a version.
     Record { what: What, named: bool, at: Version },
+    /// Several facts of a candidate are to be recorded: all or none, or each for itself.
+    Several { what: Vec<What>, named: bool, atomic: bool },
     /// An earlier request comes again, as it was.
     Again(usize),
     /// An earlier fact comes again, under a name of its own.
@@ -92,8 +94,16 @@ fn what() -> impl Strategy<Value = What> {
 pub fn asks() -> impl Strategy<Value = Vec<Ask>> {
     let version = prop_oneof![6 => Just(Version::Any), 2 => Just(Version::Newest), 1 => Just(Version::Old)];
     let record = (what(), any::<bool>(), version).prop_map(|(what, named, at)| Ask::Record { what, named, at });
+    // Whoever is erased is erased alone.
+    let lives = what().prop_filter("erased", |what| what.fact != "CandidateErased");
+    let several = (0..3u8, prop::collection::vec(lives, 2..8), any::<bool>(), any::<bool>());
+    let several = several.prop_map(|(who, what, named, atomic)| {
+        let what = what.into_iter().map(|what| What { who, ..what }).collect();
+        Ask::Several { what, named, atomic }
+    });
     let ask = prop_oneof![
         12 => record,
+        3 => several,
         3 => (0..40usize).prop_map(Ask::Again),
         1 => (0..40usize).prop_map(Ask::Renamed),
         1 => (0..40usize, what()).prop_map(|(which, what)| Ask::Misnamed(which, what)),
@@ -127,7 +137,12 @@ pub fn candidate(who: u8) -> CandidateId {
 
 /// The fact that is asked for as the `nth`.
 pub fn event(nth: usize) -> EventId {
-    EventId::new(Uuid::from_u64_pair(0xe, nth as u64 + 1))
+    one_of_several(nth, 0)
+}
+
+/// The same, of several.
+pub fn one_of_several(nth: usize, which: usize) -> EventId {
+    EventId::new(Uuid::from_u64_pair(0xe + which as u64, nth as u64 + 1))
 }
 
 fn uuid(who: u8, kind: u8, number: u8) -> Uuid {

@@ -11,10 +11,12 @@ use std::{
     sync::Arc,
 };
 
-use afterword_domain::{candidate::Candidate, decide::Decided, fact::Envelope, ids::CandidateId, timeline::timeline};
+use afterword_domain::{
+    candidate::Candidate, decide::Decided, fact::Envelope, ids::CandidateId, refusal::Refusal, timeline::timeline,
+};
 use afterword_store::{
     ApplicationQuery, CandidateQuery, Command, FeedEntry, FeedQuery, Idempotency, RecordError, Recorder,
-    RejectionQuery, Store, TaskFilter, TaskQuery, TenantId,
+    RejectionQuery, Step, Store, TaskFilter, TaskQuery, TenantId,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::test_runner::{Config, RngSeed, TestCaseError, TestRunner};
@@ -22,8 +24,8 @@ use serde_json::{Value, to_value};
 use tokio::runtime::Runtime;
 
 use self::{
-    asks::{Ask, Version, asks, candidate, event},
-    reference::{Answer, Model, Request},
+    asks::{Ask, Version, asks, candidate, event, one_of_several},
+    reference::{Answer, Model, One, Request},
 };
 use crate::{
     harness::{BEGINNING, Kind, moment, options, verify},
@@ -127,12 +129,24 @@ async fn agree(stores: &[Store], tenant: TenantId, asks: &[Ask], told: &Told) ->
                 };
                 Request {
                     candidate: candidate(what.who),
-                    proposal: what.proposal(event(nth), now),
+                    proposals: vec![what.proposal(event(nth), now)],
+                    atomic: true,
                     name: named.then_some(nth),
                     text: format!("{nth}"),
                     version,
                 }
             }
+            Ask::Several { what, named, atomic } => Request {
+                candidate: candidate(what[0].who),
+                proposals: (0..)
+                    .zip(what)
+                    .map(|(which, what)| what.proposal(one_of_several(nth, which), now))
+                    .collect(),
+                atomic: *atomic,
+                name: named.then_some(nth),
+                text: format!("{nth}"),
+                version: None,
+            },
             Ask::Again(_) | Ask::Renamed(_) | Ask::Misnamed(..) | Ask::Mistaken(..) if requests.is_empty() => continue,
             Ask::Again(which) => requests[which % requests.len()].clone(),
             Ask::Renamed(which) => Request {
@@ -143,13 +157,15 @@ async fn agree(stores: &[Store], tenant: TenantId, asks: &[Ask], told: &Told) ->
             },
             Ask::Misnamed(which, what) => Request {
                 candidate: candidate(what.who),
-                proposal: what.proposal(event(nth), now),
+                proposals: vec![what.proposal(event(nth), now)],
+                atomic: true,
                 text: format!("{nth}"),
                 ..requests[which % requests.len()].clone()
             },
             Ask::Mistaken(which, what) => Request {
                 candidate: candidate(what.who),
-                proposal: what.proposal(requests[which % requests.len()].proposal.event, now),
+                proposals: vec![what.proposal(requests[which % requests.len()].proposals[0].event, now)],
+                atomic: true,
                 name: None,
                 text: format!("{nth}"),
                 version: None,
@@ -202,8 +218,8 @@ impl Subject {
             tenant: self.tenant,
             candidate: request.candidate,
             fresh: false,
-            proposals: vec![request.proposal.clone()],
-            atomic: true,
+            proposals: request.proposals.clone(),
+            atomic: request.atomic,
             by: "key".into(),
             now,
             condition: version.is_some().then_some(&condition),
@@ -212,22 +228,19 @@ impl Subject {
         };
         let owned = |facts: Vec<Arc<Envelope>>| facts.iter().map(|fact| (**fact).clone()).collect();
         match self.recorder.record(command).await {
-            Ok(mut recorded) => {
-                let step = recorded.results.pop().expect("one fact").expect("it is atomic");
-                let replayed = recorded.replayed;
-                match step.decided {
-                    Decided::Recorded(fact) => Answer::Recorded {
-                        fact: (*fact).clone(),
-                        announced: owned(recorded.announced),
-                        replayed,
-                    },
-                    Decided::Already(fact) => Answer::Already {
-                        fact: (*fact).clone(),
-                        replayed,
-                    },
+            Ok(recorded) => {
+                let one = |result: Result<Step, Refusal>| match result.map(|step| step.decided) {
+                    Ok(Decided::Recorded(fact)) => One::Recorded((*fact).clone()),
+                    Ok(Decided::Already(fact)) => One::Already((*fact).clone()),
+                    Err(refusal) => One::Refused(refusal.code.into()),
+                };
+                Answer::Done {
+                    facts: recorded.results.into_iter().map(one).collect(),
+                    announced: owned(recorded.announced),
+                    replayed: recorded.replayed,
                 }
             }
-            Err(RecordError::Refused { refusal, .. }) => Answer::Refused(refusal.code.into()),
+            Err(RecordError::Refused { index, refusal }) => Answer::Refused(index, refusal.code.into()),
             Err(RecordError::Stale(newest)) => Answer::Stale(newest.version),
             Err(RecordError::IdempotencyReused) => Answer::Misnamed,
             Err(error) => panic!("{}: {error}", self.name),

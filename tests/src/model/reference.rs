@@ -9,6 +9,7 @@ use std::{
 use afterword_domain::{
     announcements::announce,
     candidate::Candidate,
+    catalogue::AnyFact,
     decide::{Decided, Proposal, decide},
     fact::Envelope,
     ids::{CandidateId, EventId},
@@ -19,7 +20,9 @@ use jiff::Timestamp;
 #[derive(Debug, Clone)]
 pub struct Request {
     pub candidate: CandidateId,
-    pub proposal: Proposal,
+    pub proposals: Vec<Proposal>,
+    /// Whether all of them are recorded, or none.
+    pub atomic: bool,
     /// The name that the client gives it.
     pub name: Option<usize>,
     /// What it says, in short: another request says something else.
@@ -31,27 +34,32 @@ pub struct Request {
 /// What is answered.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
-    Recorded {
-        fact: Envelope,
+    Done {
+        facts: Vec<One>,
         announced: Vec<Envelope>,
         replayed: bool,
     },
-    Already {
-        fact: Envelope,
-        replayed: bool,
-    },
-    Refused(String),
+    /// All, because of this one.
+    Refused(usize, String),
     Stale(u64),
     Misnamed,
 }
 
+/// What is answered about one fact.
+#[derive(Debug, Clone, PartialEq)]
+pub enum One {
+    Recorded(Envelope),
+    Already(Envelope),
+    Refused(String),
+}
+
 impl Answer {
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
-            Self::Recorded { replayed: true, .. } | Self::Already { replayed: true, .. } => "replayed",
-            Self::Recorded { .. } => "recorded",
-            Self::Already { .. } => "already recorded",
-            Self::Refused(_) => "refused",
+            Self::Done { replayed: true, .. } => "replayed",
+            Self::Done { facts, .. } if facts.iter().any(|fact| matches!(fact, One::Recorded(_))) => "recorded",
+            Self::Done { facts, .. } if facts.iter().any(|fact| matches!(fact, One::Already(_))) => "already recorded",
+            Self::Done { .. } | Self::Refused(..) => "refused",
             Self::Stale(_) => "stale",
             Self::Misnamed => "misnamed",
         }
@@ -59,10 +67,11 @@ impl Answer {
 }
 
 /// What is kept under a name.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Kept {
     Recorded(u64),
     Already(u64),
+    Refused(String),
 }
 
 #[derive(Default)]
@@ -72,7 +81,7 @@ pub struct Model {
     pub log: Vec<(CandidateId, u64)>,
     /// Every id of a fact there ever was, and whose it is.
     ids: HashMap<EventId, CandidateId>,
-    names: HashMap<usize, (String, CandidateId, Kept)>,
+    names: HashMap<usize, (String, CandidateId, Vec<Kept>)>,
     /// What is left of those who were erased.
     erasures: HashMap<CandidateId, Arc<Envelope>>,
 }
@@ -95,70 +104,119 @@ impl Model {
     pub fn record(&mut self, request: &Request, now: Timestamp) -> Answer {
         if let Some((text, candidate, kept)) = request.name.and_then(|name| self.names.get(&name)) {
             return if *text == request.text {
-                self.again(*candidate, *kept)
+                self.again(*candidate, kept)
             } else {
                 Answer::Misnamed
             };
         }
-        let mut state = self.candidate(request.candidate);
-        if request.version.is_some_and(|version| version != state.version) {
-            return Answer::Stale(state.version);
+        let before = self.candidate(request.candidate);
+        if request.version.is_some_and(|version| version != before.version) {
+            return Answer::Stale(before.version);
         }
-        let announced = announce(&mut state, now);
-        let decided = match decide(&mut state, request.proposal.clone(), now, &"key".into()) {
-            Ok(decided) => decided,
-            Err(refusal) => return Answer::Refused(refusal.code.into()),
-        };
-        let fact = decided.envelope().clone();
-        let kept = match &decided {
-            Decided::Already(fact) => Kept::Already(fact.at.version),
-            Decided::Recorded(fact) => {
-                if self.ids.contains_key(&fact.at.event) {
-                    return Answer::Refused("id_taken".to_owned());
-                }
-                if self.has_external_id(&state) {
-                    return Answer::Refused("external_id_taken".to_owned());
-                }
-                self.append(&announced);
-                self.append(std::slice::from_ref(fact));
-                if state.erased_at.is_some() {
-                    self.erasures.insert(request.candidate, Arc::clone(fact));
-                }
-                self.candidates.insert(request.candidate, state);
-                Kept::Recorded(fact.at.version)
+        // Those that the rest of the log refuses, found out only when all the others were decided.
+        let mut refused = BTreeMap::new();
+        let (announced, decided, state) = loop {
+            let mut state = before.clone();
+            let announced = announce(&mut state, now);
+            let proposals = request.proposals.iter().enumerate();
+            let decided: Vec<_> = proposals
+                .map(|(nth, proposal)| match refused.get(&nth) {
+                    Some(code) => Err(String::clone(code)),
+                    None => decide(&mut state, proposal.clone(), now, &"key".into())
+                        .map_err(|refusal| refusal.code.into_owned()),
+                })
+                .collect();
+            let first = decided.iter().position(Result::is_err).filter(|_| request.atomic);
+            if let Some((nth, Err(code))) = first.map(|nth| (nth, &decided[nth])) {
+                return Answer::Refused(nth, code.clone());
             }
+            let more = self.refuses(&decided, &request.proposals, &state);
+            if more.is_empty() {
+                break (announced, decided, state);
+            }
+            refused.extend(more);
         };
-        if let Some(name) = request.name {
-            self.names.insert(name, (request.text.clone(), request.candidate, kept));
+        let facts: Vec<Arc<Envelope>> = decided.iter().flatten().filter_map(recorded).cloned().collect();
+        if !facts.is_empty() {
+            self.append(&announced);
+            self.append(&facts);
+            if state.erased_at.is_some() {
+                self.erasures.insert(request.candidate, Arc::clone(&facts[0]));
+            }
+            self.candidates.insert(request.candidate, state);
         }
-        let fact = (*fact).clone();
-        match decided {
-            Decided::Already(_) => Answer::Already { fact, replayed: false },
-            Decided::Recorded(_) => {
-                let announced = announced.iter().map(|fact| (**fact).clone()).collect();
-                Answer::Recorded {
-                    fact,
-                    announced,
-                    replayed: false,
-                }
-            }
+        // Of who was erased nothing is kept.
+        if let Some(name) = request.name.filter(|_| before.erased_at.is_none()) {
+            let kept = decided.iter().map(|decided| match decided {
+                Ok(Decided::Recorded(fact)) => Kept::Recorded(fact.at.version),
+                Ok(Decided::Already(fact)) => Kept::Already(fact.at.version),
+                Err(code) => Kept::Refused(code.clone()),
+            });
+            self.names
+                .insert(name, (request.text.clone(), request.candidate, kept.collect()));
+        }
+        let one = |decided| match decided {
+            Ok(Decided::Recorded(fact)) => One::Recorded((*fact).clone()),
+            Ok(Decided::Already(fact)) => One::Already((*fact).clone()),
+            Err(code) => One::Refused(code),
+        };
+        let announced = announced.iter().filter(|_| !facts.is_empty());
+        Answer::Done {
+            announced: announced.map(|fact| (**fact).clone()).collect(),
+            facts: decided.into_iter().map(one).collect(),
+            replayed: false,
         }
     }
 
+    /// What cannot be recorded because of what stands elsewhere in the log, by its place: ids of other facts first, then
+    /// another candidate's external id.
+    fn refuses(
+        &self,
+        decided: &[Result<Decided, String>],
+        proposals: &[Proposal],
+        state: &Candidate,
+    ) -> Vec<(usize, String)> {
+        let ids = decided.iter().enumerate().filter(|(_, decided)| {
+            let fact = decided.as_ref().ok().and_then(recorded);
+            fact.is_some_and(|fact| self.ids.contains_key(&fact.at.event))
+        });
+        let ids: Vec<_> = ids.map(|(nth, _)| (nth, "id_taken".to_owned())).collect();
+        let anything = decided.iter().flatten().any(|it| recorded(it).is_some());
+        if !ids.is_empty() || !anything || !self.has_external_id(state) {
+            return ids;
+        }
+        let gives = |fact: &AnyFact| matches!(fact, AnyFact::CandidateRegistered(it) if it.external_id.is_some());
+        let open = decided.iter().zip(proposals).enumerate();
+        let those = open.filter(|(_, (decided, proposal))| decided.is_ok() && gives(&proposal.fact));
+        let those: Vec<_> = those.map(|(nth, _)| (nth, "external_id_taken".to_owned())).collect();
+        assert!(!those.is_empty(), "an external id of nowhere");
+        those
+    }
+
     /// The same request again: the same answer, as far as there is still somebody to speak of.
-    fn again(&self, candidate: CandidateId, kept: Kept) -> Answer {
-        let (Kept::Recorded(version) | Kept::Already(version)) = kept;
-        let Some(fact) = self.fact(candidate, version) else {
-            return Answer::Refused("candidate_erased".to_owned());
-        };
-        let fact = (*fact).clone();
-        match kept {
-            Kept::Recorded(_) => Answer::Recorded {
-                fact,
-                announced: Vec::new(),
-                replayed: true,
-            },
-            Kept::Already(_) => Answer::Already { fact, replayed: true },
+    fn again(&self, candidate: CandidateId, kept: &[Kept]) -> Answer {
+        let mut facts = Vec::new();
+        for kept in kept {
+            facts.push(match kept {
+                Kept::Refused(_) if self.erasures.contains_key(&candidate) => {
+                    return Answer::Refused(0, "candidate_erased".to_owned());
+                }
+                Kept::Refused(code) => One::Refused(code.clone()),
+                Kept::Recorded(version) | Kept::Already(version) => {
+                    let Some(fact) = self.fact(candidate, *version) else {
+                        return Answer::Refused(0, "candidate_erased".to_owned());
+                    };
+                    match kept {
+                        Kept::Recorded(_) => One::Recorded((*fact).clone()),
+                        _ => One::Already((*fact).clone()),
+                    }
+                }
+            });
+        }
+        Answer::Done {
+            facts,
+            announced: Vec::new(),
+            replayed: true,
         }
     }
 
@@ -194,5 +252,12 @@ impl Model {
                 .candidates
                 .values()
                 .any(|other| other.id != state.id && of(other) == own)
+    }
+}
+
+const fn recorded(decided: &Decided) -> Option<&Arc<Envelope>> {
+    match decided {
+        Decided::Recorded(fact) => Some(fact),
+        Decided::Already(_) => None,
     }
 }

@@ -66,6 +66,30 @@ fn is_no_test(source: &str, name: &str) -> Option<&'static str> {
     (has("#[ignore") && !OF_THE_UPGRADE.contains(&name)).then_some("it is ignored")
 }
 
+/// The words of a text that stand between these.
+fn between<'a>(text: &'a str, before: &str, after: &str) -> BTreeSet<&'a str> {
+    let rests = text.split(before).skip(1);
+    rests.filter_map(|rest| rest.split(after).next()).collect()
+}
+
+#[test]
+fn what_is_served_without_a_key_is_what_the_page_says() {
+    let page = read(&root().join("docs/security.md"));
+    let told = page.split("**What is open.**").nth(1).expect("it is told");
+    let told = between(told.split(" ask for no key").next().expect("a list"), "`/", "`");
+    let mut served = BTreeSet::new();
+    let sources = files(&root().join("crates/server/src"), ".rs");
+    for source in sources.iter().filter(|source| !source.ends_with("tests.rs")) {
+        let routes: String = read(source).split_whitespace().collect();
+        for begins in [".route(\"/", "SwaggerUi::new(\"/"] {
+            let paths = between(&routes, begins, "\"").into_iter();
+            served.extend(paths.map(|path| path.split('/').next().unwrap_or_default().to_owned()));
+        }
+    }
+    let served: BTreeSet<&str> = served.iter().map(String::as_str).collect();
+    assert_eq!(served, told, "beside the API, where an operation asks for a scope");
+}
+
 #[test]
 fn every_test_that_the_pages_name_is_one_and_runs() {
     let mut all = 0;

@@ -5,6 +5,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 /// An operation, as the document tells it.
+#[derive(Clone)]
 pub struct Operation {
     pub method: Method,
     pub path: String,

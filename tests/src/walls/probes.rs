@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
@@ -74,8 +75,14 @@ enum At<'a> {
     Past,
     /// A query parameter.
     Query(&'a str, Option<&'static str>),
+    /// All parts of the path at once, and only the head of the answer is asked for.
+    Head,
+    /// The candidate, who was erased.
+    Erased,
     /// `If-Match`.
     Tag,
+    /// `If-None-Match`, where only the head of the answer is asked for.
+    Known,
     /// `Last-Event-ID`.
     Resumed,
     /// A field of the body.
@@ -104,7 +111,12 @@ impl Probe<'_> {
                 let path = town.path(operation, &[(name, &value)]);
                 (town.asks_as(client, operation, &path, &[], body).await, vec![value])
             }
-            At::Path | At::Past => {
+            At::Erased => {
+                let value = whose.erased();
+                let path = town.path(operation, &[("candidate", &value)]);
+                (town.asks_as(client, operation, &path, &[], body).await, vec![value])
+            }
+            At::Path | At::Past | At::Head => {
                 let parts = operation.parts.iter().filter(|name| !is_form(name));
                 let values: Vec<_> = parts.map(|name| (name.as_str(), whose.part(name))).collect();
                 let instead: Vec<_> = values.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -112,8 +124,12 @@ impl Probe<'_> {
                 if matches!(self.at, At::Past) {
                     path += "?as_of=2026-03-02T14:00:00Z";
                 }
+                let operation = match self.at {
+                    At::Head => head_of(operation),
+                    _ => operation.clone(),
+                };
                 let sent = values.into_iter().map(|(_, value)| value).collect();
-                (town.asks_as(client, operation, &path, &[], body).await, sent)
+                (town.asks_as(client, &operation, &path, &[], body).await, sent)
             }
             At::Query(name, kind) => {
                 let value = match (kind, *name) {
@@ -124,11 +140,14 @@ impl Probe<'_> {
                 let path = format!("{own}?{name}={value}");
                 (town.asks_as(client, operation, &path, &[], body).await, vec![value])
             }
-            At::Tag => {
+            At::Tag | At::Known => {
                 let value = whose.tag();
+                let (operation, header) = match self.at {
+                    At::Tag => (operation.clone(), "If-Match"),
+                    _ => (head_of(operation), "If-None-Match"),
+                };
                 (
-                    town.asks_as(client, operation, &own, &[("If-Match", &value)], body)
-                        .await,
+                    town.asks_as(client, &operation, &own, &[(header, &value)], body).await,
                     vec![value],
                 )
             }
@@ -156,7 +175,9 @@ impl Probe<'_> {
     pub fn demands(&self, answer: &Answer) {
         let operation = self.operation;
         match &self.at {
-            At::Part(_) | At::Path | At::Past => drop(answer.refuses(404, "not_found")),
+            At::Part(_) | At::Path | At::Past | At::Erased => drop(answer.refuses(404, "not_found")),
+            At::Head => assert!(answer.is(404).body.is_empty(), "{answer}"),
+            At::Known => assert_ne!(answer.status, 304, "{answer}"),
             At::Query("recipient", _) => drop(answer.refuses(422, "invalid").names("?recipient")),
             At::Query("cursor", _) => drop(answer.refuses(422, "invalid").names("?cursor")),
             At::Query("application", _) if operation.id == "import_file" => {
@@ -179,11 +200,22 @@ impl Probe<'_> {
             At::Path => "the whole path".to_owned(),
             At::Past => "the whole path, looking back".to_owned(),
             At::Query(name, _) => format!("?{name}"),
+            At::Head => "the whole path of a HEAD".to_owned(),
+            At::Erased => "{candidate}, who was erased".to_owned(),
             At::Tag => "If-Match".to_owned(),
+            At::Known => "If-None-Match".to_owned(),
             At::Resumed => "Last-Event-ID".to_owned(),
             At::Field(place) => place.pointer.clone(),
         };
         format!("{} at {at}", self.operation.id)
+    }
+}
+
+/// The same, but only the head of the answer is asked for.
+fn head_of(operation: &Operation) -> Operation {
+    Operation {
+        method: Method::HEAD,
+        ..operation.clone()
     }
 }
 
@@ -236,6 +268,18 @@ pub fn places<'a>(document: &Document, operation: &'a Operation) -> Vec<Probe<'a
     let mut places: Vec<_> = parts.iter().map(|name| At::Part(name)).collect();
     if parts.len() > 1 {
         places.push(At::Path);
+    }
+    if operation.parts.iter().any(|name| name == "candidate") {
+        places.push(At::Erased);
+    }
+    if operation.method == Method::GET && !operation.streams {
+        // Where no key is asked for, the address itself says whose it is.
+        if operation.scope.is_some() {
+            places.push(At::Known);
+        }
+        if !parts.is_empty() {
+            places.push(At::Head);
+        }
     }
     if !parts.is_empty() && operation.query.iter().any(|name| name == "as_of") {
         places.push(At::Past);

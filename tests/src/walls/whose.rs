@@ -7,6 +7,7 @@ use super::{
     document::Operation,
     town::{Town, named, never, prefix, writes},
 };
+use crate::{client::id, scenes::registers};
 
 /// Whose things are sent.
 pub enum Whose<'a> {
@@ -20,6 +21,8 @@ pub struct Borrowed {
     cursors: BTreeMap<String, String>,
     /// The tag of its candidate.
     tag: String,
+    /// A candidate who was erased.
+    erased: String,
     /// The id of a message of its stream.
     message: String,
     /// Facts, another one for each write.
@@ -42,12 +45,15 @@ impl Borrowed {
             }
         }
         assert!(cursors.len() > 10, "{cursors:?}");
+        let erased = registers(&town.client, "Alan Turing").await;
+        town.client.delete(&erased).await.is(200);
         let facts = town.client.lists_feed().await;
         let facts = facts.iter().map(|fact| fact["id"].as_str().expect("an id").to_owned());
         let writes = operations.iter().filter(|it| writes(it)).map(|it| it.id.clone());
         Self {
             cursors,
             tag: town.client.get(&town.scene.ada).await.header("etag").to_owned(),
+            erased: id(&erased).to_owned(),
             message: first_message(&town.client).await,
             facts: writes.zip(facts).collect(),
         }
@@ -105,6 +111,14 @@ impl Whose<'_> {
         match self {
             Self::Anothers(_, borrowed) => borrowed.tag.clone(),
             Self::Nobodys => "\"AAAAAAAAAAAAAAAAAAAAAA.7\"".to_owned(),
+        }
+    }
+
+    /// A candidate who was erased.
+    pub fn erased(&self) -> String {
+        match self {
+            Self::Anothers(_, borrowed) => borrowed.erased.clone(),
+            Self::Nobodys => never("cnd"),
         }
     }
 

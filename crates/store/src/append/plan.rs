@@ -2,7 +2,7 @@
 //! hold up the others; survivors get positions without a gap, and see what survivors before them did.
 
 use crate::beside::Beside;
-use crate::commit::{Appended, Commit, Erasure};
+use crate::commit::{Appended, Commit, Erasure, Taken};
 use crate::rows::{ApplicationRow, EventRow, IdempotencyRow, StreamRow, TaskRow};
 use crate::timers::Fence;
 use std::collections::{BTreeMap, HashMap};
@@ -155,7 +155,7 @@ fn refused(commit: &Commit, known: &Known) -> Option<Appended> {
     if erased {
         return Some(Appended::Erased);
     }
-    let mut own = HashMap::new();
+    let (mut own, mut taken) = (HashMap::new(), Vec::new());
     for (expected, event) in (commit.expected_version + 1..).zip(&commit.events) {
         let (event_id, own_place) = (event.event_id, (commit.candidate, expected, 0));
         let there = known
@@ -163,13 +163,14 @@ fn refused(commit: &Commit, known: &Known) -> Option<Appended> {
             .get(&event_id)
             .copied()
             .or_else(|| own.insert(event_id, own_place));
-        if let Some((candidate, version, _)) = there {
-            return Some(Appended::IdTaken {
-                event_id,
-                candidate,
-                version,
-            });
-        }
+        taken.extend(there.map(|(candidate, version, _)| Taken {
+            event_id,
+            candidate,
+            version,
+        }));
+    }
+    if !taken.is_empty() {
+        return Some(Appended::IdsTaken(taken));
     }
     let is_new_again = commit.new_key.is_some() && version > 0;
     if version != commit.expected_version || is_new_again {

@@ -68,7 +68,7 @@ impl Recorder {
         {
             return self.restored_before(&wanted, named, &row).await;
         }
-        let _turn = self.lane(tenant, id.uuid()).await?;
+        let _turn = self.turn(tenant, id.uuid()).await?;
         for _ in 0..ATTEMPTS {
             let before = self.candidate(tenant, id).await?;
             if before.erased_at.is_some() {
@@ -131,10 +131,9 @@ impl Recorder {
                     let Some(named) = &wanted.idempotency else { break };
                     return self.restored_before(&wanted, named, &row).await;
                 }
-                Appended::IdTaken {
-                    event_id, candidate, ..
-                } if candidate != id.uuid() => {
-                    let index = wanted.facts.iter().position(|fact| fact.at.event.uuid() == event_id);
+                Appended::IdsTaken(taken) if taken.iter().all(|it| it.candidate != id.uuid()) => {
+                    let is_taken = |event| taken.iter().any(|it| it.event_id == event);
+                    let index = wanted.facts.iter().position(|fact| is_taken(fact.at.event.uuid()));
                     let refusal = Refusal::new("id_taken", "A fact of another candidate has this id.")
                         .at("/id", "must be new in this tenant");
                     let index = index.unwrap_or(0);
@@ -147,7 +146,7 @@ impl Recorder {
                 }
                 Appended::Fenced => return Err(RecordError::Fenced),
                 Appended::Erased => self.cache.invalidate(&(tenant, id.uuid())),
-                Appended::Conflict | Appended::IdTaken { .. } => {}
+                Appended::Conflict | Appended::IdsTaken(_) => {}
             }
         }
         Err(RecordError::Store(StoreError::Overloaded))

@@ -233,11 +233,12 @@ async fn an_event_id_is_taken_once(stand: Stand) {
         events: vec![event("A"), first.events[0].clone()],
         ..new(id())
     };
-    let taken = Appended::IdTaken {
+    let taken = Taken {
         event_id,
         candidate,
         version: 1,
     };
+    let taken = Appended::IdsTaken(vec![taken]);
     assert_eq!(store.append(again).await.expect("answered"), taken);
     let (one, two) = (new(id()), new(id()));
     let two = Commit {
@@ -251,7 +252,7 @@ async fn an_event_id_is_taken_once(stand: Stand) {
         .count();
     let taken = answers
         .iter()
-        .filter(|answer| matches!(answer, Ok(Appended::IdTaken { .. })))
+        .filter(|answer| matches!(answer, Ok(Appended::IdsTaken(_))))
         .count();
     assert_eq!((fine, taken), (1, 1));
     let twice = event("Twice");
@@ -259,7 +260,7 @@ async fn an_event_id_is_taken_once(stand: Stand) {
         events: vec![twice.clone(), twice],
         ..new(id())
     };
-    assert!(matches!(store.append(within).await, Ok(Appended::IdTaken { .. })));
+    assert!(matches!(store.append(within).await, Ok(Appended::IdsTaken(_))));
     // The same id in another tenant is another event.
     done(store, Commit { tenant: OTHER, ..first }).await;
     assert_eq!(has_no_gap(store, T).await, 2);

@@ -6,7 +6,7 @@ use afterword_store::testing::PrivatePostgres;
 use afterword_store::{
     Aad, ApiKeyRow, Appended, ApplicationQuery, ApplicationRow, Beside, CandidateQuery, Commit, Erasure, EventRow,
     FeedQuery, Fence, IdempotencyRow, OpenError, Place, PlaybookRow, RejectionQuery, Store, StoreError, StoreOptions,
-    StreamRow, TaskFilter, TaskQuery, TaskRow, TaskState, TenantId,
+    StreamRow, Taken, TaskFilter, TaskQuery, TaskRow, TaskState, TenantId,
 };
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
