@@ -627,7 +627,11 @@ async fn the_ids_of_others_stand_in_the_way(world: World) {
     let other = scene.neighbour().await;
     let grace = json!({"name": "Grace", "time_zone": "UTC", "external_id": "crm-1"});
     let grace = other.makes("/v1/candidates", grace).await;
-    imports(&other, archive.clone()).await.refuses(409, "external_id_taken");
+    let given = format!("facts.ndjson line {}/data/external_id", scene.lists_feed().await.len());
+    imports(&other, archive.clone())
+        .await
+        .refuses(409, "external_id_taken")
+        .names(&given);
     other.patch(&grace, json!({"external_id": null})).await.is(200);
     let events = scene.lists(&format!("{}/events", scene.ada)).await;
     let taken = json!({"kind": "searched", "id": events[1]["id"]});

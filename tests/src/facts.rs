@@ -298,12 +298,30 @@ async fn what_is_taken_elsewhere_is_told_of_each_and_stops_no_other(world: World
     scene.patch(&grace, external("crm-2")).await.is(200);
     let gone = scene.patch(&grace, json!({"external_id": null})).await;
     scene.patch(&scene.ada, external("crm-2")).await.is(200);
-    let back = json!({"type": "FactRetracted", "subject": gone["event"]["id"], "data": {"reason": "Not gone."}});
-    let answer = scene
-        .post(&path, json!({"facts": [revised(json!({"phone": null})), back]}))
-        .await;
-    assert_eq!(statuses(&answer), ["recorded", "refused"], "{answer}");
-    assert_eq!(answer["results"][1]["problem"]["code"], "external_id_taken", "{answer}");
+    let back = |event: &Value| json!({"type": "FactRetracted", "subject": event, "data": {"reason": "Not so."}});
+    let other = scene.patch(&grace, json!({"phone": null})).await;
+    let facts = [
+        back(&gone["event"]["id"]),
+        back(&other["event"]["id"]),
+        revised(json!({"name": "Grace M. Hopper"})),
+    ];
+    let answer = scene.post(&path, json!({"facts": facts})).await;
+    assert_eq!(statuses(&answer), ["refused", "recorded", "recorded"], "{answer}");
+    assert_eq!(answer["results"][0]["problem"]["code"], "external_id_taken", "{answer}");
+
+    // However many of them are taken.
+    let many: Vec<Value> = (0..80).map(|nth| external(&format!("many-{nth}"))).collect();
+    for nth in &many {
+        scene
+            .makes(
+                "/v1/candidates",
+                json!({"name": "N", "time_zone": "UTC", "external_id": nth["external_id"]}),
+            )
+            .await;
+    }
+    let facts: Vec<Value> = many.into_iter().map(revised).collect();
+    let answer = scene.post(&path, json!({"facts": facts})).await;
+    assert!(statuses(&answer).iter().all(|status| status == "refused"), "{answer}");
 }
 
 async fn a_registration_may_come_first(world: World) {

@@ -223,4 +223,18 @@ async fn a_bound_key_makes_only_what_it_will_reach(world: World) {
     let new = format!("/v1/candidates/{}/facts", CandidateId::new(Uuid::now_v7()));
     let results = coach.post(&new, facts).await;
     assert_eq!(results.is(200)["results"][1]["status"], "recorded", "{results}");
+    // Nor does one that is refused open the way for another.
+    scene.patch(&scene.ada, json!({"external_id": "crm-1"})).await.is(200);
+    let new = format!("/v1/candidates/{}", CandidateId::new(Uuid::now_v7()));
+    let mut first = registration(json!(["spring"]));
+    first["external_id"] = json!("crm-1");
+    let facts = json!({"facts": [
+        {"type": "CandidateRegistered", "data": first},
+        {"type": "CandidateRegistered", "data": registration(json!(["autumn"]))},
+    ]});
+    coach
+        .post(&format!("{new}/facts"), facts)
+        .await
+        .refuses(403, "insufficient_scope");
+    scene.get(&new).await.refuses(404, "not_found");
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use afterword::{edge::clock::Clock, service::Service, time_worker::TimeWorker};
+use afterword_domain::ids::{ApplicationId, EventId, TaskId};
 use afterword_store::{Store, StoreOptions, Told};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
@@ -23,6 +24,7 @@ stories![
     time_goes_from_one_deadline_to_the_next,
     many_deadlines_are_passed_at_once,
     every_write_announces_first,
+    an_id_that_is_taken_holds_no_announcement_up,
     the_tenant_lives_by_its_clock,
     a_clock_is_moved_once_by_a_request_that_is_sent_twice,
     what_a_test_clock_cannot_be_asked,
@@ -310,6 +312,57 @@ async fn many_deadlines_are_passed_at_once(world: World) {
             .count(),
         1200
     );
+}
+
+async fn an_id_that_is_taken_holds_no_announcement_up(world: World) {
+    let world = world.on_a_test_clock().await;
+    let (ada, grace) = (
+        registers(&world, "Ada Lovelace").await,
+        registers(&world, "Grace Hopper").await,
+    );
+    // A centre whose ids of applications follow from the vacancy.
+    let vacancy = ApplicationId::new(Uuid::now_v7()).to_string();
+    let opened = json!({"subject": vacancy, "occurred_at": "2026-03-01T00:00:00Z", "organisation": {"name": "Acme"}, "position": "Engineer"});
+    let times = json!({"starts_at": "2026-03-02T14:00:00+01:00", "ends_at": "2026-03-02T15:00:00+01:00",
+        "time_zone": "Europe/Berlin", "format": "video", "round": 1});
+    let mut interviews = Vec::new();
+    for candidate in [&ada, &grace] {
+        world
+            .records(&format!("{candidate}/applications"), opened.clone())
+            .await;
+        let within = format!("{candidate}/applications/{vacancy}/interviews");
+        interviews.push(world.makes(&within, times.clone()).await);
+    }
+    world.until("2026-03-02T15:10:00+01:00").await;
+    for interview in &interviews {
+        let held = json!({"ended_at": "2026-03-02T15:00:00+01:00"});
+        world.records(&format!("{interview}/held"), held).await;
+    }
+    // Whoever knows how ids of announcements follow from tasks takes two of Ada's: for Grace, and for herself.
+    let asked = format!("{ada}/applications/{vacancy}/document-requests");
+    for by in [&grace, &ada] {
+        let request = world.records(&asked, json!({"document": "diploma"})).await;
+        let task = &request["tasks"]["raised"][0];
+        let id: TaskId = task["id"].as_str().expect("an id").parse().expect("a task's");
+        let due_at = moment(task["due_at"].as_str().expect("a moment")).as_microsecond();
+        let overdue = Uuid::new_v5(&id.uuid(), format!("TaskOverdue|{due_at}").as_bytes());
+        let taking = json!({"kind": "searched", "id": EventId::new(overdue).to_string()});
+        world.records(&format!("{by}/search-activities"), taking).await;
+    }
+    let moved = told(&world.until("2026-05-01T12:00:00Z").await);
+    let documents = moved
+        .iter()
+        .filter(|(kind, _, play)| kind == "TaskOverdue" && play == "answer_document_request");
+    assert_eq!(documents.count(), 2, "{moved:?}");
+    let silences = moved.iter().filter(|(kind, ..)| kind == "SilenceNoticed");
+    assert_eq!(silences.count(), 2 * 3, "{moved:?}");
+    for candidate in [&ada, &grace] {
+        world
+            .records(&format!("{candidate}/contacts"), json!({"name": "Bo Li"}))
+            .await;
+        world.delete(candidate).await.is(200);
+    }
+    sure(&world).await;
 }
 
 async fn every_write_announces_first(world: World) {

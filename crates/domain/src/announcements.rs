@@ -2,7 +2,8 @@
 //! service announces it as a fact, so that whoever listens hears of it.
 //!
 //! - An announcement's `occurred_at` is the moment itself, however late it is written; its id follows from the task or
-//!   the application, the moment and the kind. So being a week late is harmless, and two runs give the same log.
+//!   the application, the moment and the kind. So being a week late is harmless, and two runs give the same log. Where
+//!   somebody else's fact has that id, it is another one that nobody guesses who does not know the candidate's first fact.
 //! - No state depends on it: states follow from the clock of the reader. No client records it, nobody takes it back.
 //! - Every write first announces what has come due; the time worker is a write with nothing else in it. So what a
 //!   moment finds is what it would have found in time, and nothing is announced twice.
@@ -11,7 +12,10 @@
 //! - Not announced: what is snoozed at its moment, and what was done, dismissed or void by then. A task with another
 //!   date may be announced again, for that date.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -114,19 +118,41 @@ impl Due {
         Self { at, what }
     }
 
-    /// The announcement's id, the same in every run.
-    fn event(self) -> EventId {
+    /// What it is about, and what makes it one of several about that.
+    fn key(self) -> (Uuid, String) {
         let (about, name) = match self.what {
             What::Opened(task) => (task.uuid(), TaskOpened::NAME),
             What::Overdue(task) => (task.uuid(), TaskOverdue::NAME),
             What::Silence(stage, application) => (application.uuid(), stage.status().name()),
         };
-        let key = format!("{name}|{}", self.at.as_microsecond());
+        (about, format!("{name}|{}", self.at.as_microsecond()))
+    }
+
+    /// The announcement's id, the same in every run.
+    fn own_id(self) -> EventId {
+        let (about, key) = self.key();
         EventId::new(Uuid::new_v5(&about, key.as_bytes()))
     }
 
-    /// The announcement, as the newest fact of a candidate.
-    fn announced(self, candidate: &Candidate, recorded_at: Timestamp) -> Envelope {
+    /// That id, and another one for where it is somebody else's: clients choose the ids of facts, and those of applications,
+    /// which two candidates may share. The other follows from the candidate's first fact.
+    fn ids(self, candidate: &Candidate) -> impl Iterator<Item = EventId> + use<> {
+        let (about, key) = self.key();
+        let beginning = candidate.history().front().map(|fact| fact.at.event.uuid());
+        let other = beginning.map(|beginning| Uuid::new_v5(&beginning, format!("{key}|{about}").as_bytes()));
+        [self.own_id()].into_iter().chain(other.map(EventId::new))
+    }
+
+    /// Whether the candidate's own log has it already.
+    fn is_told(self, candidate: &Candidate) -> bool {
+        let told = |id| candidate.fact(id).is_some_and(|fact| fact.data.kind().by_the_clock);
+        self.ids(candidate).any(told)
+    }
+
+    /// The announcement, as the newest fact of a candidate, under the first id that is free.
+    fn announced(self, candidate: &Candidate, recorded_at: Timestamp, taken: &HashSet<EventId>) -> Envelope {
+        let free = |id: &EventId| candidate.fact(*id).is_none() && !taken.contains(id);
+        let event = self.ids(candidate).find(free).unwrap_or_else(|| self.own_id());
         let (subject, application, task, data) = match self.what {
             What::Opened(task) => (task.into(), None, Some(task), TaskOpened { task }.into()),
             What::Overdue(task) => (task.into(), None, Some(task), TaskOverdue { task }.into()),
@@ -144,7 +170,7 @@ impl Due {
             moved.refs(candidate, self.at)
         });
         let at = At {
-            event: self.event(),
+            event,
             candidate: candidate.id,
             version: candidate.version + 1,
             application: application.or(task.and_then(|task| task.application)),
@@ -165,18 +191,27 @@ impl Due {
 
 /// Announces what has come due by now: each at its own moment, in order.
 pub fn announce(candidate: &mut Candidate, now: Timestamp) -> Vec<Arc<Envelope>> {
+    announce_under_others(candidate, now, &HashSet::new())
+}
+
+/// The same, where other candidates' facts have these ids.
+pub fn announce_under_others(
+    candidate: &mut Candidate,
+    now: Timestamp,
+    taken: &HashSet<EventId>,
+) -> Vec<Arc<Envelope>> {
     let recorded_at = now.max(candidate.recorded_at);
     let mut announced = Vec::new();
     while let Some(due) = candidate.due.get_min().copied().filter(|due| due.at <= now) {
-        let fact = Arc::new(due.announced(candidate, recorded_at));
+        let fact = Arc::new(due.announced(candidate, recorded_at, taken));
         candidate.record(Arc::clone(&fact));
         announced.push(fact);
     }
     announced
 }
 
-/// Whether an announcement has the id that its kind, its moment and what it is about give it.
-pub(crate) fn is_its_own(fact: &Envelope) -> bool {
+/// Whether an announcement has an id that its kind, its moment and what it is about give it.
+pub(crate) fn is_its_own(fact: &Envelope, candidate: &Candidate) -> bool {
     let at = fact.at.occurred_at;
     let due = if let AnyFact::TaskOpened(said) = &fact.data {
         Due::opened(said.task, at)
@@ -187,7 +222,7 @@ pub(crate) fn is_its_own(fact: &Envelope) -> bool {
     } else {
         return false;
     };
-    due.event() == fact.at.event && at <= fact.at.recorded_at
+    due.ids(candidate).any(|id| id == fact.at.event) && at <= fact.at.recorded_at
 }
 
 impl Candidate {
@@ -235,7 +270,7 @@ impl Candidate {
         of_task(task)
             .filter(move |due| is_live && snoozed.is_none_or(|until| until <= due.at))
             .filter(|due| !matches!(due.what, What::Opened(_)) || self.waited(task))
-            .filter(|due| self.fact(due.event()).is_none())
+            .filter(|due| !due.is_told(self))
     }
 
     /// Whether a task opens later than it was raised.
@@ -255,7 +290,7 @@ impl Candidate {
                 What::Silence(stage, _) => waits && application.status(due.at) == stage.status(),
                 What::Opened(_) | What::Overdue(_) => false,
             })
-            .filter(|due| self.fact(due.event()).is_none())
+            .filter(|due| !due.is_told(self))
     }
 }
 
@@ -296,10 +331,10 @@ impl Moves {
                 then.moments.retain(|moment| moment.stamp.at <= occurred_at);
                 let silence =
                     silence(&then, &application.zone(candidate), &candidate.playbook).map(|it| it.at(occurred_at));
-                let stage = [SilenceStage::Quiet, SilenceStage::Silent, SilenceStage::PresumedClosed]
-                    .into_iter()
-                    .find(|stage| said.at.event == Due::silence(id, *stage, occurred_at).event());
-                outcome::of(&then).is_none() && silence == stage.map(SilenceStage::status)
+                let AnyFact::SilenceNoticed(SilenceNoticed { stage, .. }) = &said.data else {
+                    return true;
+                };
+                outcome::of(&then).is_none() && silence == Some(stage.status())
             }),
             _ => true,
         }

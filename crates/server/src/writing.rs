@@ -213,13 +213,7 @@ impl Writing {
         atomic: bool,
         problem_of: &(dyn Fn(usize, Refusal) -> Problem + Sync),
     ) -> Result<Recorded, Problem> {
-        let registers = matches!(
-            proposals.first(),
-            Some(Proposal {
-                fact: AnyFact::CandidateRegistered(_),
-                ..
-            })
-        );
+        let registers = registers(&proposals);
         let within = may_write(service, caller, candidate, &proposals).await?;
         let if_match = self.if_match;
         let unbound = matches!(caller.bound, Bound::Everything);
@@ -268,6 +262,12 @@ pub fn tag_of(candidate: &Candidate) -> ETag {
     )
 }
 
+/// Whether a registration comes first.
+fn registers(proposals: &[Proposal]) -> bool {
+    let first = proposals.first().map(|proposal| &proposal.fact);
+    matches!(first, Some(AnyFact::CandidateRegistered(_)))
+}
+
 /// A bound key writes only where it reaches; registering, it may only make what it will reach. False: nothing may be
 /// taken for granted of the candidate.
 async fn may_write(
@@ -291,15 +291,18 @@ async fn may_write(
             Err(Problem::not_found())
         };
     }
-    let Some(Proposal {
-        fact: AnyFact::CandidateRegistered(fact),
-        ..
-    }) = proposals.first()
-    else {
+    if !registers(proposals) {
         return Err(Problem::not_found());
+    }
+    // Whichever of them it will be: the first may be refused, and the second is then the one.
+    let admits = |proposal: &Proposal| match &proposal.fact {
+        AnyFact::CandidateRegistered(fact) => {
+            let groups: Vec<String> = fact.groups.iter().map(ToString::to_string).collect();
+            caller.bound.admits(candidate.uuid(), &groups)
+        }
+        _ => true,
     };
-    let groups: Vec<String> = fact.groups.iter().map(ToString::to_string).collect();
-    if caller.bound.admits(candidate.uuid(), &groups) {
+    if proposals.iter().all(admits) {
         return Ok(false);
     }
     Err(Problem::new(

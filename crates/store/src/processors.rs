@@ -17,8 +17,7 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(5);
 /// So many pieces of a tenant's work wait.
 const LINE: usize = 64;
-/// So much nicer these threads are than those that serve: of a processor that both want they get a quarter, and they are
-/// stopped soon when a thread that serves has something to do. Much nicer, and where others keep all processors busy a
+/// So much nicer these threads are than those that serve: of a processor that both want they get a quarter. Much nicer, and where others keep all processors busy a
 /// candidate with a long history could not be written to.
 #[cfg(target_os = "linux")]
 const NICER: i32 = 5;

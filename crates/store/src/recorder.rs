@@ -2,17 +2,14 @@
 //! behind each other here; the appender collects what waits. A decision on a state that has moved on is
 //! dropped by the appender and made again here, on the newest one.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::HashSet, sync::Arc};
 
 use afterword_domain::{
     announcements::CLOCK,
     candidate::Candidate,
     decide::{Decided, Proposal},
     fact::Envelope,
-    ids::CandidateId,
+    ids::{CandidateId, EventId},
     playbook::Playbook,
     refusal::Refusal,
 };
@@ -36,7 +33,7 @@ mod deciding;
 mod folding;
 mod replay;
 mod restore;
-use deciding::{Outcome, decide_all, external_id_taken, first_refused, ids_taken};
+use deciding::{Elsewhere, Outcome, decide_all, external_id_taken, first_refused, ids_taken};
 use folding::{folds, too_many, worth};
 use replay::keep;
 pub use restore::{Restoration, Restored};
@@ -391,8 +388,9 @@ impl Recorder {
             Some(known) => known,
             None => self.candidate(tenant, id).await?,
         };
-        let mut taken: BTreeMap<usize, Refusal> = BTreeMap::new();
-        for _ in 0..ATTEMPTS {
+        let mut taken = Elsewhere::default();
+        // One of the proposals falls each time, where another candidate has what it gives.
+        for _ in 0..ATTEMPTS + command.proposals.len() {
             if let Some(condition) = command.condition
                 && !condition(&before)
             {
@@ -408,6 +406,7 @@ impl Recorder {
                 results,
                 adopted,
                 after,
+                renamed_by,
             } = self.decided(&before, command, playbook, &taken).await?;
             // A state that is not known to be the newest refuses nothing, and repeats nothing.
             let sure = |result: &Result<Step, Refusal>| {
@@ -475,8 +474,21 @@ impl Recorder {
                 Appended::IdsTaken(ids) if ids.iter().any(|it| it.candidate == id.uuid()) => {
                     (before, newest) = (self.candidate(tenant, id).await?, true);
                 }
-                Appended::IdsTaken(ids) => taken.extend(ids_taken(&command.proposals, &ids)),
-                Appended::ExternalIdTaken => taken.extend(external_id_taken(&command.proposals, &after, &taken)),
+                Appended::IdsTaken(ids) => {
+                    let before = taken.facts.len() + taken.ids.len();
+                    taken.facts.extend(ids_taken(&command.proposals, &ids));
+                    taken.ids.extend(ids.iter().map(|it| EventId::new(it.event_id)));
+                    if taken.facts.len() + taken.ids.len() == before {
+                        break;
+                    }
+                }
+                Appended::ExternalIdTaken => {
+                    let those = external_id_taken(&command.proposals, &results, &after, renamed_by);
+                    if those.is_empty() {
+                        break;
+                    }
+                    taken.facts.extend(those);
+                }
             }
         }
         Err(RecordError::Store(StoreError::Overloaded))
@@ -488,7 +500,7 @@ impl Recorder {
         before: &Candidate,
         command: &Command<'_>,
         playbook: Arc<Playbook>,
-        taken: &BTreeMap<usize, Refusal>,
+        taken: &Elsewhere,
     ) -> Result<Outcome, RecordError> {
         let folds = folds(&command.proposals, before.history().len());
         if let Some(refusal) = too_many(folds) {

@@ -298,7 +298,7 @@ async fn where_a_table_of_postgres_has_no_room_it_says_so_reads_on_and_recovers_
     let mut cramped = Cramped::of(first(&store)).await;
     let server = PrivatePostgres::shared().expect("it is there");
     server.run_sql(&url, FULL).await;
-    // What a commit writes first, in its midst, and last of all.
+    // Each table of a commit, whether or not a statement finds a row there.
     for (table, writes) in [
         ("events", "INSERT OR UPDATE"),
         ("tasks", "INSERT OR UPDATE OR DELETE"),

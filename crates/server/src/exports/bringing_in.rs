@@ -28,10 +28,10 @@ use crate::{
         problem::Problem,
         scopes::{Caller, Scope},
     },
-    facts::FactResult,
+    facts::{FactResult, in_fact},
     reading::Answered,
     service::{Shared, reaches, reused, tenant, unavailable},
-    writing::{Writing, refused},
+    writing::Writing,
 };
 
 /// The largest archive.
@@ -136,7 +136,7 @@ async fn merge(service: &Shared, caller: &Caller, writing: Writing, id: Candidat
             Decided::Already(_) => Row::new(line, "already_recorded"),
         },
         Err(refusal) => Row {
-            problem: FactResult::refused(&refused(refusal.clone())).problem,
+            problem: FactResult::refused(&in_fact("", refusal.clone())).problem,
             ..Row::new(line, "refused")
         },
     });

@@ -27,6 +27,7 @@ use crate::{
         query::Query,
         scopes::{Caller, Scope},
     },
+    facts::in_fact,
     reading::Answered,
     recording::path_id,
     service::{Shared, reaches, recorded_by, tenant, unavailable},
@@ -167,10 +168,7 @@ async fn import(
     if asked.atomic
         && let Some((line, problem)) = rows.iter().find_map(|row| Some((row.line, row.result.as_ref().err()?)))
     {
-        return Err(problem.clone().at(
-            format!("line {line}"),
-            "This entry is refused, so nothing of the file was recorded.",
-        ));
+        return Err(nothing_recorded(line, problem.clone()));
     }
     let proposals: Vec<_> = rows
         .iter()
@@ -180,8 +178,16 @@ async fn import(
     let mut response = HttpResponse::Ok();
     let mut recorded = None;
     if !proposals.is_empty() {
+        let lines = rows
+            .iter()
+            .flat_map(|row| row.result.iter().flatten().map(|_| row.line));
+        let lines: Vec<usize> = lines.collect();
+        let problem_of = |nth: usize, refusal| {
+            let line = lines.get(nth).copied().unwrap_or_default();
+            nothing_recorded(line, in_fact("", refusal))
+        };
         let done = writing
-            .record(&service, &caller, id, false, proposals, asked.atomic)
+            .record_or(&service, &caller, id, false, proposals, asked.atomic, &problem_of)
             .await?;
         let version = i64::try_from(done.candidate.version).unwrap_or(i64::MAX);
         response.insert_header((header::ETAG, ETag::of_candidate(id.uuid(), version).to_header()));
@@ -204,6 +210,14 @@ async fn import(
     };
     let told = service.heavy.afterwards(telling).await??;
     Ok(response.content_type(ContentType::json()).body(told))
+}
+
+/// Why nothing of a file is recorded, where all of it was to be: one entry is refused.
+fn nothing_recorded(line: usize, problem: Problem) -> Problem {
+    problem.at(
+        format!("line {line}"),
+        "This entry is refused, so nothing of the file was recorded.",
+    )
 }
 
 /// An export is brought in whole, or not at all.

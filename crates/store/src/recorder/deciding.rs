@@ -1,18 +1,23 @@
 //! Deciding on the facts of a command, one after another, and on whom to refuse where the rest of the log stands in the way.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use afterword_domain::{
-    announcements::announce,
+    announcements::announce_under_others,
     candidate::Candidate,
     catalogue::AnyFact,
     decide::{Decided, Proposal, decide},
     fact::Envelope,
+    ids::EventId,
     playbook::{Playbook, adopt},
     refusal::Refusal,
-    values::Patch,
+    values::{Line, Patch},
 };
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::{Around, Step, replay::Past};
 use crate::Taken;
@@ -25,6 +30,17 @@ pub(super) struct Outcome {
     /// The playbook that a new candidate adopts, after them.
     pub(super) adopted: Vec<Arc<Envelope>>,
     pub(super) after: Candidate,
+    /// The last of its facts by which the candidate's external id is another one.
+    pub(super) renamed_by: Option<usize>,
+}
+
+/// What stands elsewhere in the tenant's log, as far as it was found out.
+#[derive(Clone, Default)]
+pub(super) struct Elsewhere {
+    /// Which facts of the command are refused because of it.
+    pub(super) facts: BTreeMap<usize, Refusal>,
+    /// Ids of other candidates' facts.
+    pub(super) ids: HashSet<EventId>,
 }
 
 /// Announces what has come due, adopts the tenant's playbook, and decides on the facts of a command one after another.
@@ -35,20 +51,21 @@ pub(super) fn decide_all(
     now: Timestamp,
     by: &Arc<str>,
     playbook: &Arc<Playbook>,
-    taken: &BTreeMap<usize, Refusal>,
+    taken: &Elsewhere,
 ) -> Outcome {
     let mut state = before.clone();
-    let mut announced = announce(&mut state, now);
+    let mut announced = announce_under_others(&mut state, now, &taken.ids);
     if let Some(adopted) = adopt(&mut state, playbook, now) {
         announced.push(adopted);
-        announced.extend(announce(&mut state, now));
+        announced.extend(announce_under_others(&mut state, now, &taken.ids));
     }
     let version = state.version;
     let alone = proposals.len() == 1;
     let mut past = Past::of(before, alone);
     let mut results = Vec::with_capacity(proposals.len());
+    let (mut external, mut renamed_by) = (external_id(&state).cloned(), None);
     for (index, proposal) in proposals.iter().enumerate() {
-        if let Some(refusal) = taken.get(&index) {
+        if let Some(refusal) = taken.facts.get(&index) {
             results.push(Err(refusal.clone()));
             continue;
         }
@@ -70,6 +87,9 @@ pub(super) fn decide_all(
             }),
             Err(refusal) => Err(refusal),
         });
+        if external_id(&state) != external.as_ref() {
+            (external, renamed_by) = (external_id(&state).cloned(), Some(index));
+        }
     }
     if state.version == version && !proposals.is_empty() {
         return Outcome {
@@ -77,6 +97,7 @@ pub(super) fn decide_all(
             results,
             adopted: Vec::new(),
             after: before.clone(),
+            renamed_by: None,
         };
     }
     let adopted = adopt(&mut state, playbook, now).into_iter().collect();
@@ -85,6 +106,7 @@ pub(super) fn decide_all(
         results,
         adopted,
         after: state,
+        renamed_by,
     }
 }
 
@@ -101,40 +123,47 @@ pub(super) fn first_refused(results: &[Result<Step, Refusal>]) -> Option<(usize,
 pub(super) fn ids_taken(proposals: &[Proposal], ids: &[Taken]) -> Vec<(usize, Refusal)> {
     let refusal =
         Refusal::new("id_taken", "Another fact has this id.").at("/id", "must be new, or repeat the same fact");
-    let is_taken = |proposal: &Proposal| ids.iter().any(|it| it.event_id == proposal.event.uuid());
-    let those = (0..).zip(proposals).filter(|(_, proposal)| is_taken(proposal));
+    let ids: HashSet<Uuid> = ids.iter().map(|it| it.event_id).collect();
+    let those = (0..).zip(proposals).filter(|(_, it)| ids.contains(&it.event.uuid()));
     those.map(|(index, _)| (index, refusal.clone())).collect()
 }
 
-/// Who is refused where another candidate has the external id that this one has after the proposals: those that give it; or,
-/// where it is an earlier one that comes back, the last by which something is taken back.
+/// Who is refused where another candidate has the external id that this one has after the proposals: the one by which it has
+/// it, and all others that give it.
 pub(super) fn external_id_taken(
     proposals: &[Proposal],
+    results: &[Result<Step, Refusal>],
     after: &Candidate,
-    refused: &BTreeMap<usize, Refusal>,
+    renamed_by: Option<usize>,
 ) -> Vec<(usize, Refusal)> {
     let refusal = Refusal::new("external_id_taken", "Another candidate has this external id.");
-    let id = after
-        .profile
-        .as_ref()
-        .and_then(|profile| profile.external_id.get().as_ref());
-    let gives = |fact: &AnyFact| match fact {
-        AnyFact::CandidateRegistered(fact) => fact.external_id.as_ref() == id,
-        AnyFact::ProfileRevised(fact) => matches!(&fact.external_id, Patch::Set(given) if Some(given) == id),
-        _ => false,
-    };
-    let open = || (0..).zip(proposals).filter(|(index, _)| !refused.contains_key(index));
     let given = refusal
         .clone()
         .at("/external_id", "must be unique among the tenant's candidates");
-    let those = open().filter(|(_, it)| gives(&it.fact));
-    let those: Vec<_> = those.map(|(index, _)| (index, given.clone())).collect();
-    if !those.is_empty() {
-        return those;
+    let id = external_id(after);
+    let is_recorded = |index: &usize| {
+        let decided = results.get(*index).and_then(|result| result.as_ref().ok());
+        decided.is_some_and(|step| matches!(step.decided, Decided::Recorded(_)))
+    };
+    let those = (0..).zip(proposals).filter(|(index, _)| is_recorded(index));
+    those
+        .filter_map(|(index, proposal)| match gives(&proposal.fact, id) {
+            true => Some((index, given.clone())),
+            false => (Some(index) == renamed_by).then(|| (index, refusal.clone())),
+        })
+        .collect()
+}
+
+/// The id that the candidate has in the client's own system.
+pub(super) fn external_id(candidate: &Candidate) -> Option<&Line> {
+    candidate.profile.as_ref()?.external_id.get().as_ref()
+}
+
+/// Whether a fact says that this is it.
+pub(super) fn gives(fact: &AnyFact, id: Option<&Line>) -> bool {
+    match fact {
+        AnyFact::CandidateRegistered(fact) => fact.external_id.as_ref() == id,
+        AnyFact::ProfileRevised(fact) => matches!(&fact.external_id, Patch::Set(given) if Some(given) == id),
+        _ => false,
     }
-    let back = open()
-        .filter(|(_, it)| matches!(it.fact, AnyFact::FactRetracted(_)))
-        .last();
-    let last = back.or_else(|| open().last());
-    last.map(|(index, _)| (index, refusal)).into_iter().collect()
 }

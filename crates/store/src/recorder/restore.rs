@@ -6,7 +6,10 @@ use afterword_domain::{
     candidate::Candidate, catalogue::AnyFact, fact::Envelope, ids::CandidateId, refusal::Refusal, restore::restore,
 };
 
-use super::{ATTEMPTS, Idempotency, RecordError, Recorder};
+use super::{
+    ATTEMPTS, Idempotency, RecordError, Recorder,
+    deciding::{external_id, gives},
+};
 use crate::{
     Appended, IdempotencyRow, Playbooks, StoreError, TenantId,
     envelopes::signed,
@@ -132,8 +135,8 @@ impl Recorder {
                     return self.restored_before(&wanted, named, &row).await;
                 }
                 Appended::IdsTaken(taken) if taken.iter().all(|it| it.candidate != id.uuid()) => {
-                    let is_taken = |event| taken.iter().any(|it| it.event_id == event);
-                    let index = wanted.facts.iter().position(|fact| is_taken(fact.at.event.uuid()));
+                    let first = taken.first().map(|it| it.event_id);
+                    let index = wanted.facts.iter().position(|fact| Some(fact.at.event.uuid()) == first);
                     let refusal = Refusal::new("id_taken", "A fact of another candidate has this id.")
                         .at("/id", "must be new in this tenant");
                     let index = index.unwrap_or(0);
@@ -142,7 +145,9 @@ impl Recorder {
                 Appended::ExternalIdTaken => {
                     let refusal = Refusal::new("external_id_taken", "Another candidate has this external id.")
                         .at("/data/external_id", "must be unique among the tenant's candidates");
-                    return Err(RecordError::Refused { index: 0, refusal });
+                    let id = external_id(&after);
+                    let index = wanted.facts.iter().rposition(|fact| gives(&fact.data, id)).unwrap_or(0);
+                    return Err(RecordError::Refused { index, refusal });
                 }
                 Appended::Fenced => return Err(RecordError::Fenced),
                 Appended::Erased => self.cache.invalidate(&(tenant, id.uuid())),
