@@ -3,11 +3,14 @@ id and type of each message that is verified."""
 
 import json
 import sys
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 webhook: Webhook
+# A line and its end are written apart: two threads would write theirs into each other.
+saying = threading.Lock()
 
 
 def refuses(body: bytes, headers: dict[str, str]) -> bool:
@@ -28,7 +31,8 @@ class Receiver(BaseHTTPRequestHandler):
             event = webhook.verify(body, headers)
             assert refuses(body.replace(b"1.0", b"1.1"), headers), "a changed message is taken"
             assert refuses(body, headers | {"webhook-id": "evt_other"}), "a renamed message is taken"
-            print(json.dumps([headers["webhook-id"], event["type"]]), flush=True)
+            with saying:
+                print(json.dumps([headers["webhook-id"], event["type"]]), flush=True)
             self.send_response(204)
         except (WebhookVerificationError, AssertionError) as error:
             print(f"not verified: {error!r}", file=sys.stderr)
