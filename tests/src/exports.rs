@@ -24,6 +24,7 @@ stories![
     an_export_brings_in_the_same_candidate_elsewhere,
     an_older_export_adds_nothing_and_a_newer_one_what_is_new,
     where_both_have_gone_on_what_is_missing_is_recorded_now,
+    what_cannot_be_recorded_now_says_what_of_it_is_wrong,
     a_playbook_comes_along_and_gives_way_to_the_tenants_own,
     without_readers_of_debriefs_an_archive_says_what_it_lacks,
     a_poisoned_archive_brings_in_nothing,
@@ -370,6 +371,42 @@ async fn where_both_have_gone_on_what_is_missing_is_recorded_now(world: World) {
     assert_eq!(names.len(), 3, "{names:?}");
     let told = counted(&imports(&other, archive).await);
     assert_eq!(told, all("already_recorded", 5));
+    is_what_its_log_says(&other).await;
+}
+
+async fn what_cannot_be_recorded_now_says_what_of_it_is_wrong(world: World) {
+    let scene = Scene::applied(world).await;
+    let other = scene.neighbour().await;
+    let begun = exports(&scene, &scene.ada).await;
+    assert_eq!(counted(&imports(&other, begun).await), all("recorded", 3));
+    applies(&other, &scene.ada, "Bolt").await;
+    let searched = format!("{}/search-activities", scene.ada);
+    let first = scene.records(&searched, json!({"kind": "searched"})).await;
+    scene.patch(&scene.ada, json!({"external_id": "crm-1"})).await.is(200);
+    scene.records(&searched, json!({"kind": "searched"})).await;
+    let grace = json!({"name": "Grace", "time_zone": "UTC", "external_id": "crm-1"});
+    let grace = other.makes("/v1/candidates", grace).await;
+    let taken = json!({"kind": "searched", "id": first["event"]["id"]});
+    other.records(&format!("{grace}/search-activities"), taken).await;
+    let merged = imports(&other, exports(&scene, &scene.ada).await).await;
+    let told: Vec<_> = merged.is(200)["results"].as_array().expect("results")[3..]
+        .iter()
+        .map(|row| {
+            let problem = &row["problem"];
+            json!([
+                row["line"],
+                row["status"],
+                problem["code"],
+                problem["errors"][0]["pointer"]
+            ])
+        })
+        .collect();
+    let wanted = [
+        json!([4, "refused", "id_taken", "/id"]),
+        json!([5, "refused", "external_id_taken", "/data/external_id"]),
+        json!([6, "recorded", null, null]),
+    ];
+    assert_eq!(told, wanted, "{merged}");
     is_what_its_log_says(&other).await;
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     client::{Answer, Client, id},
     harness::World,
-    scenes::Scene,
+    scenes::{Scene, registers},
     stories,
 };
 
@@ -17,6 +17,7 @@ stories![
     an_invitation_in_a_message_is_proposed_and_then_moved_and_cancelled_as_a_file,
     a_table_is_read_by_a_column_map,
     a_poisoned_row_is_told_and_the_rest_goes_in_or_nothing_does,
+    an_entry_that_is_refused_only_when_it_is_recorded_says_its_line,
     a_dry_run_tells_what_would_be_recorded,
     what_is_no_such_file_is_refused_whole,
     a_repeated_request_has_the_same_answer,
@@ -285,6 +286,31 @@ async fn a_poisoned_row_is_told_and_the_rest_goes_in_or_nothing_does(world: Worl
     )
     .await;
     assert_eq!(statuses(&whole), ["recorded", "recorded"]);
+}
+
+async fn an_entry_that_is_refused_only_when_it_is_recorded_says_its_line(world: World) {
+    let scene = Scene::applied(world).await;
+    let query = "format=linkedin_job_applications";
+    let dry = imports(&scene, &scene.ada, &format!("{query}&dry_run=true"), APPLICATIONS).await;
+    let (line, facts) = (
+        dry["results"][1]["line"].clone(),
+        &dry["results"][1]["proposal"]["facts"],
+    );
+    // Ids are unique in a tenant, and only the store knows those of others.
+    let grace = registers(&scene, "Grace").await;
+    let taken = json!({"kind": "searched", "id": facts[0]["id"]});
+    scene.records(&format!("{grace}/search-activities"), taken).await;
+    let before = scene.head().await;
+    let refused = imports(&scene, &scene.ada, &format!("{query}&atomic=true"), APPLICATIONS).await;
+    refused.refuses(409, "id_taken").names(&format!("line {line}"));
+    assert_eq!(scene.head().await, before);
+    let answer = imports(&scene, &scene.ada, query, APPLICATIONS).await;
+    assert_eq!(statuses(&answer), ["recorded", "refused"]);
+    let problem = &answer["results"][1]["problem"];
+    assert_eq!(
+        (&problem["code"], &problem["errors"][0]["pointer"]),
+        (&json!("id_taken"), &json!("/id"))
+    );
 }
 
 async fn a_dry_run_tells_what_would_be_recorded(world: World) {
