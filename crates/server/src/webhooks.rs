@@ -127,12 +127,13 @@ pub(crate) fn endpoints(api: &mut Api) {
     deliveries::endpoints(api);
 }
 
-/// Whether a webhook is one of the caller's: a bound key sees those that are bound like itself.
+/// Whether a webhook is one of the caller's: a bound key sees those of keys that are bound like itself. What a key of the
+/// whole tenant has told of a group is that key's all the same.
 fn is_of(caller: &Caller, row: &WebhookRow) -> bool {
     match &caller.bound {
         Bound::Everything => true,
         Bound::Candidate(own) => row.candidate == Some(*own),
-        Bound::Group(own) => row.candidate.is_none() && row.group.as_ref() == Some(own),
+        Bound::Group(own) => !row.whole && row.candidate.is_none() && row.group.as_ref() == Some(own),
     }
 }
 
@@ -254,6 +255,8 @@ async fn make(
         position,
         revision: 0,
         created_at: service.clock.now().as_microsecond(),
+        made_by: Some(caller.key_id),
+        whole: matches!(caller.bound, Bound::Everything),
     };
     let made = Beside::webhook(tenant(&caller), &row);
     if !matches!(writing.change(&service, &caller, made).await?, Changed::Done) {
@@ -363,6 +366,8 @@ async fn change(
         }
         if let Some(group) = &group {
             row.group.clone_from(group);
+            // What was told of others before is not for the keys of this group.
+            row.whole |= matches!(caller.bound, Bound::Everything);
         }
         if let Some(payload) = wanted.payload {
             row.payload = if payload == Payload::Full { "full" } else { "thin" }.to_owned();

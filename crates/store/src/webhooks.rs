@@ -50,6 +50,10 @@ pub struct WebhookRow {
     pub revision: i64,
     /// When it was made.
     pub created_at: i64,
+    /// The key that made it; none: nobody knows.
+    pub made_by: Option<Uuid>,
+    /// Whether a key of the whole tenant made it, or said which group it hears of.
+    pub whole: bool,
 }
 
 /// A fact on its way to a webhook.
@@ -78,7 +82,8 @@ pub struct DeliveryRow {
 }
 
 const WEBHOOK: &str = "SELECT webhook_id, url_hash, sealed, types, candidate_id, group_label, payload, candid, state, \
-     disabled_reason, failing_since, quiet_until, position, revision, created_at FROM webhooks WHERE tenant_id = ";
+     disabled_reason, failing_since, quiet_until, position, revision, created_at, made_by, whole FROM webhooks WHERE \
+     tenant_id = ";
 const DELIVERY: &str = "SELECT position, event_id, candidate_id, state, attempts, next_at, first_at, last_at, status, \
      error FROM webhook_deliveries WHERE tenant_id = ";
 
@@ -99,6 +104,8 @@ fn webhook(row: &dyn Cells) -> Result<WebhookRow, sqlx::Error> {
         position: row.int(12)?,
         revision: row.int(13)?,
         created_at: row.int(14)?,
+        made_by: row.maybe_id(15)?,
+        whole: row.int(16)? != 0,
     })
 }
 
@@ -162,9 +169,10 @@ impl Beside {
     pub fn webhook(tenant: TenantId, row: &WebhookRow) -> Self {
         let mut statement = Statement::new(
             "INSERT INTO webhooks (tenant_id, webhook_id, url_hash, sealed, types, candidate_id, group_label, payload, \
-             candid, state, disabled_reason, failing_since, quiet_until, position, revision, created_at) VALUES ",
+             candid, state, disabled_reason, failing_since, quiet_until, position, revision, created_at, \
+             made_by, whole) VALUES ",
         );
-        let values: [Value; 16] = [
+        let values: [Value; 18] = [
             tenant.into(),
             row.id.into(),
             row.url_hash.as_slice().into(),
@@ -181,6 +189,8 @@ impl Beside {
             row.position.into(),
             row.revision.into(),
             row.created_at.into(),
+            row.made_by.into(),
+            i64::from(row.whole).into(),
         ];
         statement
             .bind_rows([values])
@@ -193,7 +203,8 @@ impl Beside {
     pub fn webhook_changed(tenant: TenantId, row: &WebhookRow) -> Self {
         Self::must(Statement::of(
             "UPDATE webhooks SET url_hash = $4, sealed = $5, types = $6, group_label = $7, payload = $8, candid = $9, \
-             state = $10, disabled_reason = $11, failing_since = $12, quiet_until = $13, revision = revision + 1 \
+             state = $10, disabled_reason = $11, failing_since = $12, quiet_until = $13, whole = $14, \
+             revision = revision + 1 \
              WHERE tenant_id = $1 AND webhook_id = $2 AND revision = $3",
             [
                 tenant.into(),
@@ -209,6 +220,7 @@ impl Beside {
                 row.disabled_reason.clone().into(),
                 row.failing_since.into(),
                 row.quiet_until.into(),
+                i64::from(row.whole).into(),
             ],
         ))
     }

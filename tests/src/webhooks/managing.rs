@@ -18,6 +18,7 @@ stories![
     a_sample_is_sent_and_answered_for,
     there_is_a_sample_per_type,
     a_bound_key_has_webhooks_of_its_own_alone,
+    what_a_key_of_the_whole_tenant_tells_of_a_group_is_not_the_groups,
     tenants_do_not_see_one_anothers_webhooks,
     addresses_that_are_not_public_are_refused,
     what_a_webhook_cannot_be,
@@ -37,7 +38,7 @@ async fn a_webhook_is_made_listed_changed_and_taken_away(world: World) {
     let mut expected = json!({
         "id": made["id"], "url": PUBLIC, "types": ["NoteSent", "InterviewHeld"], "group": "spring", "candidate": null,
         "payload": "thin", "state": "enabled", "disabled_reason": null, "failing_since": null, "behind": 0,
-        "created_at": made["created_at"],
+        "created_at": made["created_at"], "made_by": world.lists("/v1/keys").await[0]["id"],
     });
     assert_eq!(world.sees(&webhook).await, expected);
     let other = world
@@ -235,6 +236,47 @@ async fn a_bound_key_has_webhooks_of_its_own_alone(world: World) {
         .post("/v1/webhooks", json!({"url": PUBLIC}))
         .await
         .refuses(403, "insufficient_scope");
+}
+
+async fn what_a_key_of_the_whole_tenant_tells_of_a_group_is_not_the_groups(world: World) {
+    let coach = world.client("webhooks:manage", None, Some("spring")).await;
+    let of_crm = world
+        .post("/v1/webhooks", json!({"url": PUBLIC, "group": "spring"}))
+        .await;
+    let of_coach = coach.post("/v1/webhooks", json!({"url": PUBLIC})).await;
+    let (of_crm, of_coach) = (
+        of_crm.is(201).header("location").to_owned(),
+        of_coach.is(201).header("location").to_owned(),
+    );
+    assert_eq!(coach.lists("/v1/webhooks").await.len(), 1);
+    let makers: Vec<Value> = world
+        .lists("/v1/webhooks")
+        .await
+        .iter()
+        .map(|it| it["made_by"].clone())
+        .collect();
+    let keys = world.lists("/v1/keys").await;
+    let is_known = |maker: &Value| keys.iter().any(|key| key["id"] == *maker);
+    assert!(makers.iter().all(is_known) && makers[0] != makers[1], "{makers:?}");
+    let not_the_coachs = async |path: &str| {
+        for part in ["", "/deliveries"] {
+            coach.get(&format!("{path}{part}")).await.refuses(404, "not_found");
+        }
+        for action in ["test", "secret/rolled"] {
+            let path = format!("{path}/{action}");
+            coach.post(&path, json!({})).await.refuses(404, "not_found");
+        }
+        coach
+            .patch(path, json!({"url": PUBLIC}))
+            .await
+            .refuses(404, "not_found");
+        coach.delete(path).await.refuses(404, "not_found");
+    };
+    not_the_coachs(&of_crm).await;
+    coach.get(&of_coach).await.is(200);
+    // What it was told of others before is not for the keys of the group that it is led to.
+    world.patch(&of_coach, json!({"group": "spring"})).await.is(200);
+    not_the_coachs(&of_coach).await;
 }
 
 async fn tenants_do_not_see_one_anothers_webhooks(world: World) {

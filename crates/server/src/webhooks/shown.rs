@@ -1,7 +1,7 @@
 //! What is sent to make and change webhooks, and what is shown of them.
 
 use afterword_domain::{
-    ids::{CandidateId, WebhookId},
+    ids::{CandidateId, KeyId, WebhookId},
     time::Instant,
     values::{Label, Patch, not_null},
 };
@@ -137,6 +137,8 @@ pub(super) struct Webhook {
     pub(super) secret: Option<String>,
     /// When it was made.
     pub(super) created_at: Instant,
+    /// The id of the key that made it. A webhook outlives its key: after a key is revoked, see what it has made. `null`: made before this was kept.
+    pub(super) made_by: Option<KeyId>,
 }
 
 /// A webhook that was taken away.
@@ -183,6 +185,7 @@ impl Webhook {
             behind: (head - row.position).max(0),
             secret: secret.map(WebhookSecret::expose),
             created_at: instant(row.created_at),
+            made_by: row.made_by.map(KeyId::new),
         })
     }
 }
