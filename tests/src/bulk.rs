@@ -21,6 +21,7 @@ stories![
     the_same_lines_again_record_nothing_twice,
     a_broken_connection_leaves_what_was_told_and_repeats_cleanly,
     who_sends_all_before_reading_is_not_left_waiting,
+    who_sends_on_after_the_key_is_revoked_records_no_more,
     a_request_that_is_no_lines_is_refused,
     a_body_has_its_limits,
     a_key_writes_only_where_it_reaches,
@@ -213,10 +214,14 @@ async fn the_same_lines_again_record_nothing_twice(world: World) {
 
 /// A request of which only the head and some of the body are sent.
 async fn raw(client: &Client, length: usize, body: &str) -> tokio::net::TcpStream {
+    begun(client, ["/v1/facts", "application/x-ndjson"], length, body).await
+}
+
+async fn begun(client: &Client, [path, kind]: [&str; 2], length: usize, body: &str) -> tokio::net::TcpStream {
     let host = client.base().trim_start_matches("http://");
     let mut stream = tokio::net::TcpStream::connect(host).await.expect("connected");
     let head = format!(
-        "POST /v1/facts HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {}\r\nContent-Type: application/x-ndjson\r\n\
+        "POST {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {}\r\nContent-Type: {kind}\r\n\
          Content-Length: {length}\r\nConnection: close\r\n\r\n",
         client.key()
     );
@@ -265,6 +270,43 @@ async fn who_sends_all_before_reading_is_not_left_waiting(world: World) {
     reading.await.expect("in time").expect("read");
     let text = String::from_utf8_lossy(&told);
     assert_eq!(text.matches("\"status\":\"recorded\"").count(), lines.len());
+}
+
+async fn who_sends_on_after_the_key_is_revoked_records_no_more(world: World) {
+    let made = world.post("/v1/keys", json!({"scopes": ["candidates:write"]})).await;
+    let client = world.with_key(made.is(201)["key"].as_str().expect("a key"));
+    // As many as are recorded together, and one more.
+    let lines = career_centre(1, 255);
+    let lines: Vec<String> = lines.iter().map(|line| format!("{line}\n")).collect();
+    let (first, last) = (lines[..256].concat(), &lines[256]);
+    let mut bulk = raw(&client, first.len() + last.len(), &first).await;
+    let mut told = String::new();
+    while !told.contains("\"status\":\"recorded\"") {
+        let mut some = [0; 4096];
+        let many = bulk.read(&mut some).await.expect("read");
+        assert!(many > 0, "it ended: {told}");
+        told.push_str(&String::from_utf8_lossy(&some[..many]));
+    }
+    let body = json!({"name": "Joan", "time_zone": "UTC"}).to_string();
+    let (first, rest) = body.split_at(10);
+    let mut single = begun(&client, ["/v1/candidates", "application/json"], body.len(), first).await;
+    // The head is read and the key admitted, before it is revoked.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let key = made["id"].as_str().expect("an id");
+    world.delete(&format!("/v1/keys/{key}")).await.is(200);
+    for (stream, rest, status) in [
+        (&mut bulk, last.as_str(), "\"line\":257,\"status\":\"refused\""),
+        (&mut single, rest, "HTTP/1.1 401"),
+    ] {
+        stream.write_all(rest.as_bytes()).await.expect("sent");
+        let mut told = String::new();
+        stream.read_to_string(&mut told).await.expect("read");
+        assert!(
+            told.contains(status) && told.contains("\"code\":\"unauthenticated\""),
+            "{told}"
+        );
+    }
+    assert_eq!(world.lists_feed().await.len(), 256);
 }
 
 async fn a_request_that_is_no_lines_is_refused(world: World) {

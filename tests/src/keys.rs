@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     client::{Client, id},
     harness::World,
-    scenes::Scene,
+    scenes::{Scene, registers},
     stories,
 };
 
@@ -20,6 +20,7 @@ stories![
     a_key_is_made_and_shown_once,
     a_key_is_rolled_with_an_overlap,
     a_revoked_key_ends_within_a_second_everywhere,
+    who_waits_for_facts_with_a_key_that_is_revoked_hears_of_none,
     a_named_request_makes_and_ends_one_key,
 ];
 
@@ -211,6 +212,20 @@ async fn a_revoked_key_ends_within_a_second_everywhere(world: World) {
     there.get("/v1/candidates").await.refuses(401, "unauthenticated");
     world.delete(&path).await.refuses(404, "not_found");
     assert!(world.lists("/v1/keys").await.iter().all(|key| key["id"] != made["id"]));
+}
+
+async fn who_waits_for_facts_with_a_key_that_is_revoked_hears_of_none(world: World) {
+    let made = world.post("/v1/keys", json!({"scopes": ["events:read"]})).await;
+    let reader = world.with_key(made.is(201)["key"].as_str().unwrap());
+    let waiting = reader.get("/v1/events?cursor=now&wait=30");
+    let happening = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let path = format!("/v1/keys/{}", made["id"].as_str().unwrap());
+        world.delete(&path).await.is(200);
+        registers(&world, "Ada").await;
+    };
+    let (answer, ()) = tokio::join!(waiting, happening);
+    answer.refuses(401, "unauthenticated");
 }
 
 async fn a_named_request_makes_and_ends_one_key(world: World) {

@@ -23,7 +23,7 @@ use crate::{
     edge::{
         codes::Code,
         headers, json as strict,
-        keys::give_turn_back,
+        keys::{KeyInUse, give_turn_back},
         pace::{self, Pace},
         problem::Problem,
         query::{NoParameters, Query},
@@ -80,7 +80,7 @@ pub(crate) fn endpoints(api: &mut Api) {
                       CandidateRegistered makes the candidate of the lines after it. Results come as they are, while \
                       the body is still being sent. A body that breaks off, is too long or does not arrive ends with \
                       one more result, `refused`, that says so: what was told before is recorded, and the same lines \
-                      may be sent again. With an Idempotency-Key, the same lines under the same numbers have the same \
+                      may be sent again. So does one whose key is revoked meanwhile. With an Idempotency-Key, the same lines under the same numbers have the same \
                       results again; without one, lines with ids of their own do."
             .to_owned(),
         body: Some((LINES, body)),
@@ -115,6 +115,7 @@ async fn record(
     // are bounded by the lines that a request may have.
     let (tell, told) = mpsc::unbounded_channel();
     let bulk = Bulk {
+        in_use: KeyInUse::of(&request)?,
         caller,
         service,
         key: key.map(|key| key.to_string()),
@@ -193,6 +194,7 @@ struct Line {
 /// One request.
 struct Bulk {
     caller: Caller,
+    in_use: KeyInUse,
     service: Shared,
     key: Option<String>,
     tell: mpsc::UnboundedSender<Bytes>,
@@ -205,6 +207,12 @@ impl Bulk {
         loop {
             let (some, end) = lines.some().await;
             let last = some.last().map_or(lines.number, |(number, _)| *number);
+            if let Err(problem) = self.in_use.still_counts().await {
+                let next = some.first().map_or(last + 1, |(number, _)| *number);
+                let told = Told::bytes(next, FactResult::refused(&problem));
+                self.tell.send(told.into()).ok();
+                return bytes;
+            }
             if !some.is_empty() {
                 let told = self.together(some).await;
                 bytes += told.len() as u64;

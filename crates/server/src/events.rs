@@ -20,7 +20,7 @@ use crate::{
     api::{Api, Operation},
     edge::{
         etag,
-        keys::give_turn_back,
+        keys::{KeyInUse, give_turn_back},
         problem::Problem,
         query::{self, Query},
         scopes::{Caller, Scope},
@@ -139,6 +139,7 @@ async fn feed(caller: Caller, request: HttpRequest, service: Shared, asked: Quer
     let mut reading = Reading::of(&service, &caller, &request, &asked, asked.cursor.as_deref()).await?;
     let mut woken = service.recorder.store().watch(tenant(&caller));
     let until = tokio::time::Instant::now() + Duration::from_secs(u64::from(wait));
+    let key = KeyInUse::of(&request)?;
     let entries = loop {
         let entries = reading.next(&service).await?;
         let left = until.saturating_duration_since(tokio::time::Instant::now());
@@ -149,6 +150,7 @@ async fn feed(caller: Caller, request: HttpRequest, service: Shared, asked: Quer
         give_turn_back(&request);
         // Woken, or not: the next look tells.
         let _ = tokio::time::timeout(left.min(POLL), woken.changed()).await;
+        key.still_counts().await?;
     };
     let next = reading.cursor(&service)?;
     if cloud::wanted(&request) {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::keys::{give_turn_back, take_turn};
+use super::keys::{KeyInUse, give_turn_back, take_turn};
 use super::pace::Pace;
 use super::problem::{Code, Problem};
 use super::room::Room;
@@ -65,6 +65,7 @@ pub async fn read_bytes(request: &HttpRequest, payload: web::Payload, limit: usi
     // Whoever sends slowly keeps nobody's turn.
     give_turn_back(request);
     let body = collect(request, payload, limit).await?;
+    KeyInUse::of(request)?.still_counts().await?;
     take_turn(request).await?;
     Ok(body)
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use afterword_store::{Turn, Turns, after_others};
 use futures_util::future::{BoxFuture, FutureExt, LocalBoxFuture, ready};
@@ -155,6 +155,36 @@ fn bearer(authorization: Option<&[u8]>) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
 }
 
+/// The key of a request that takes long: it may be revoked meanwhile, and then counts no more.
+pub struct KeyInUse {
+    authenticator: web::Data<Authenticator>,
+    authorization: Option<HeaderValue>,
+}
+
+impl KeyInUse {
+    /// The key that a request was admitted by.
+    pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let authenticator = request.app_data::<web::Data<Authenticator>>();
+        Ok(Self {
+            authenticator: authenticator.ok_or_else(without_authenticator)?.clone(),
+            authorization: request.headers().get(AUTHORIZATION).cloned(),
+        })
+    }
+
+    /// `401` where it was revoked, or has expired. A store that does not answer just now has revoked nothing.
+    pub async fn still_counts(&self) -> Result<(), Problem> {
+        let authorization = self.authorization.as_ref().map(HeaderValue::as_bytes);
+        match self.authenticator.caller(authorization).await {
+            Err(problem) if problem.code() == Code::Unauthenticated => Err(problem),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+}
+
+fn without_authenticator() -> Problem {
+    Problem::internal("the app has no Authenticator")
+}
+
 /// Waits for the turn of the request's key, and keeps it until the request is answered or gives it back.
 pub async fn take_turn(request: &HttpRequest) -> Result<(), Problem> {
     let key = request.extensions().get::<Caller>().map(|caller| caller.key_id);
@@ -188,7 +218,7 @@ impl FromRequest for Caller {
         async move {
             let authenticator = request
                 .app_data::<web::Data<Authenticator>>()
-                .ok_or_else(|| Problem::internal("the app has no Authenticator"))?;
+                .ok_or_else(without_authenticator)?;
             let authorization = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes());
             let caller = authenticator.caller(authorization).await?;
             request.extensions_mut().insert(caller.clone());

@@ -30,7 +30,7 @@ use crate::{
     candid,
     edge::{
         codes::Code,
-        keys::Authenticator,
+        keys::KeyInUse,
         problem::Problem,
         query::Query,
         scopes::{Caller, Scope},
@@ -149,13 +149,7 @@ pub(super) fn endpoints(api: &mut Api) {
     });
 }
 
-async fn stream(
-    caller: Caller,
-    request: HttpRequest,
-    service: Shared,
-    authenticator: web::Data<Authenticator>,
-    asked: Query<Asked>,
-) -> Answered {
+async fn stream(caller: Caller, request: HttpRequest, service: Shared, asked: Query<Asked>) -> Answered {
     caller.require(Scope::EventsRead)?;
     allow(&request, TAKES)?;
     let resumed = match request.headers().get("last-event-id") {
@@ -180,7 +174,7 @@ async fn stream(
         .await
         .map_err(named)?;
     let (sender, receiver) = mpsc::channel(WAITING);
-    let authorization = request.headers().get(header::AUTHORIZATION).cloned();
+    let in_use = KeyInUse::of(&request)?;
     let telling = Telling {
         service: service.get_ref().clone(),
         candid: caller.scopes.allows(Scope::DebriefsRead),
@@ -188,17 +182,8 @@ async fn stream(
         sender,
     };
     let revoked = async move {
-        loop {
+        while in_use.still_counts().await.is_ok() {
             tokio::time::sleep(Duration::from_secs(1)).await;
-            let key = authorization.as_ref().map(header::HeaderValue::as_bytes);
-            // A store that does not answer just now has revoked nothing.
-            if authenticator
-                .caller(key)
-                .await
-                .is_err_and(|it| it.code() == Code::Unauthenticated)
-            {
-                return;
-            }
         }
     };
     let stopping = service.get_ref().clone();
