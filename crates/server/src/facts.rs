@@ -277,7 +277,11 @@ async fn record(
         .filter_map(|(nth, fact)| Some((nth, fact.as_ref().ok()?.clone())))
         .collect();
     let (places, proposals): (Vec<usize>, Vec<Proposal>) = readable.into_iter().unzip();
-    is_there(&service, &caller, candidate, &proposals).await?;
+    if let Err(problem) = is_there(&service, &caller, candidate, &proposals).await
+        && !writing.is_repeated(&service, &caller).await
+    {
+        return Err(problem);
+    }
     let mut response = HttpResponse::Ok();
     let mut recorded = None;
     if !proposals.is_empty() {

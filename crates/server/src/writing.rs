@@ -112,6 +112,11 @@ impl Writing {
         }
     }
 
+    /// Whether this very request was made before, with this very key.
+    pub async fn is_repeated(&self, service: &Service, caller: &Caller) -> bool {
+        matches!(self.before(service, caller).await, Ok(Some(_)))
+    }
+
     /// What was kept of the same request when it was made before, where it has a name. For requests that record no facts.
     pub async fn before(&self, service: &Service, caller: &Caller) -> Result<Option<IdempotencyRow>, Problem> {
         let Some(named) = &self.idempotency else {
@@ -214,7 +219,11 @@ impl Writing {
         problem_of: &(dyn Fn(usize, Refusal) -> Problem + Sync),
     ) -> Result<Recorded, Problem> {
         let registers = registers(&proposals);
-        let within = may_write(service, caller, candidate, &proposals).await?;
+        let within = match may_write(service, caller, candidate, &proposals).await {
+            // What this key was told then it is told again, though it may reach the candidate no more.
+            Err(_) if self.is_repeated(service, caller).await => false,
+            within => within?,
+        };
         let if_match = self.if_match;
         let unbound = matches!(caller.bound, Bound::Everything);
         let conditional = !unbound || !matches!(if_match, IfMatch::Absent);
