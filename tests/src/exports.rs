@@ -5,9 +5,11 @@ use std::{
     io::{Cursor, Read, Write},
 };
 
-use afterword_store::Told;
+use afterword_domain::ids::EventId;
+use afterword_store::{Told, written};
 use reqwest::Method;
 use serde_json::{Value, json};
+use uuid::Uuid;
 use zip::{ZipArchive, ZipWriter, write::SimpleFileOptions};
 
 use crate::{
@@ -465,6 +467,53 @@ async fn a_playbook_comes_along_and_gives_way_to_the_tenants_own(world: World) {
     let fourth = scene.neighbour().await;
     imports(&fourth, packed(&files)).await.refuses(422, "invalid");
     assert!(fourth.lists_feed().await.is_empty());
+    // Who is refused leaves no rules behind.
+    let autumn = fourth.client("candidates:write", None, Some("autumn")).await;
+    imports(&autumn, archive.clone())
+        .await
+        .refuses(403, "insufficient_scope");
+    assert!(fourth.store.playbook_copies(fourth.tenant).await.unwrap().is_empty());
+    imports(&fourth, with_many_playbooks(&archive, 300))
+        .await
+        .refuses(413, "too_large");
+    assert!(fourth.store.playbook_copies(fourth.tenant).await.unwrap().is_empty());
+    imports(&fourth, archive).await.is(200);
+}
+
+/// An archive of somebody who has followed so many more playbooks.
+fn with_many_playbooks(archive: &[u8], many: u32) -> Vec<u8> {
+    let rules: Vec<(String, String)> = (0..many)
+        .map(|nth| {
+            let rules = json!({"plays": [{"play": "write_thank_you", "due": format!("PT{}H", 1 + nth)}]});
+            written(&serde_json::from_value(rules).expect("rules"))
+        })
+        .collect();
+    let longer = forged(archive, |facts| {
+        for (hash, _) in &rules {
+            let mut fact = facts.last().expect("a fact").clone();
+            fact["id"] = json!(EventId::new(Uuid::now_v7()).to_string());
+            fact["version"] = json!(facts.len() + 1);
+            fact["type"] = json!("PlaybookAdopted");
+            fact["data"] = json!({"playbook_version": 1, "hash": hash});
+            facts.push(fact);
+        }
+    });
+    let mut files = files(&longer);
+    let mut told = files["playbooks.ndjson"].clone();
+    for (hash, rules) in &rules {
+        let rules: Value = serde_json::from_str(rules).expect("JSON");
+        told.extend(format!("{}\n", json!({"hash": hash, "rules": rules})).bytes());
+    }
+    let mut manifest: Value = serde_json::from_slice(&files["manifest.json"]).expect("JSON");
+    manifest["playbooks"] = json!(manifest["playbooks"].as_u64().expect("a number") + u64::from(many));
+    for file in manifest["files"].as_array_mut().expect("files") {
+        if file["name"] == "playbooks.ndjson" {
+            file["sha256"] = json!(sha256(&told));
+        }
+    }
+    files.insert("playbooks.ndjson".to_owned(), told);
+    files.insert("manifest.json".to_owned(), manifest.to_string().into_bytes());
+    packed(&files)
 }
 
 async fn without_readers_of_debriefs_an_archive_says_what_it_lacks(world: World) {

@@ -19,6 +19,7 @@ use crate::{
 stories![
     a_key_of_one_candidate_sees_no_other,
     a_key_of_a_group_sees_its_group,
+    a_bound_key_that_asks_again_has_its_answer_again,
     a_bound_key_makes_only_what_it_will_reach,
 ];
 
@@ -160,6 +161,7 @@ async fn a_key_of_a_group_sees_its_group(world: World) {
     assert_eq!(counts().await[..], [1, 1, 1, 4]);
     assert!(coach.lists("/v1/candidates?group=autumn").await.is_empty());
     assert_eq!(coach.lists("/v1/candidates?group=spring").await.len(), 1);
+    assert_eq!(coach.sees("/v1/playbook/adoption").await["candidates"], 1);
     assert!(
         coach.sees(&format!("/v1/events?candidate={}", id(&scene.ada))).await["data"]
             .as_array()
@@ -176,6 +178,53 @@ async fn a_key_of_a_group_sees_its_group(world: World) {
     scene.delete(&grace).await.is(200);
     coach.get(&grace).await.refuses(404, "not_found");
     assert_eq!(counts().await[..], [0, 0, 0, 0]);
+}
+
+async fn a_bound_key_that_asks_again_has_its_answer_again(world: World) {
+    let scene = Scene::applied(world).await;
+    let [coach, other] = [(); 2].map(|()| scene.client("candidates:read candidates:write", None, Some("spring")));
+    let (coach, other) = (coach.await, other.await);
+    let grace = json!({"name": "Grace Hopper", "time_zone": "UTC", "groups": ["spring"]});
+    let grace = coach.makes("/v1/candidates", grace).await;
+    let sends = async |client: &Client, method: Method, path: &str, body: Value| {
+        let request = client
+            .request(method, path)
+            .header("Idempotency-Key", path)
+            .header("Content-Type", "application/json");
+        client.send(request.body(body.to_string())).await
+    };
+    // What it does to a candidate takes her out of its reach; it is told so again, and nobody else is.
+    let out = json!({"facts": [{"type": "ProfileRevised", "data": {"groups": null}}]});
+    let many = format!("{grace}/facts");
+    for (method, path, body) in [
+        (Method::PATCH, &grace, json!({"groups": null})),
+        (Method::POST, &many, out),
+    ] {
+        scene.patch(&grace, json!({"groups": ["spring"]})).await.is(200);
+        let first = sends(&coach, method.clone(), path, body.clone()).await;
+        coach.get(&grace).await.refuses(404, "not_found");
+        let again = sends(&coach, method.clone(), path, body.clone()).await;
+        assert_eq!(again.is(200).json, first.is(200).json);
+        assert_eq!(again.header("idempotency-replayed"), "true");
+        sends(&other, method.clone(), path, body)
+            .await
+            .refuses(404, "not_found");
+        let another = json!({"facts": [{"type": "ProfileRevised", "data": {"name": "G"}}]});
+        let another = if method == Method::POST {
+            another
+        } else {
+            json!({"name": "G"})
+        };
+        sends(&coach, method, path, another).await.refuses(404, "not_found");
+    }
+    let hedy = json!({"name": "Hedy Lamarr", "time_zone": "UTC", "groups": ["spring"]});
+    let hedy = coach.makes("/v1/candidates", hedy).await;
+    let first = sends(&coach, Method::DELETE, &hedy, json!({})).await;
+    let again = sends(&coach, Method::DELETE, &hedy, json!({})).await;
+    assert_eq!(again.is(200).json, first.is(200).json);
+    sends(&other, Method::DELETE, &hedy, json!({}))
+        .await
+        .refuses(404, "not_found");
 }
 
 async fn a_bound_key_makes_only_what_it_will_reach(world: World) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use afterword::{edge::clock::Clock, service::Service, time_worker::TimeWorker};
-use afterword_domain::ids::{ApplicationId, EventId, TaskId};
+use afterword_domain::ids::{ApplicationId, CandidateId, EventId, TaskId};
 use afterword_store::{Store, StoreOptions, Told};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
@@ -349,6 +349,14 @@ async fn an_id_that_is_taken_holds_no_announcement_up(world: World) {
         let taking = json!({"kind": "searched", "id": EventId::new(overdue).to_string()});
         world.records(&format!("{by}/search-activities"), taking).await;
     }
+    // And the id of the playbook that Ada is about to adopt.
+    let it: CandidateId = id(&ada).parse().expect("a candidate's");
+    let adopted = EventId::new(Uuid::new_v5(&it.uuid(), b"PlaybookAdopted|1")).to_string();
+    let taking = json!({"kind": "searched", "id": adopted});
+    world.records(&format!("{grace}/search-activities"), taking).await;
+    let playbook = json!({"plays": [{"play": "write_thank_you", "due": "PT12H"}]});
+    let playbook = world.request(Method::PUT, "/v1/playbook").json(&playbook);
+    assert_eq!(world.send(playbook).await.is(200)["version"], 1);
     let moved = told(&world.until("2026-05-01T12:00:00Z").await);
     let documents = moved
         .iter()
@@ -360,6 +368,8 @@ async fn an_id_that_is_taken_holds_no_announcement_up(world: World) {
         world
             .records(&format!("{candidate}/contacts"), json!({"name": "Bo Li"}))
             .await;
+        let log = world.lists_all(&format!("{candidate}/events?limit=100")).await;
+        assert_eq!(log.iter().filter(|fact| fact["type"] == "PlaybookAdopted").count(), 1);
         world.delete(candidate).await.is(200);
     }
     sure(&world).await;

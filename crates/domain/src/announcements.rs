@@ -3,7 +3,7 @@
 //!
 //! - An announcement's `occurred_at` is the moment itself, however late it is written; its id follows from the task or
 //!   the application, the moment and the kind. So being a week late is harmless, and two runs give the same log. Where
-//!   somebody else's fact has that id, it is another one that nobody guesses who does not know the candidate's first fact.
+//!   some fact has that id already, it is another one, which nobody could foresee (`ids_of_the_service`).
 //! - No state depends on it: states follow from the clock of the reader. No client records it, nobody takes it back.
 //! - Every write first announces what has come due; the time worker is a write with nothing else in it. So what a
 //!   moment finds is what it would have found in time, and nothing is announced twice.
@@ -128,31 +128,15 @@ impl Due {
         (about, format!("{name}|{}", self.at.as_microsecond()))
     }
 
-    /// The announcement's id, the same in every run.
-    fn own_id(self) -> EventId {
+    /// The ids that the announcement may have, the first one in every run.
+    fn ids(self, recorded_at: Timestamp) -> [EventId; 2] {
         let (about, key) = self.key();
-        EventId::new(Uuid::new_v5(&about, key.as_bytes()))
+        ids_of_the_service(about, &key, recorded_at)
     }
 
-    /// That id, and another one for where it is somebody else's: clients choose the ids of facts, and those of applications,
-    /// which two candidates may share. The other follows from the candidate's first fact.
-    fn ids(self, candidate: &Candidate) -> impl Iterator<Item = EventId> + use<> {
-        let (about, key) = self.key();
-        let beginning = candidate.history().front().map(|fact| fact.at.event.uuid());
-        let other = beginning.map(|beginning| Uuid::new_v5(&beginning, format!("{key}|{about}").as_bytes()));
-        [self.own_id()].into_iter().chain(other.map(EventId::new))
-    }
-
-    /// Whether the candidate's own log has it already.
-    fn is_told(self, candidate: &Candidate) -> bool {
-        let told = |id| candidate.fact(id).is_some_and(|fact| fact.data.kind().by_the_clock);
-        self.ids(candidate).any(told)
-    }
-
-    /// The announcement, as the newest fact of a candidate, under the first id that is free.
+    /// The announcement, as the newest fact of a candidate.
     fn announced(self, candidate: &Candidate, recorded_at: Timestamp, taken: &HashSet<EventId>) -> Envelope {
-        let free = |id: &EventId| candidate.fact(*id).is_none() && !taken.contains(id);
-        let event = self.ids(candidate).find(free).unwrap_or_else(|| self.own_id());
+        let event = candidate.free(self.ids(recorded_at), taken);
         let (subject, application, task, data) = match self.what {
             What::Opened(task) => (task.into(), None, Some(task), TaskOpened { task }.into()),
             What::Overdue(task) => (task.into(), None, Some(task), TaskOverdue { task }.into()),
@@ -211,7 +195,7 @@ pub fn announce_under_others(
 }
 
 /// Whether an announcement has an id that its kind, its moment and what it is about give it.
-pub(crate) fn is_its_own(fact: &Envelope, candidate: &Candidate) -> bool {
+pub(crate) fn is_its_own(fact: &Envelope) -> bool {
     let at = fact.at.occurred_at;
     let due = if let AnyFact::TaskOpened(said) = &fact.data {
         Due::opened(said.task, at)
@@ -222,10 +206,32 @@ pub(crate) fn is_its_own(fact: &Envelope, candidate: &Candidate) -> bool {
     } else {
         return false;
     };
-    due.ids(candidate).any(|id| id == fact.at.event) && at <= fact.at.recorded_at
+    due.ids(fact.at.recorded_at).contains(&fact.at.event) && at <= fact.at.recorded_at
+}
+
+/// The ids that a fact of the service's own may have: one that follows from what it says and, where some fact has that one,
+/// one that follows from when it is recorded, too. Clients choose the ids of facts and know those of tasks: what they can
+/// foresee they can take.
+pub(crate) fn ids_of_the_service(about: Uuid, key: &str, recorded_at: Timestamp) -> [EventId; 2] {
+    let first = Uuid::new_v5(&about, key.as_bytes());
+    let second = Uuid::new_v5(&first, recorded_at.as_microsecond().to_string().as_bytes());
+    [first, second].map(EventId::new)
 }
 
 impl Candidate {
+    /// The first of these ids that no fact has, as far as is known; the last, where all are taken.
+    pub(crate) fn free(&self, ids: [EventId; 2], taken: &HashSet<EventId>) -> EventId {
+        let [first, second] = ids;
+        let is_free = self.fact(first).is_none() && !taken.contains(&first);
+        if is_free { first } else { second }
+    }
+
+    /// Takes note of what has been announced.
+    fn has_announced(&mut self, due: Due) {
+        self.due.remove(&due);
+        self.announced.insert(due);
+    }
+
     /// When something will next happen by itself. In the past where it waits to be announced.
     pub fn next_moment(&self) -> Option<Timestamp> {
         self.due.get_min().map(|due| due.at)
@@ -270,7 +276,7 @@ impl Candidate {
         of_task(task)
             .filter(move |due| is_live && snoozed.is_none_or(|until| until <= due.at))
             .filter(|due| !matches!(due.what, What::Opened(_)) || self.waited(task))
-            .filter(|due| !due.is_told(self))
+            .filter(|due| !self.announced.contains(due))
     }
 
     /// Whether a task opens later than it was raised.
@@ -290,7 +296,7 @@ impl Candidate {
                 What::Silence(stage, _) => waits && application.status(due.at) == stage.status(),
                 What::Opened(_) | What::Overdue(_) => false,
             })
-            .filter(|due| !due.is_told(self))
+            .filter(|due| !self.announced.contains(due))
     }
 }
 
@@ -387,7 +393,7 @@ impl Fact for TaskOpened {
     }
 
     fn apply(&self, candidate: &mut Candidate, at: &At) {
-        candidate.due.remove(&Due::opened(self.task, at.occurred_at));
+        candidate.has_announced(Due::opened(self.task, at.occurred_at));
     }
 
     fn tell(&self, candidate: &Candidate, _: &At) -> String {
@@ -406,7 +412,7 @@ impl Fact for TaskOverdue {
     }
 
     fn apply(&self, candidate: &mut Candidate, at: &At) {
-        candidate.due.remove(&Due::overdue(self.task, at.occurred_at));
+        candidate.has_announced(Due::overdue(self.task, at.occurred_at));
     }
 
     fn tell(&self, candidate: &Candidate, _: &At) -> String {
@@ -425,9 +431,7 @@ impl Fact for SilenceNoticed {
     }
 
     fn apply(&self, candidate: &mut Candidate, at: &At) {
-        candidate
-            .due
-            .remove(&Due::silence(self.application, self.stage, at.occurred_at));
+        candidate.has_announced(Due::silence(self.application, self.stage, at.occurred_at));
     }
 
     fn tell(&self, candidate: &Candidate, _: &At) -> String {

@@ -75,6 +75,10 @@ pub struct Candidate {
     pub(crate) ties: Ties,
     /// What time itself will bring about, and has not been announced.
     pub(crate) due: OrdSet<Due>,
+    /// What time itself has brought about, and was announced.
+    pub(crate) announced: OrdSet<Due>,
+    /// How many facts were folded again for what was taken back.
+    again: usize,
     /// The stream itself: timelines, undoing and looking back are folds of it.
     history: Vector<Arc<Envelope>>,
     /// The facts in the stream, by id.
@@ -106,6 +110,8 @@ impl Candidate {
             derived: OrdMap::new(),
             ties: Ties::default(),
             due: OrdSet::new(),
+            announced: OrdSet::new(),
+            again: 0,
             history: Vector::new(),
             by_id: OrdMap::new(),
             retracted: OrdSet::new(),
@@ -178,6 +184,11 @@ impl Candidate {
         &self.history
     }
 
+    /// How many facts are folded to come from nothing to this state: more than the stream has, where some were taken back.
+    pub fn folds(&self) -> usize {
+        self.history.len() + self.again
+    }
+
     /// A fact of the stream.
     pub fn fact(&self, id: EventId) -> Option<&Arc<Envelope>> {
         let version = self.by_id.get(&id)?;
@@ -213,6 +224,7 @@ impl Candidate {
             recorded_at: self.recorded_at,
             by_id: self.by_id.clone(),
             history: self.history.clone(),
+            again: self.again + self.history.len(),
             retracted,
             ..again
         };
@@ -283,6 +295,17 @@ impl Candidate {
             Subject::SearchActivity(id) => self.search.activities.contains_key(&id),
             _ => self.places.contains_key(&subject),
         }
+    }
+
+    /// The newest fact about a thing, taken back or not.
+    pub(crate) fn newest_about(&self, subject: Subject) -> Option<&Arc<Envelope>> {
+        self.history.iter().rev().find(|fact| fact.at.subject == subject)
+    }
+
+    /// Whether the stream still tells who a contact is.
+    pub fn has_particulars(&self, contact: Subject) -> bool {
+        let mut about = self.history.iter().filter(|fact| fact.at.subject == contact);
+        about.any(|fact| fact.data != fact.data.without_contact())
     }
 
     /// The newest rejection of an application.

@@ -183,7 +183,7 @@ fn place(
         (_, about, Some(subject), _) if subject.kind() == about => subject,
         _ => return Err(missing("/subject", kind.about)),
     };
-    let known = candidate.has(subject);
+    let known = is_there(candidate, fact, subject);
     let parent = fact.parent();
     match kind.place {
         Place::New | Place::NewWithin | Place::NewOf(_) if known => {
@@ -216,6 +216,12 @@ fn place(
     Ok((own, subject))
 }
 
+/// Whether there is what a fact is about. A person whose card was taken back can still be forgotten: the log has the card.
+fn is_there(candidate: &Candidate, fact: &AnyFact, subject: Subject) -> bool {
+    let of_the_log = matches!(fact, AnyFact::ContactErased(_));
+    candidate.has(subject) || (of_the_log && candidate.newest_about(subject).is_some())
+}
+
 /// Refuses what is impossible: what names things that are not there, and what the fact itself refuses.
 pub fn admit(candidate: &Candidate, fact: &AnyFact, at: &At) -> Result<(), Refusal> {
     let kind = fact.kind();
@@ -226,7 +232,7 @@ pub fn admit(candidate: &Candidate, fact: &AnyFact, at: &At) -> Result<(), Refus
         Place::NewOf(_) if fact.parent().is_none_or(|parent| !candidate.has(parent)) => {
             return Err(Refusal::not_found());
         }
-        Place::Step | Place::StepWithin if !candidate.has(at.subject) => return Err(Refusal::not_found()),
+        Place::Step | Place::StepWithin if !is_there(candidate, fact, at.subject) => return Err(Refusal::not_found()),
         Place::New | Place::NewWithin | Place::NewOf(_) | Place::Step | Place::StepWithin => {}
     }
     let unknown: Vec<_> = fact

@@ -111,7 +111,7 @@ impl Playbook {
 mod adoption;
 mod before;
 mod rules;
-pub use adoption::{PlaybookAdopted, adopt};
+pub use adoption::{PlaybookAdopted, adopt, adopt_under_others};
 pub(crate) use before::Before;
 pub use rules::{Holiday, PlayRule, PlaybookRules, RuleNumber, Wrong};
 

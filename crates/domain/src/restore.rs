@@ -50,7 +50,7 @@ pub fn restore(candidate: &mut Candidate, fact: Envelope) -> Result<(), Refusal>
         ));
     }
     let kind = fact.data.kind();
-    if kind.by_the_clock && !announcements::is_its_own(&fact, candidate) {
+    if kind.by_the_clock && !announcements::is_its_own(&fact) {
         return Err(Refusal::invalid(
             "/id",
             "is not the one that follows from what is announced",

@@ -8,7 +8,7 @@ use crate::{
     candidate::Candidate,
     catalogue::AnyFact,
     decide,
-    fact::{At, Fact, Place},
+    fact::{At, Envelope, Fact, Place},
     ids::EventId,
     refusal::Refusal,
     values::Text,
@@ -21,6 +21,9 @@ pub struct FactRetracted {
     /// Why it was wrong.
     pub reason: Text,
 }
+
+/// So many of the facts that rest on one are named, and of the others how many they are: there may be thousands.
+const NAMED: usize = 20;
 
 /// What can never be taken back: the candidate's beginning, erasures, what the clock said, and taking back itself.
 const fn is_final(fact: &AnyFact) -> bool {
@@ -56,7 +59,7 @@ impl Fact for FactRetracted {
         if candidate.is_retracted(id) {
             return Err(Refusal::already_recorded("The fact was taken back already."));
         }
-        let needed_by = needed_by(candidate, id);
+        let needed_by = needed_by(candidate, fact);
         if needed_by.is_empty() {
             return Ok(());
         }
@@ -64,9 +67,14 @@ impl Fact for FactRetracted {
             "still_needed",
             "Later facts would become impossible without this one: take them back first.",
         );
-        Err(needed_by.into_iter().fold(refusal, |refusal, (event, told)| {
+        let named = needed_by.iter().take(NAMED);
+        let refusal = named.fold(refusal, |refusal, (event, told)| {
             refusal.at("", format!("{event}: {told}"))
-        }))
+        });
+        Err(match needed_by.len().saturating_sub(NAMED) {
+            0 => refusal,
+            more => refusal.at("", format!("and {more} more")),
+        })
     }
 
     fn apply(&self, candidate: &mut Candidate, at: &At) {
@@ -85,22 +93,25 @@ impl Fact for FactRetracted {
 }
 
 /// The later facts that would become impossible without one, and why: the stream is admitted again.
-fn needed_by(candidate: &Candidate, without: EventId) -> Vec<(EventId, String)> {
+fn needed_by(candidate: &Candidate, without: &Envelope) -> Vec<(EventId, String)> {
     let mut again = Candidate::unknown(candidate.id);
     let mut needed_by = Vec::new();
     for fact in candidate.history() {
         let id = fact.at.event;
-        if id == without || candidate.is_retracted(id) || matches!(fact.data, AnyFact::FactRetracted(_)) {
+        if id == without.at.event || candidate.is_retracted(id) || matches!(fact.data, AnyFact::FactRetracted(_)) {
             continue;
         }
-        // What was done to a task by hand or said of it by the clock may outlive the task.
+        // What was done to a task by hand or said of it by the clock may outlive the task; and an erasure the card, which
+        // was taken back before it.
         let outlives = fact.data.kind().by_the_clock
-            || matches!(
-                fact.data,
-                AnyFact::TaskSnoozed(_) | AnyFact::TaskDismissed(_) | AnyFact::TaskCompleted(_)
-            );
+            || match fact.data {
+                AnyFact::TaskSnoozed(_) | AnyFact::TaskDismissed(_) | AnyFact::TaskCompleted(_) => true,
+                AnyFact::ContactErased(_) => fact.at.subject != without.at.subject,
+                _ => false,
+            };
+        let may_fall = fact.at.version > without.at.version && !outlives;
         match decide::admit(&again, &fact.data, &fact.at) {
-            Err(refusal) if !outlives => needed_by.push((id, format!("{} ({})", fact.data.name(), refusal.detail))),
+            Err(refusal) if may_fall => needed_by.push((id, format!("{} ({})", fact.data.name(), refusal.detail))),
             Ok(()) | Err(_) => again.record(fact.clone()),
         }
     }

@@ -22,7 +22,7 @@ use crate::{
         etag::{self, ETag},
         problem::Problem,
         query::{self, NoParameters, Query},
-        scopes::{Caller, Scope},
+        scopes::{Bound, Caller, Scope},
     },
     reading::{Answered, Asked, Page, allow},
     recording::path_id,
@@ -98,9 +98,9 @@ pub struct NumberView {
 pub struct Adoption {
     /// The playbook's version.
     pub version: i64,
-    /// How many candidates have adopted it.
+    /// How many candidates have adopted it, of those whom the key reaches.
     pub adopted: i64,
-    /// How many candidates there are.
+    /// How many candidates there are, of those whom the key reaches.
     pub candidates: i64,
 }
 
@@ -298,7 +298,13 @@ async fn progress(caller: Caller, request: HttpRequest, service: Shared, _: Quer
     caller.require(Scope::CandidatesRead)?;
     let playbooks = service.recorder.newest_playbooks(tenant(&caller)).await;
     let version = i64::from(playbooks.map_err(unavailable)?.current().version);
-    let counted = service.recorder.store().adoption(tenant(&caller), version);
+    let (candidate, group) = match &caller.bound {
+        Bound::Everything => (None, None),
+        Bound::Candidate(own) => (Some(*own), None),
+        Bound::Group(own) => (None, Some(own.as_str())),
+    };
+    let store = service.recorder.store();
+    let counted = store.adoption(tenant(&caller), version, candidate, group);
     let (adopted, candidates) = counted.await.map_err(unavailable)?;
     let told = Adoption {
         version,

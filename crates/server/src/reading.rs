@@ -123,7 +123,7 @@ pub async fn view(caller: &Caller, request: &HttpRequest, service: &Shared, aske
         }
         // The client's clock may be ahead of this one; what is shown is not.
         Some(AsOf(moment)) => {
-            let facts = newest.history().len();
+            let facts = newest.folds();
             let then = service
                 .heavy
                 .folding(request, caller, facts, move || newest.as_of(moment));
@@ -260,7 +260,7 @@ impl Api {
                         let onwards: Onwards = service.cursors.open(caller.tenant, &key, cursor)?;
                         if view.candidate.version != onwards.version {
                             let (newest, then) = (Arc::clone(&view.candidate), onwards.version);
-                            let facts = newest.history().len();
+                            let facts = newest.folds();
                             let then = service
                                 .heavy
                                 .folding(&request, &caller, facts, move || newest.at_version(then));

@@ -10,7 +10,9 @@ use afterword_domain::{
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{Beside, EventRow, Recorder, Store, StoreError, TenantId, rows::PlaybookRow, statement::Statement};
+use crate::{
+    Beside, EventRow, Recorder, Store, StoreError, TenantId, reads::in_group, rows::PlaybookRow, statement::Statement,
+};
 
 /// The playbooks of a tenant, by version: those that can be read and are what their hash says. Nobody follows the others.
 /// And those that its candidates adopted elsewhere, before they were brought in, by hash. Such a copy has no version here:
@@ -18,8 +20,14 @@ use crate::{Beside, EventRow, Recorder, Store, StoreError, TenantId, rows::Playb
 #[derive(Debug, Clone, Default)]
 pub struct Playbooks {
     own: BTreeMap<u32, Arc<Playbook>>,
-    copies: BTreeMap<String, Arc<Playbook>>,
+    copies: Copies,
 }
+
+/// Rules that never change, by their hash.
+pub(crate) type Copies = BTreeMap<String, Arc<Playbook>>;
+
+/// So many of them a tenant may have: each is held in memory.
+pub(crate) const MOST_COPIES: usize = 256;
 
 impl Playbooks {
     /// The one that candidates are to adopt.
@@ -34,6 +42,23 @@ impl Playbooks {
         let own = self.own.get(&fact.playbook_version);
         own.filter(|playbook| *playbook.hash == *fact.hash)
             .or_else(|| self.copies.get(&fact.hash))
+    }
+
+    /// Takes up the rules of one that was adopted elsewhere; false where they are known, or cannot be followed.
+    pub(crate) fn copy(&mut self, hash: &str, rules: &PlaybookRules) -> bool {
+        if self.copies.contains_key(hash) || self.own.values().any(|own| *own.hash == *hash) {
+            return false;
+        }
+        let Ok(playbook) = rules.read(0, hash) else {
+            return false;
+        };
+        self.copies.insert(hash.to_owned(), Arc::new(playbook));
+        true
+    }
+
+    /// How many were adopted elsewhere.
+    pub(crate) fn copies(&self) -> usize {
+        self.copies.len()
     }
 
     /// Whether the playbook that a fact says was adopted is known.
@@ -131,15 +156,29 @@ impl Store {
             .await
     }
 
-    /// The playbooks that candidates adopted elsewhere. They have no version here.
+    /// The hashes of the playbooks that candidates adopted elsewhere. They have no version here.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn playbook_copies(&self, tenant: TenantId) -> Result<Vec<PlaybookRow>, StoreError> {
+    pub async fn playbook_copies(&self, tenant: TenantId) -> Result<Vec<String>, StoreError> {
         let statement = Statement::of(
-            "SELECT hash, rules FROM playbook_copies WHERE tenant_id = $1 ORDER BY hash",
+            "SELECT hash FROM playbook_copies WHERE tenant_id = $1 ORDER BY hash",
             [tenant.into()],
         );
+        self.db().fetch(tenant, statement, |row| row.text(0)).await
+    }
+
+    /// The rules of those that have these hashes.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn copied_playbooks(
+        &self,
+        tenant: TenantId,
+        hashes: impl IntoIterator<Item = String>,
+    ) -> Result<Vec<PlaybookRow>, StoreError> {
+        let mut statement = Statement::new("SELECT hash, rules FROM playbook_copies WHERE tenant_id = ");
+        statement.bind(tenant).push(" AND hash IN ").bind_list(hashes);
         self.db()
             .fetch(tenant, statement, |row| {
                 Ok(PlaybookRow {
@@ -163,16 +202,29 @@ impl Store {
         self.db().execute(tenant, statement).await.map(drop).map_err(Into::into)
     }
 
-    /// How many candidates have adopted a version, and how many there are.
+    /// How many candidates have adopted a version, and how many there are: of all, of one, or of a group.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn adoption(&self, tenant: TenantId, version: i64) -> Result<(i64, i64), StoreError> {
-        let statement = Statement::of(
-            "SELECT COALESCE(SUM(CASE WHEN playbook_version >= $2 THEN 1 ELSE 0 END), 0), COUNT(*) FROM streams \
-             WHERE tenant_id = $1 AND erased_at IS NULL",
-            [tenant.into(), version.into()],
-        );
+    pub async fn adoption(
+        &self,
+        tenant: TenantId,
+        version: i64,
+        candidate: Option<Uuid>,
+        group: Option<&str>,
+    ) -> Result<(i64, i64), StoreError> {
+        let mut statement = Statement::new("SELECT COALESCE(SUM(CASE WHEN s.playbook_version >= ");
+        statement
+            .bind(version)
+            .push(" THEN 1 ELSE 0 END), 0), COUNT(*) FROM streams s WHERE s.tenant_id = ")
+            .bind(tenant)
+            .push(" AND s.erased_at IS NULL");
+        if let Some(candidate) = candidate {
+            statement.push(" AND s.candidate_id = ").bind(candidate);
+        }
+        if let Some(group) = group {
+            in_group(&mut statement, tenant, "s.candidate_id", group);
+        }
         let counted = self
             .db()
             .fetch_one(tenant, statement, |row| Ok((row.int(0)?, row.int(1)?)));
@@ -209,12 +261,26 @@ impl Recorder {
                 );
             }
         }
-        let copies = self.store().playbook_copies(tenant).await?;
-        let copied = |row: PlaybookRow| row.read().map(|(_, playbook)| (row.hash, Arc::new(playbook)));
-        let copies = copies.into_iter().filter_map(copied).collect();
+        let copies = self.copies(tenant).await?;
         let playbooks = Arc::new(Playbooks { own, copies });
         self.known_playbooks().insert(tenant, Arc::clone(&playbooks));
         Ok(playbooks)
+    }
+
+    /// Those that candidates adopted elsewhere: each is read once.
+    async fn copies(&self, tenant: TenantId) -> Result<Copies, StoreError> {
+        let known = self.known_copies().get(&tenant).unwrap_or_default();
+        let hashes = self.store().playbook_copies(tenant).await?;
+        let unknown: Vec<String> = hashes.into_iter().filter(|hash| !known.contains_key(hash)).collect();
+        if unknown.is_empty() {
+            return Ok((*known).clone());
+        }
+        let rows = self.store().copied_playbooks(tenant, unknown).await?;
+        let copied = |row: PlaybookRow| row.read().map(|(_, playbook)| (row.hash, Arc::new(playbook)));
+        let mut copies = (*known).clone();
+        copies.extend(rows.into_iter().filter_map(copied));
+        self.known_copies().insert(tenant, Arc::new(copies.clone()));
+        Ok(copies)
     }
 
     /// The playbooks that rows of the log speak of.

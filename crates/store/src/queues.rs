@@ -347,6 +347,22 @@ impl Store {
         self.db().fetch(tenant, statement, application).await
     }
 
+    /// Which of these external ids, hashed, other candidates have.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn external_ids_of_others(
+        &self,
+        tenant: TenantId,
+        candidate: Uuid,
+        hashes: Vec<Vec<u8>>,
+    ) -> Result<Vec<Vec<u8>>, StoreError> {
+        let mut statement = Statement::new("SELECT external_hash FROM streams WHERE tenant_id = ");
+        statement.bind(tenant).push(" AND candidate_id <> ").bind(candidate);
+        statement.push(" AND external_hash IN ").bind_list(hashes);
+        self.db().fetch(tenant, statement, |row| row.bytes(0)).await
+    }
+
     /// A page of candidates: id, version, sealed summary.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ use afterword_domain::{
     ids::{CandidateId, EventId},
     playbook::Playbook,
     refusal::Refusal,
+    values::Line,
 };
 use jiff::{SignedDuration, Timestamp};
 use moka::sync::Cache;
@@ -22,8 +23,8 @@ use crate::{
     Appended, Commit, DataKey, Erasure, EventRow, Fence, IdempotencyRow, Processors, Store, StoreError, TenantId,
     crash::point,
     envelopes::{moment, seal, seal_payload, signed},
-    playbooks::Playbooks,
-    projection::Projection,
+    playbooks::{Copies, Playbooks},
+    projection::{Projection, external_hash},
     rendered,
     turns::{Measure, Turn, Turns},
     verify::replay,
@@ -33,8 +34,10 @@ mod deciding;
 mod folding;
 mod replay;
 mod restore;
-use deciding::{Elsewhere, Outcome, decide_all, external_id_taken, first_refused, ids_taken};
-use folding::{folds, too_many, worth};
+use deciding::{
+    Elsewhere, Outcome, decide_all, external_id, external_id_taken, external_ids, first_refused, ids_taken,
+};
+use folding::{folds, folds_again, worth};
 use replay::keep;
 pub use restore::{Restoration, Restored};
 
@@ -171,6 +174,7 @@ pub struct Recorder {
     cache: Cache<(TenantId, Uuid), Held>,
     texts: Cache<rendered::Place, Arc<[u8]>>,
     playbooks: Cache<TenantId, Arc<Playbooks>>,
+    copies: Cache<TenantId, Arc<Copies>>,
     /// Versions of playbooks that cannot be followed, as far as that was told.
     unfollowed: Arc<std::sync::Mutex<HashSet<(TenantId, i64)>>>,
     turns: Turns<(TenantId, Uuid)>,
@@ -199,6 +203,7 @@ impl Recorder {
                 .time_to_live(CACHED_FOR)
                 .build(),
             playbooks: Cache::builder().time_to_live(PLAYBOOKS_FOR).build(),
+            copies: Cache::builder().time_to_idle(CACHED_FOR).build(),
             unfollowed: Arc::default(),
             turns: Turns::new(ONE_BY_ONE),
             feeds: Arc::new(Semaphore::new(FEEDS)),
@@ -216,6 +221,11 @@ impl Recorder {
     /// The playbooks of tenants, as they were read last.
     pub(crate) const fn known_playbooks(&self) -> &Cache<TenantId, Arc<Playbooks>> {
         &self.playbooks
+    }
+
+    /// The playbooks that tenants' candidates adopted elsewhere.
+    pub(crate) const fn known_copies(&self) -> &Cache<TenantId, Arc<Copies>> {
+        &self.copies
     }
 
     /// Whether it was not told yet that a version of a playbook cannot be followed.
@@ -298,7 +308,8 @@ impl Recorder {
         let playbooks = self.playbooks_of(tenant, &rows).await?;
         let folded = match key {
             Some(key) => {
-                let facts = rows.len();
+                let again = rows.iter().filter(|row| folds_again(&row.kind)).count();
+                let facts = rows.len() + again * from.history().len();
                 let replaying = move || replay(tenant, from, &key, &rows, &playbooks);
                 Some(self.processors.fold(tenant, facts, replaying).await?)
             }
@@ -389,7 +400,7 @@ impl Recorder {
             None => self.candidate(tenant, id).await?,
         };
         let mut taken = Elsewhere::default();
-        // One of the proposals falls each time, where another candidate has what it gives.
+        // At least one of the proposals falls each time, where another candidate has what it gives.
         for _ in 0..ATTEMPTS + command.proposals.len() {
             if let Some(condition) = command.condition
                 && !condition(&before)
@@ -481,17 +492,40 @@ impl Recorder {
                     if taken.facts.len() + taken.ids.len() == before {
                         break;
                     }
+                    taken.found += 1;
                 }
                 Appended::ExternalIdTaken => {
-                    let those = external_id_taken(&command.proposals, &results, &after, renamed_by);
+                    let elsewhere = self.external_ids_elsewhere(tenant, &after, &command.proposals).await?;
+                    let those = external_id_taken(&command.proposals, &results, renamed_by, &elsewhere);
                     if those.is_empty() {
                         break;
                     }
                     taken.facts.extend(those);
+                    taken.found += 1;
                 }
             }
         }
         Err(RecordError::Store(StoreError::Overloaded))
+    }
+
+    /// Which of the external ids that a candidate has or is to have are another candidate's.
+    async fn external_ids_elsewhere<'a>(
+        &self,
+        tenant: TenantId,
+        after: &'a Candidate,
+        proposals: &'a [Proposal],
+    ) -> Result<HashSet<&'a Line>, StoreError> {
+        let hash = |id: &Line| external_hash(&self.secret, tenant, id.as_str());
+        let mut ids = external_ids(proposals);
+        let hashes = ids.iter().map(|id| hash(id)).collect();
+        let found = self
+            .store
+            .external_ids_of_others(tenant, after.id.uuid(), hashes)
+            .await?;
+        ids.retain(|id| found.contains(&hash(id)));
+        // It was when this was refused, though it may be free again.
+        ids.extend(external_id(after));
+        Ok(ids)
     }
 
     /// Decides, here or, where it is about many facts, beside.
@@ -502,11 +536,11 @@ impl Recorder {
         playbook: Arc<Playbook>,
         taken: &Elsewhere,
     ) -> Result<Outcome, RecordError> {
-        let folds = folds(&command.proposals, before.history().len());
-        if let Some(refusal) = too_many(folds) {
+        let folds = folds(&command.proposals, before);
+        if let Some(refusal) = folds.too_many(1 + taken.found) {
             return Err(RecordError::Refused { index: 0, refusal });
         }
-        let facts = worth(&command.proposals, before);
+        let facts = worth(folds, command.proposals.len(), before);
         let (before, taken, now) = (before.clone(), taken.clone(), command.now);
         let (proposals, by) = (command.proposals.clone(), Arc::clone(&command.by));
         let deciding = move || decide_all(&before, &proposals, now, &by, &playbook, &taken);

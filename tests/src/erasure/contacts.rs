@@ -20,6 +20,8 @@ stories![
     who_is_written_to_leaves_the_greeting_too,
     what_the_playbook_said_of_a_person_leaves_as_well,
     what_is_sent_together_with_the_erasure_is_without_the_person_too,
+    who_was_collected_by_mistake_is_forgotten_all_the_same,
+    an_id_in_another_system_that_tells_the_person_is_gone,
 ];
 
 /// What may be nowhere: parts of the name, the e-mail, the number and the street.
@@ -270,6 +272,60 @@ async fn what_is_sent_together_with_the_erasure_is_without_the_person_too(world:
     ] {
         is_without("what is shown", json!(shown).to_string().as_bytes());
         assert!(json!(shown).to_string().contains("[erased]"), "{shown:?}");
+    }
+    assert_eq!(verify(&scene.store, scene.tenant).await, Vec::<Told>::new());
+}
+
+async fn who_was_collected_by_mistake_is_forgotten_all_the_same(world: World) {
+    let scene = Scene::applied(world).await;
+    let collects = async || {
+        let card = json!({"name": "Anja Zqkanarie", "email": "z@kite.example", "phone": "+49 30 5550123"});
+        let made = scene.post(&format!("{}/contacts", scene.ada), card).await;
+        let path = made.is(201).header("location").to_owned();
+        (path, made["event"]["id"].clone())
+    };
+    let reason = json!({"reason": "The wrong person."});
+    let (anja, card) = collects().await;
+    let event = card.as_str().expect("an id");
+    scene
+        .records(&format!("{}/events/{event}/retracted", scene.ada), reason.clone())
+        .await;
+    scene.get(&anja).await.refuses(404, "not_found");
+    scene.delete(&anja).await.is(200);
+    scene.delete(&anja).await.refuses(409, "already_recorded");
+    // At once, too.
+    let (anja, card) = collects().await;
+    let facts = json!({"atomic": true, "facts": [
+        {"type": "FactRetracted", "subject": card, "data": reason},
+        {"type": "ContactErased", "subject": id(&anja), "data": {}},
+    ]});
+    scene.post(&format!("{}/facts", scene.ada), facts).await.is(200);
+    let log = scene.lists_feed().await;
+    is_without("the feed", json!(log).to_string().as_bytes());
+    let archive = scene.get(&format!("{}/export", scene.ada)).await;
+    is_without("the export", &unpacked(&archive.is(200).body));
+    let timeline = scene.get(&format!("{}/timeline?retracted=true", scene.ada)).await;
+    is_without("the timeline", &timeline.is(200).body);
+    // Elsewhere it is brought in as it is.
+    let other = scene.neighbour().await;
+    let request = other
+        .request(Method::POST, "/v1/imports?format=export")
+        .header("Content-Type", "application/zip");
+    other.send(request.body(archive.body.clone())).await.is(200);
+    assert_eq!(verify(&scene.store, scene.tenant).await, Vec::<Told>::new());
+}
+
+async fn an_id_in_another_system_that_tells_the_person_is_gone(world: World) {
+    let scene = Scene::applied(world).await;
+    for external in ["5550123", "z@kite.example"] {
+        let ada = json!({"name": "Ada", "time_zone": "UTC", "external_id": external});
+        let ada = scene.makes("/v1/candidates", ada).await;
+        let card = json!({"name": "Anja Zqkanarie", "email": "z@kite.example", "phone": "+49 30 5550123"});
+        let anja = scene.makes(&format!("{ada}/contacts"), card).await;
+        scene.delete(&anja).await.is(200);
+        assert_eq!(scene.sees(&ada).await["external_id"], Value::Null);
+        // It is free for whom it belongs to.
+        scene.patch(&scene.ada, json!({"external_id": external})).await.is(200);
     }
     assert_eq!(verify(&scene.store, scene.tenant).await, Vec::<Told>::new());
 }

@@ -164,7 +164,9 @@ impl Person {
                 }
                 let mut with = redacted.clone();
                 if let Some(field) = with.pointer_mut(&place) {
-                    *field = Value::String(attempt);
+                    // The id in another system is one of a kind: there is none, rather than a word that others have too.
+                    let unique = place == "/external_id";
+                    *field = if unique { Value::Null } else { Value::String(attempt) };
                 }
                 if read(&with).is_some() {
                     redacted = with;

@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 use super::{Contact, ContactStatus, Reach, Reached, admit_known, erasure::Person, name_of};
 use crate::{
     candidate::Candidate,
-    fact::{At, Envelope, Fact, Place},
+    catalogue::AnyFact,
+    fact::{At, Fact, Place},
     ids::ContactId,
     refusal::Refusal,
     time::Dated,
@@ -234,8 +235,15 @@ impl Fact for ContactErased {
     type Subject = ContactId;
     const PLACE: Place = Place::Step;
 
+    /// A card that was taken back is still in the log.
     fn admit(&self, candidate: &Candidate, at: &At) -> Result<(), Refusal> {
-        admit_known(candidate, at)
+        let is_gone = candidate
+            .newest_about(at.subject)
+            .is_some_and(|fact| matches!(fact.data, AnyFact::ContactErased(_)));
+        if is_gone {
+            return Err(Refusal::already_recorded("The contact was erased already."));
+        }
+        Ok(())
     }
 
     /// The log is rewritten without the person; what is folded again from it holds no word of them.
@@ -243,13 +251,7 @@ impl Fact for ContactErased {
         let Ok(id) = ContactId::try_from(at.subject) else {
             return;
         };
-        let about = |fact: &&Arc<Envelope>| fact.at.subject == at.subject;
-        if candidate
-            .history()
-            .iter()
-            .filter(about)
-            .any(|fact| fact.data != fact.data.without_contact())
-        {
+        if candidate.has_particulars(at.subject) {
             let person = Person::of(candidate, id);
             candidate.rewrite(|fact| person.taken_out_of(fact));
             return;

@@ -226,3 +226,37 @@ fn whatever_reaches_somebody_is_a_touch() {
     let touched: Vec<_> = anna.touches.iter().map(|(stamp, _)| stamp.at.to_string()).collect();
     assert_eq!(touched, ["2026-03-02T17:00:00Z", "2026-03-03T09:00:00Z"]);
 }
+
+#[test]
+fn whoever_was_collected_by_mistake_can_still_be_forgotten() {
+    let wrong = || json!({"reason": "The wrong person."});
+    Story::applied().refuses("ContactErased of con_bob", json!({}), "not_found");
+    let story = Story::applied()
+        .records(
+            "SearchActivityLogged act_talk as evt_talk",
+            json!({"kind": "networked", "remark": "Bob Stone knows them."}),
+        )
+        .records(
+            "ContactCollected con_bob as evt_card",
+            json!({"name": "Bob Stone", "phone": "+49 30 5550123"}),
+        )
+        .records("FactRetracted of evt_card", wrong())
+        .records("ContactErased of con_bob", json!({}));
+    let told = serde_json::to_string(
+        &story
+            .candidate()
+            .history()
+            .iter()
+            .map(|it| &it.data)
+            .collect::<Vec<_>>(),
+    );
+    let told = told.expect("facts");
+    assert!(!told.contains("Stone") && !told.contains("5550123"), "{told}");
+    story.refuses("ContactErased of con_bob", json!({}), "already_recorded");
+    // It keeps nothing else from being taken back, and nobody from being collected again.
+    let again = story
+        .records("FactRetracted of evt_talk", wrong())
+        .records("ContactCollected con_bob as evt_again", json!({"name": "Bob Stone"}))
+        .records("ContactErased of con_bob", json!({}));
+    again.refuses("FactRetracted of evt_again", wrong(), "still_needed");
+}

@@ -1,16 +1,15 @@
 //! Adopting a playbook, candidate by candidate: open tasks are dated anew, those whose play went are void, and none is
 //! raised from older facts. What is done stays as it was (`before.rs`).
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::Playbook;
 use crate::{
-    announcements::CLOCK,
+    announcements::{CLOCK, ids_of_the_service},
     candidate::Candidate,
     decide::moved,
     fact::{At, Envelope, Fact, Place, TaskRefs},
@@ -33,16 +32,23 @@ pub struct PlaybookAdopted {
 
 /// Has a candidate adopt a playbook that is newer than the candidate's own.
 pub fn adopt(candidate: &mut Candidate, playbook: &Arc<Playbook>, now: Timestamp) -> Option<Arc<Envelope>> {
+    adopt_under_others(candidate, playbook, now, &HashSet::new())
+}
+
+/// The same, where other candidates' facts have these ids.
+pub fn adopt_under_others(
+    candidate: &mut Candidate,
+    playbook: &Arc<Playbook>,
+    now: Timestamp,
+    taken: &HashSet<EventId>,
+) -> Option<Arc<Envelope>> {
     if candidate.profile.is_none() || candidate.playbook.version >= playbook.version {
         return None;
     }
     let recorded_at = now.max(candidate.recorded_at);
     let key = format!("{}|{}", PlaybookAdopted::NAME, playbook.version);
-    let mut event = EventId::new(Uuid::new_v5(&candidate.id.uuid(), key.as_bytes()));
-    if candidate.fact(event).is_some() {
-        // Another tenant's playbook of that number, adopted before the candidate was brought here.
-        event = EventId::new(Uuid::new_v5(&event.uuid(), playbook.hash.as_bytes()));
-    }
+    // The first is taken, too, where another tenant's playbook of that number was adopted before the candidate was brought here.
+    let event = candidate.free(ids_of_the_service(candidate.id.uuid(), &key, recorded_at), taken);
     let mut envelope = Envelope {
         at: At {
             event,

@@ -157,3 +157,24 @@ fn a_departure_is_never_judged_again() {
     // Without the promise the enquiry came in time, and closed its task.
     assert_eq!(story.tasks("enquire_status")[0].state, State::Done);
 }
+
+#[test]
+fn of_many_that_rest_on_one_some_are_named_and_the_others_counted() {
+    let card = json!({"name": "Bob Stone"});
+    let mut story = Story::begun().records("ContactCollected con_bob as evt_card", card);
+    for nth in 0..25 {
+        story = story.records("ContactRevised of con_bob", json!({"title": format!("Cook {nth}")}));
+    }
+    let refusal = story.refuses("FactRetracted of evt_card", wrong(), "still_needed");
+    assert_eq!(refusal.fields.len(), 21);
+    assert_eq!(refusal.fields[20].1, "and 5 more");
+}
+
+#[test]
+fn what_was_taken_back_is_folded_again_by_whoever_reads_the_log() {
+    let story = Story::applied().records("OfferReceived off_one in app_acme as evt_offer", json!({}));
+    let facts = story.candidate().history().len();
+    assert_eq!(story.candidate().folds(), facts);
+    let undone = story.records("FactRetracted of evt_offer", wrong());
+    assert_eq!(undone.candidate().folds(), 2 * (facts + 1));
+}

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use afterword_domain::{
     candidate::Candidate,
-    catalogue::AnyFact,
     decide::{Decided, Proposal},
     fact::Envelope,
     ids::CandidateId,
@@ -36,8 +35,6 @@ use crate::{
 
 /// The largest archive.
 const LIMIT: usize = 16 << 20;
-/// What was taken back is folded out of all that came before: so many facts may be folded again for an archive.
-const FOLDED_AGAIN: u64 = 2_000_000;
 /// So long a name in `recorded_by` may be.
 const BY: usize = 100;
 
@@ -194,18 +191,10 @@ async fn there(
 /// What the facts of an archive say of their recording must be possible.
 fn admit(archive: &Archive, now: Timestamp) -> Result<(), Problem> {
     let latest = now + SignedDuration::from_secs(60);
-    let mut again = 0;
     for (nth, fact) in archive.facts.iter().enumerate() {
         let place = format!("facts.ndjson line {}", nth + 1);
         if fact.at.recorded_at > latest {
             return Err(wrong(&place, "recorded_at must not be in the future".to_owned()));
-        }
-        if matches!(fact.data, AnyFact::FactRetracted(_) | AnyFact::ContactErased(_)) {
-            again += nth as u64;
-        }
-        if again > FOLDED_AGAIN {
-            let told = "too much was taken back before it: bring the candidate in by `C/facts`";
-            return Err(wrong(&place, told.to_owned()));
         }
         let by = &fact.at.recorded_by;
         if by.is_empty() || by.len() > BY || !by.bytes().all(|byte| byte.is_ascii_graphic()) {

@@ -107,7 +107,8 @@ async fn export(caller: Caller, request: HttpRequest, service: Shared, asked: Qu
     let candidate = view(&caller, &request, &service, asked.0).await?.candidate;
     let store = service.recorder.store();
     let own = store.playbooks(tenant(&caller)).await.map_err(unavailable)?;
-    let copies = store.playbook_copies(tenant(&caller)).await.map_err(unavailable)?;
+    let copies = store.copied_playbooks(tenant(&caller), adopted(&candidate)).await;
+    let copies = copies.map_err(unavailable)?;
     let known: Vec<PlaybookRow> = own.into_iter().chain(copies).collect();
     let open = caller.scopes.allows(Scope::DebriefsRead);
     let name = candidate.id;
@@ -122,14 +123,19 @@ async fn export(caller: Caller, request: HttpRequest, service: Shared, asked: Qu
     Ok(etag::answer_as(&request, ARCHIVE, headers, packed))
 }
 
+/// The hashes of the playbooks that a candidate has followed.
+fn adopted(candidate: &Candidate) -> BTreeSet<String> {
+    let hashes = candidate.history().iter().filter_map(|fact| match &fact.data {
+        AnyFact::PlaybookAdopted(adopted) => Some(adopted.hash.clone()),
+        _ => None,
+    });
+    hashes.collect()
+}
+
 /// What the archive of a candidate holds.
 fn contents(candidate: &Candidate, known: &[PlaybookRow], open: bool) -> Result<archive::Contents, Problem> {
     let mut facts = Vec::with_capacity(candidate.history().len());
-    let mut adopted = BTreeSet::new();
     for fact in candidate.history() {
-        if let AnyFact::PlaybookAdopted(it) = &fact.data {
-            adopted.insert(it.hash.clone());
-        }
         let line = if open || fact.data.kind().candid.is_empty() {
             serde_json::to_vec(&**fact)
         } else {
@@ -140,7 +146,7 @@ fn contents(candidate: &Candidate, known: &[PlaybookRow], open: bool) -> Result<
         facts.push(line.map_err(Problem::internal)?);
     }
     let mut playbooks = Vec::new();
-    for hash in adopted {
+    for hash in adopted(candidate) {
         let row = known.iter().find(|row| row.hash == hash);
         let (rules, _) = row
             .and_then(PlaybookRow::read)

@@ -194,7 +194,7 @@ async fn import(
         if done.replayed {
             response.insert_header(("Idempotency-Replayed", "true"));
             // The entries are told apart as they were when the file came first.
-            let (facts, candidate, version) = (done.candidate.history().len(), done.candidate.clone(), before(&done));
+            let (facts, candidate, version) = (done.candidate.folds(), done.candidate.clone(), before(&done));
             let folding = service
                 .heavy
                 .folding(&request, &caller, facts, move || candidate.at_version(version));

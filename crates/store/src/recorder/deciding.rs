@@ -12,7 +12,7 @@ use afterword_domain::{
     decide::{Decided, Proposal, decide},
     fact::Envelope,
     ids::EventId,
-    playbook::{Playbook, adopt},
+    playbook::{Playbook, adopt_under_others},
     refusal::Refusal,
     values::{Line, Patch},
 };
@@ -41,6 +41,8 @@ pub(super) struct Elsewhere {
     pub(super) facts: BTreeMap<usize, Refusal>,
     /// Ids of other candidates' facts.
     pub(super) ids: HashSet<EventId>,
+    /// How often something was found, and everything decided again.
+    pub(super) found: usize,
 }
 
 /// Announces what has come due, adopts the tenant's playbook, and decides on the facts of a command one after another.
@@ -55,7 +57,7 @@ pub(super) fn decide_all(
 ) -> Outcome {
     let mut state = before.clone();
     let mut announced = announce_under_others(&mut state, now, &taken.ids);
-    if let Some(adopted) = adopt(&mut state, playbook, now) {
+    if let Some(adopted) = adopt_under_others(&mut state, playbook, now, &taken.ids) {
         announced.push(adopted);
         announced.extend(announce_under_others(&mut state, now, &taken.ids));
     }
@@ -100,7 +102,9 @@ pub(super) fn decide_all(
             renamed_by: None,
         };
     }
-    let adopted = adopt(&mut state, playbook, now).into_iter().collect();
+    let adopted = adopt_under_others(&mut state, playbook, now, &taken.ids)
+        .into_iter()
+        .collect();
     Outcome {
         announced,
         results,
@@ -128,28 +132,32 @@ pub(super) fn ids_taken(proposals: &[Proposal], ids: &[Taken]) -> Vec<(usize, Re
     those.map(|(index, _)| (index, refusal.clone())).collect()
 }
 
+/// The external ids that the proposals give.
+pub(super) fn external_ids(proposals: &[Proposal]) -> HashSet<&Line> {
+    proposals.iter().filter_map(|proposal| given(&proposal.fact)).collect()
+}
+
 /// Who is refused where another candidate has the external id that this one has after the proposals: the one by which it has
-/// it, and all others that give it.
+/// it, and all that give it or another one that is `taken`.
 pub(super) fn external_id_taken(
     proposals: &[Proposal],
     results: &[Result<Step, Refusal>],
-    after: &Candidate,
     renamed_by: Option<usize>,
+    taken: &HashSet<&Line>,
 ) -> Vec<(usize, Refusal)> {
     let refusal = Refusal::new("external_id_taken", "Another candidate has this external id.");
-    let given = refusal
+    let given_here = refusal
         .clone()
         .at("/external_id", "must be unique among the tenant's candidates");
-    let id = external_id(after);
     let is_recorded = |index: &usize| {
         let decided = results.get(*index).and_then(|result| result.as_ref().ok());
         decided.is_some_and(|step| matches!(step.decided, Decided::Recorded(_)))
     };
     let those = (0..).zip(proposals).filter(|(index, _)| is_recorded(index));
     those
-        .filter_map(|(index, proposal)| match gives(&proposal.fact, id) {
-            true => Some((index, given.clone())),
-            false => (Some(index) == renamed_by).then(|| (index, refusal.clone())),
+        .filter_map(|(index, proposal)| match given(&proposal.fact) {
+            Some(id) if taken.contains(id) => Some((index, given_here.clone())),
+            _ => (Some(index) == renamed_by).then(|| (index, refusal.clone())),
         })
         .collect()
 }
@@ -159,11 +167,14 @@ pub(super) fn external_id(candidate: &Candidate) -> Option<&Line> {
     candidate.profile.as_ref()?.external_id.get().as_ref()
 }
 
-/// Whether a fact says that this is it.
-pub(super) fn gives(fact: &AnyFact, id: Option<&Line>) -> bool {
+/// The external id that a fact gives.
+pub(super) fn given(fact: &AnyFact) -> Option<&Line> {
     match fact {
-        AnyFact::CandidateRegistered(fact) => fact.external_id.as_ref() == id,
-        AnyFact::ProfileRevised(fact) => matches!(&fact.external_id, Patch::Set(given) if Some(given) == id),
-        _ => false,
+        AnyFact::CandidateRegistered(fact) => fact.external_id.as_ref(),
+        AnyFact::ProfileRevised(fact) => match &fact.external_id {
+            Patch::Set(id) => Some(id),
+            _ => None,
+        },
+        _ => None,
     }
 }

@@ -1,6 +1,6 @@
 //! Bringing a candidate in from an export: the stream is appended as it was, in one commit, or nothing is.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use afterword_domain::{
     candidate::Candidate, catalogue::AnyFact, fact::Envelope, ids::CandidateId, refusal::Refusal, restore::restore,
@@ -8,12 +8,13 @@ use afterword_domain::{
 
 use super::{
     ATTEMPTS, Idempotency, RecordError, Recorder,
-    deciding::{external_id, gives},
+    deciding::{external_id, given},
+    folding::Folds,
 };
 use crate::{
     Appended, IdempotencyRow, Playbooks, StoreError, TenantId,
     envelopes::signed,
-    playbooks::{put_together, written},
+    playbooks::{MOST_COPIES, put_together, written},
 };
 
 /// A stream to bring in.
@@ -98,7 +99,7 @@ impl Recorder {
                     replayed: false,
                 });
             }
-            let playbooks = self.adopted_elsewhere(&wanted).await?;
+            let (playbooks, copies) = self.adopted_elsewhere(&wanted).await?;
             let (from, facts) = ((*before).clone(), Arc::clone(&wanted.facts));
             // Thousands of facts are folded: that would hold up whoever shares this thread.
             let many = facts.len();
@@ -107,6 +108,10 @@ impl Recorder {
             let after = folded.map_err(|(index, refusal)| RecordError::Refused { index, refusal })?;
             if !(wanted.condition)(&after) {
                 return Err(RecordError::Stale(Box::new((*before).clone())));
+            }
+            // Once nothing refuses the stream: who is refused leaves no rules behind. Without a stream they do no harm.
+            for (hash, rules) in &copies {
+                self.store.playbook_copy(tenant, hash, rules).await?;
             }
             let new: Vec<_> = after.history().iter().skip(known.len()).collect();
             let (mut commit, _) = self.written(tenant, false, &before, &after, &new).await?;
@@ -146,7 +151,8 @@ impl Recorder {
                     let refusal = Refusal::new("external_id_taken", "Another candidate has this external id.")
                         .at("/data/external_id", "must be unique among the tenant's candidates");
                     let id = external_id(&after);
-                    let index = wanted.facts.iter().rposition(|fact| gives(&fact.data, id)).unwrap_or(0);
+                    let gives = |fact: &Envelope| given(&fact.data).is_some_and(|it| Some(it) == id);
+                    let index = wanted.facts.iter().rposition(gives).unwrap_or(0);
                     return Err(RecordError::Refused { index, refusal });
                 }
                 Appended::Fenced => return Err(RecordError::Fenced),
@@ -175,38 +181,62 @@ impl Recorder {
         })
     }
 
-    /// The tenant's playbooks, with those that the stream adopted elsewhere.
-    async fn adopted_elsewhere(&self, wanted: &Restoration<'_>) -> Result<Arc<Playbooks>, StoreError> {
+    /// The tenant's playbooks, with those that the stream adopted elsewhere; and of these the rules that are new here, by hash.
+    async fn adopted_elsewhere(
+        &self,
+        wanted: &Restoration<'_>,
+    ) -> Result<(Arc<Playbooks>, Vec<(String, String)>), RecordError> {
         let playbooks = self.newest_playbooks(wanted.tenant).await?;
-        let unknown = |fact: &Envelope| match &fact.data {
-            AnyFact::PlaybookAdopted(adopted) if !playbooks.knows(adopted) => Some(adopted.hash.clone()),
-            _ => None,
+        let unknown = |(_, fact): &(usize, &Envelope)| {
+            let AnyFact::PlaybookAdopted(adopted) = &fact.data else {
+                return false;
+            };
+            !playbooks.knows(adopted)
         };
-        let unknown: Vec<String> = wanted.facts.iter().filter_map(unknown).collect();
-        let mut copied = false;
+        let Some((index, _)) = wanted.facts.iter().enumerate().find(unknown) else {
+            return Ok((playbooks, Vec::new()));
+        };
+        let adopted = wanted.facts.iter().filter_map(|fact| match &fact.data {
+            AnyFact::PlaybookAdopted(adopted) => Some(adopted.hash.as_str()),
+            _ => None,
+        });
+        let adopted: HashSet<&str> = adopted.collect();
+        let mut playbooks = (*playbooks).clone();
+        let mut new = Vec::new();
         for rules in &wanted.playbooks {
             let (hash, text) = written(rules);
-            if unknown.contains(&hash) && rules.read(0, &hash).is_ok() {
-                self.store.playbook_copy(wanted.tenant, &hash, &text).await?;
-                copied = true;
+            if !adopted.contains(hash.as_str()) || !playbooks.copy(&hash, rules) {
+                continue;
+            }
+            new.push((hash, text));
+            if playbooks.copies() > MOST_COPIES {
+                let told = format!("The tenant's candidates would follow more than {MOST_COPIES} playbooks of others.");
+                let refusal = Refusal::new("too_large", told);
+                return Err(RecordError::Refused { index, refusal });
             }
         }
-        if copied {
-            return self.newest_playbooks(wanted.tenant).await;
-        }
-        Ok(playbooks)
+        Ok((Arc::new(playbooks), new))
     }
 }
 
 /// The state with the facts that it has not yet; else which of them cannot be, and why.
 fn folded(mut state: Candidate, facts: &[Envelope], playbooks: &Playbooks) -> Result<Candidate, (usize, Refusal)> {
     let known = state.history().len();
+    let mut folds = Folds::of(&state);
     for (index, fact) in facts.iter().enumerate().skip(known) {
         let mut fact = fact.clone();
         put_together(&mut fact, playbooks).map_err(|_| {
             let told = "names a playbook whose rules the archive does not hold";
             (index, Refusal::invalid("/data/hash", told))
         })?;
+        // An archive that was taken after somebody was erased holds nothing of them: there is nothing to write anew.
+        let erased_before = matches!(fact.data, AnyFact::ContactErased(_)) && !state.has_particulars(fact.at.subject);
+        if !erased_before {
+            folds.add(&fact.data, index);
+        }
+        if let Some(refusal) = folds.too_many(1) {
+            return Err((index, refusal));
+        }
         restore(&mut state, fact).map_err(|refusal| (index, refusal))?;
     }
     Ok(state)
