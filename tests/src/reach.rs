@@ -217,6 +217,20 @@ async fn a_bound_key_that_asks_again_has_its_answer_again(world: World) {
         };
         sends(&coach, method, path, another).await.refuses(404, "not_found");
     }
+    scene.patch(&grace, json!({"groups": ["spring"]})).await.is(200);
+    let line = json!({"candidate": id(&grace), "type": "ProfileRevised", "data": {"groups": null}});
+    let bulk = async || {
+        let request = coach
+            .request(Method::POST, "/v1/facts")
+            .header("Idempotency-Key", "bulk")
+            .header("Content-Type", "application/x-ndjson");
+        let answer = coach.send(request.body(line.to_string())).await;
+        serde_json::from_slice::<Value>(&answer.is(200).body).expect("a result")
+    };
+    let first = bulk().await;
+    assert_eq!(first["status"], "recorded", "{first}");
+    coach.get(&grace).await.refuses(404, "not_found");
+    assert_eq!(bulk().await, first);
     let hedy = json!({"name": "Hedy Lamarr", "time_zone": "UTC", "groups": ["spring"]});
     let hedy = coach.makes("/v1/candidates", hedy).await;
     let first = sends(&coach, Method::DELETE, &hedy, json!({})).await;

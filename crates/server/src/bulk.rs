@@ -290,7 +290,7 @@ impl Bulk {
             }
         }
         // What comes before its candidate is registered has none.
-        let early = match self.early(id, &proposals).await {
+        let early = match self.early(id, &proposals, &writing).await {
             Ok(early) => early,
             Err(problem) => {
                 let refused = |place| (place, FactResult::refused(&problem));
@@ -325,13 +325,16 @@ impl Bulk {
     }
 
     /// How many of the facts come before there is a candidate whom the caller reaches.
-    async fn early(&self, id: CandidateId, proposals: &[Proposal]) -> Result<usize, Problem> {
+    async fn early(&self, id: CandidateId, proposals: &[Proposal], writing: &Writing) -> Result<usize, Problem> {
         let candidate = self.service.recorder.candidate(tenant(&self.caller), id).await;
         let candidate = candidate.map_err(unavailable)?;
         let registers = |it: &Proposal| matches!(it.fact, AnyFact::CandidateRegistered(_));
         match candidate.version {
             0 => Ok(proposals.iter().position(registers).unwrap_or(proposals.len())),
-            _ if !reaches(&self.caller, &candidate) => Ok(proposals.len()),
+            _ if !reaches(&self.caller, &candidate) => {
+                let again = writing.is_repeated(&self.service, &self.caller).await;
+                Ok(if again { 0 } else { proposals.len() })
+            }
             _ if candidate.erased_at.is_some() => Err(Problem::refused(
                 "candidate_erased",
                 "The candidate was erased: nothing more can be recorded.",

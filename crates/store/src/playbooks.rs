@@ -1,6 +1,9 @@
 //! A tenant's playbooks: immutable rows, put together with the log where a fact says that one was adopted.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use afterword_domain::{
     catalogue::AnyFact,
@@ -11,23 +14,21 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    Beside, EventRow, Recorder, Store, StoreError, TenantId, reads::in_group, rows::PlaybookRow, statement::Statement,
+    Beside, DataKey, EventRow, Recorder, Store, StoreError, TenantId, envelopes::open, reads::in_group,
+    rows::PlaybookRow, statement::Statement,
 };
 
 /// The playbooks of a tenant, by version: those that can be read and are what their hash says. Nobody follows the others.
-/// And those that its candidates adopted elsewhere, before they were brought in, by hash. Such a copy has no version here:
-/// the tenant's own playbook is newer, whatever its number.
+/// And, of those that its candidates adopted elsewhere, before they were brought in, the ones that are asked for, by hash.
+/// Such a copy has no version here: the tenant's own playbook is newer, whatever its number.
 #[derive(Debug, Clone, Default)]
 pub struct Playbooks {
     own: BTreeMap<u32, Arc<Playbook>>,
-    copies: Copies,
+    copies: BTreeMap<String, Arc<Playbook>>,
 }
 
-/// Rules that never change, by their hash.
-pub(crate) type Copies = BTreeMap<String, Arc<Playbook>>;
-
-/// So many of them a tenant may have: each is held in memory.
-pub(crate) const MOST_COPIES: usize = 256;
+/// So many of them an archive may bring.
+pub(crate) const MOST_COPIES: usize = 64;
 
 impl Playbooks {
     /// The one that candidates are to adopt.
@@ -46,7 +47,7 @@ impl Playbooks {
 
     /// Takes up the rules of one that was adopted elsewhere; false where they are known, or cannot be followed.
     pub(crate) fn copy(&mut self, hash: &str, rules: &PlaybookRules) -> bool {
-        if self.copies.contains_key(hash) || self.own.values().any(|own| *own.hash == *hash) {
+        if self.copies.contains_key(hash) {
             return false;
         }
         let Ok(playbook) = rules.read(0, hash) else {
@@ -54,11 +55,6 @@ impl Playbooks {
         };
         self.copies.insert(hash.to_owned(), Arc::new(playbook));
         true
-    }
-
-    /// How many were adopted elsewhere.
-    pub(crate) fn copies(&self) -> usize {
-        self.copies.len()
     }
 
     /// Whether the playbook that a fact says was adopted is known.
@@ -156,23 +152,11 @@ impl Store {
             .await
     }
 
-    /// The hashes of the playbooks that candidates adopted elsewhere. They have no version here.
+    /// Those of these hashes that candidates adopted elsewhere. They have no version here.
     ///
     /// # Errors
     /// When the database does not answer.
-    pub async fn playbook_copies(&self, tenant: TenantId) -> Result<Vec<String>, StoreError> {
-        let statement = Statement::of(
-            "SELECT hash FROM playbook_copies WHERE tenant_id = $1 ORDER BY hash",
-            [tenant.into()],
-        );
-        self.db().fetch(tenant, statement, |row| row.text(0)).await
-    }
-
-    /// The rules of those that have these hashes.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn copied_playbooks(
+    pub async fn playbook_copies(
         &self,
         tenant: TenantId,
         hashes: impl IntoIterator<Item = String>,
@@ -261,35 +245,51 @@ impl Recorder {
                 );
             }
         }
-        let copies = self.copies(tenant).await?;
+        let copies = BTreeMap::new();
         let playbooks = Arc::new(Playbooks { own, copies });
         self.known_playbooks().insert(tenant, Arc::clone(&playbooks));
         Ok(playbooks)
     }
 
-    /// Those that candidates adopted elsewhere: each is read once.
-    async fn copies(&self, tenant: TenantId) -> Result<Copies, StoreError> {
-        let known = self.known_copies().get(&tenant).unwrap_or_default();
-        let hashes = self.store().playbook_copies(tenant).await?;
-        let unknown: Vec<String> = hashes.into_iter().filter(|hash| !known.contains_key(hash)).collect();
-        if unknown.is_empty() {
-            return Ok((*known).clone());
-        }
-        let rows = self.store().copied_playbooks(tenant, unknown).await?;
-        let copied = |row: PlaybookRow| row.read().map(|(_, playbook)| (row.hash, Arc::new(playbook)));
-        let mut copies = (*known).clone();
-        copies.extend(rows.into_iter().filter_map(copied));
-        self.known_copies().insert(tenant, Arc::new(copies.clone()));
-        Ok(copies)
+    /// The playbooks that rows of the log speak of.
+    pub(crate) async fn playbooks_of(
+        &self,
+        tenant: TenantId,
+        key: &DataKey,
+        rows: &[EventRow],
+    ) -> Result<Arc<Playbooks>, StoreError> {
+        let adoptions = rows.iter().filter(|row| row.kind == PlaybookAdopted::NAME);
+        // What cannot be read is told by whoever folds it.
+        let facts: Vec<Envelope> = adoptions.filter_map(|row| open(tenant, key, row).ok()).collect();
+        self.playbooks_adopted(tenant, &facts).await
     }
 
-    /// The playbooks that rows of the log speak of.
-    pub(crate) async fn playbooks_of(&self, tenant: TenantId, rows: &[EventRow]) -> Result<Arc<Playbooks>, StoreError> {
-        if rows.iter().any(|row| row.kind == PlaybookAdopted::NAME) {
-            // What was adopted a moment ago on another instance is not among those known here.
-            return self.newest_playbooks(tenant).await;
+    /// The playbooks that facts say were adopted, as far as they are known.
+    pub(crate) async fn playbooks_adopted(
+        &self,
+        tenant: TenantId,
+        facts: &[Envelope],
+    ) -> Result<Arc<Playbooks>, StoreError> {
+        let adopted = facts.iter().filter_map(|fact| match &fact.data {
+            AnyFact::PlaybookAdopted(adopted) => Some(adopted),
+            _ => None,
+        });
+        let adopted: Vec<_> = adopted.collect();
+        if adopted.is_empty() {
+            return Ok(Arc::default());
         }
-        Ok(Arc::default())
+        // What was adopted a moment ago on another instance is not among those known here.
+        let own = self.newest_playbooks(tenant).await?;
+        let elsewhere = adopted.into_iter().filter(|fact| !own.knows(fact));
+        let elsewhere: BTreeSet<String> = elsewhere.map(|fact| fact.hash.clone()).collect();
+        if elsewhere.is_empty() {
+            return Ok(own);
+        }
+        let rows = self.store().playbook_copies(tenant, elsewhere).await?;
+        let copied = |row: PlaybookRow| row.read().map(|(_, playbook)| (row.hash, Arc::new(playbook)));
+        let copies = rows.into_iter().filter_map(copied).collect();
+        let own = own.own.clone();
+        Ok(Arc::new(Playbooks { own, copies }))
     }
 }
 

@@ -94,7 +94,7 @@ impl Recorder {
             }
             let key = key.ok_or(StoreError::Unreadable)?;
             // After a conflict only what is new is folded, so that the next attempt comes sooner.
-            let playbooks = self.playbooks_of(tenant, &events).await?;
+            let playbooks = self.playbooks_of(tenant, &key, &events).await?;
             candidate = replay(tenant, candidate, &key, &events, &playbooks)?;
             let secret = self.secret();
             let mut commit = Commit::new(tenant, id, signed(candidate.version));

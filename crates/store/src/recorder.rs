@@ -23,7 +23,7 @@ use crate::{
     Appended, Commit, DataKey, Erasure, EventRow, Fence, IdempotencyRow, Processors, Store, StoreError, TenantId,
     crash::point,
     envelopes::{moment, seal, seal_payload, signed},
-    playbooks::{Copies, Playbooks},
+    playbooks::Playbooks,
     projection::{Projection, external_hash},
     rendered,
     turns::{Measure, Turn, Turns},
@@ -37,7 +37,7 @@ mod restore;
 use deciding::{
     Elsewhere, Outcome, decide_all, external_id, external_id_taken, external_ids, first_refused, ids_taken,
 };
-use folding::{folds, folds_again, worth};
+use folding::{folds, work, worth};
 use replay::keep;
 pub use restore::{Restoration, Restored};
 
@@ -174,7 +174,6 @@ pub struct Recorder {
     cache: Cache<(TenantId, Uuid), Held>,
     texts: Cache<rendered::Place, Arc<[u8]>>,
     playbooks: Cache<TenantId, Arc<Playbooks>>,
-    copies: Cache<TenantId, Arc<Copies>>,
     /// Versions of playbooks that cannot be followed, as far as that was told.
     unfollowed: Arc<std::sync::Mutex<HashSet<(TenantId, i64)>>>,
     turns: Turns<(TenantId, Uuid)>,
@@ -203,7 +202,6 @@ impl Recorder {
                 .time_to_live(CACHED_FOR)
                 .build(),
             playbooks: Cache::builder().time_to_live(PLAYBOOKS_FOR).build(),
-            copies: Cache::builder().time_to_idle(CACHED_FOR).build(),
             unfollowed: Arc::default(),
             turns: Turns::new(ONE_BY_ONE),
             feeds: Arc::new(Semaphore::new(FEEDS)),
@@ -221,11 +219,6 @@ impl Recorder {
     /// The playbooks of tenants, as they were read last.
     pub(crate) const fn known_playbooks(&self) -> &Cache<TenantId, Arc<Playbooks>> {
         &self.playbooks
-    }
-
-    /// The playbooks that tenants' candidates adopted elsewhere.
-    pub(crate) const fn known_copies(&self) -> &Cache<TenantId, Arc<Copies>> {
-        &self.copies
     }
 
     /// Whether it was not told yet that a version of a playbook cannot be followed.
@@ -305,11 +298,10 @@ impl Recorder {
     async fn read(&self, tenant: TenantId, from: Candidate, rows: Vec<EventRow>) -> Result<Candidate, StoreError> {
         let id = from.id;
         let key = self.store.keys().get(tenant, id.uuid()).await?;
-        let playbooks = self.playbooks_of(tenant, &rows).await?;
         let folded = match key {
             Some(key) => {
-                let again = rows.iter().filter(|row| folds_again(&row.kind)).count();
-                let facts = rows.len() + again * from.history().len();
+                let playbooks = self.playbooks_of(tenant, &key, &rows).await?;
+                let facts = work(from.history().len(), rows.iter().map(|row| row.kind.as_str()));
                 let replaying = move || replay(tenant, from, &key, &rows, &playbooks);
                 Some(self.processors.fold(tenant, facts, replaying).await?)
             }
@@ -536,12 +528,14 @@ impl Recorder {
         playbook: Arc<Playbook>,
         taken: &Elsewhere,
     ) -> Result<Outcome, RecordError> {
-        let folds = folds(&command.proposals, before);
+        let mut taken = taken.clone();
+        let (folds, beyond) = folds(&command.proposals, before);
         if let Some(refusal) = folds.too_many(1 + taken.found) {
             return Err(RecordError::Refused { index: 0, refusal });
         }
+        taken.facts.extend(beyond);
         let facts = worth(folds, command.proposals.len(), before);
-        let (before, taken, now) = (before.clone(), taken.clone(), command.now);
+        let (before, now) = (before.clone(), command.now);
         let (proposals, by) = (command.proposals.clone(), Arc::clone(&command.by));
         let deciding = move || decide_all(&before, &proposals, now, &by, &playbook, &taken);
         Ok(self.processors.fold(command.tenant, facts, deciding).await?)

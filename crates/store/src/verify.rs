@@ -208,7 +208,7 @@ impl Recorder {
             differences.push("it has no key".to_owned());
             return Ok(Err(differences));
         };
-        let playbooks = self.playbooks_of(tenant, &stored.events).await?;
+        let playbooks = self.playbooks_of(tenant, &key, &stored.events).await?;
         match replay(
             tenant,
             Candidate::unknown(CandidateId::new(id)),

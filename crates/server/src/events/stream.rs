@@ -149,6 +149,9 @@ pub(super) fn endpoints(api: &mut Api) {
     });
 }
 
+/// So often a stream looks whether its key still counts. What is known of a key is up to 0.9 s old.
+const LOOK: Duration = Duration::from_millis(100);
+
 async fn stream(caller: Caller, request: HttpRequest, service: Shared, asked: Query<Asked>) -> Answered {
     caller.require(Scope::EventsRead)?;
     allow(&request, TAKES)?;
@@ -183,7 +186,7 @@ async fn stream(caller: Caller, request: HttpRequest, service: Shared, asked: Qu
     };
     let revoked = async move {
         while in_use.still_counts().await.is_ok() {
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            tokio::time::sleep(LOOK).await;
         }
     };
     let stopping = service.get_ref().clone();

@@ -107,7 +107,7 @@ async fn export(caller: Caller, request: HttpRequest, service: Shared, asked: Qu
     let candidate = view(&caller, &request, &service, asked.0).await?.candidate;
     let store = service.recorder.store();
     let own = store.playbooks(tenant(&caller)).await.map_err(unavailable)?;
-    let copies = store.copied_playbooks(tenant(&caller), adopted(&candidate)).await;
+    let copies = store.playbook_copies(tenant(&caller), adopted(&candidate)).await;
     let copies = copies.map_err(unavailable)?;
     let known: Vec<PlaybookRow> = own.into_iter().chain(copies).collect();
     let open = caller.scopes.allows(Scope::DebriefsRead);

@@ -37,7 +37,7 @@ pub(super) struct Outcome {
 /// What stands elsewhere in the tenant's log, as far as it was found out.
 #[derive(Clone, Default)]
 pub(super) struct Elsewhere {
-    /// Which facts of the command are refused because of it.
+    /// Which facts of the command are refused because of it, or because more than that would be too much.
     pub(super) facts: BTreeMap<usize, Refusal>,
     /// Ids of other candidates' facts.
     pub(super) ids: HashSet<EventId>,

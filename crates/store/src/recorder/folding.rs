@@ -1,9 +1,11 @@
 //! How much a command has the service fold: the facts it adds, what it takes back (each a fold of all that came before),
 //! and what is derived again. Where that is much, it is done beside the threads that serve requests.
 
+use std::collections::BTreeMap;
+
 use afterword_domain::{
-    candidate::Candidate, catalogue::AnyFact, contacts::ContactErased, decide::Proposal, fact::Fact, refusal::Refusal,
-    undo::FactRetracted,
+    candidate::Candidate, catalogue::AnyFact, contacts::ContactErased, decide::Proposal, fact::Fact, ids::EventId,
+    refusal::Refusal, undo::FactRetracted,
 };
 
 /// So many facts may be folded again for one request, and for what was ever taken back of one candidate: whoever reads the
@@ -16,10 +18,8 @@ const MOST: usize = 2_000_000;
 pub(super) struct Folds {
     /// For them.
     pub(super) now: usize,
-    /// For all that was ever taken back,
+    /// For all that was ever taken back.
     ever: usize,
-    /// and for what was before them.
-    before: usize,
     /// For how many of them.
     facts: usize,
 }
@@ -27,38 +27,37 @@ pub(super) struct Folds {
 impl Folds {
     /// For nothing yet.
     pub(super) fn of(before: &Candidate) -> Self {
-        let ever = before.folds() - before.history().len();
-        let before = ever;
         Self {
-            ever,
-            before,
+            ever: before.folds() - before.history().len(),
             ..Self::default()
         }
     }
 
-    /// For one more, which comes after so many facts.
-    pub(super) fn add(&mut self, fact: &AnyFact, known: usize) {
+    /// For one more, which comes after so many facts; or why it cannot come.
+    pub(super) fn add(&mut self, fact: &AnyFact, known: usize) -> Result<(), Refusal> {
         self.now += match fact {
+            AnyFact::FactRetracted(_) if self.ever + known > MOST => {
+                let told = "So much of so long a history was taken back already that no more of it can be.";
+                return Err(Refusal::new("too_large", told));
+            }
             AnyFact::FactRetracted(_) => {
                 self.ever += known;
                 known
             }
             AnyFact::ContactErased(_) => self.ever + known,
-            _ => return,
+            _ => return Ok(()),
         };
         self.facts += 1;
+        Ok(())
     }
 
-    /// Whether that is too much, where it is done so many times. Whoever is to be erased always can be.
+    /// Whether that is too much at once, where it is done so many times. One of them always can be.
     pub(super) fn too_many(self, times: usize) -> Option<Refusal> {
-        let told = if self.ever > MOST.max(self.before) {
-            "So much of so long a history was taken back already that no more of it can be."
-        } else if self.now.saturating_mul(times) > MOST && self.facts > 1 {
-            "So many facts of so long a history cannot be taken back at once: send them in several requests."
-        } else {
-            return None;
-        };
-        Some(Refusal::new("too_large", told))
+        (self.now.saturating_mul(times) > MOST && self.facts > 1).then(|| {
+            let told =
+                "So many facts of so long a history cannot be taken back at once: send them in several requests.";
+            Refusal::new("too_large", told)
+        })
     }
 }
 
@@ -67,58 +66,60 @@ pub(super) fn worth(folds: Folds, proposals: usize, before: &Candidate) -> usize
     folds.now.max(proposals).max(before.tasks.len())
 }
 
-/// What a command has folded again.
-pub(super) fn folds(proposals: &[Proposal], before: &Candidate) -> Folds {
+/// What a command has folded again, and which of its facts cannot be recorded because of it. What was recorded before is
+/// told again, and taken back once.
+pub(super) fn folds(proposals: &[Proposal], before: &Candidate) -> (Folds, BTreeMap<usize, Refusal>) {
     let known = before.history().len();
-    let mut folds = Folds::of(before);
+    let (mut folds, mut beyond) = (Folds::of(before), BTreeMap::new());
     for (nth, proposal) in proposals.iter().enumerate() {
-        folds.add(&proposal.fact, known + nth);
+        let is_retracted = |subject| EventId::try_from(subject).is_ok_and(|id| before.is_retracted(id));
+        if before.fact(proposal.event).is_some() || proposal.subject.is_some_and(is_retracted) {
+            continue;
+        }
+        if let Err(refusal) = folds.add(&proposal.fact, known + nth) {
+            beyond.insert(nth, refusal);
+        }
     }
-    folds
+    (folds, beyond)
 }
 
-/// Whether a fact of this name has others folded again.
-pub(super) fn folds_again(name: &str) -> bool {
-    [FactRetracted::NAME, ContactErased::NAME].contains(&name)
+/// About how much work it is to fold facts of these names after so many others.
+pub(super) fn work<'a>(known: usize, names: impl Iterator<Item = &'a str>) -> usize {
+    let again = |name: &str| [FactRetracted::NAME, ContactErased::NAME].contains(&name);
+    let each = names.enumerate();
+    each.map(|(nth, name)| if again(name) { 1 + known + nth } else { 1 })
+        .sum()
 }
 
 #[cfg(test)]
 mod tests {
-    use afterword_domain::ids::{CandidateId, EventId};
+    use afterword_domain::ids::CandidateId;
     use uuid::Uuid;
 
     use super::*;
 
     #[test]
     fn a_request_folds_no_more_than_its_measure() {
-        let told = |now, ever, facts| {
-            let folds = Folds {
-                now,
-                ever,
-                facts,
-                before: 0,
-            };
-            let refusal = folds.too_many(1)?;
-            Some((refusal.code, refusal.detail.ends_with("several requests.")))
+        let told = |now, facts, times| {
+            let ever = 0;
+            Folds { now, ever, facts }.too_many(times).map(|it| it.code)
         };
-        assert_eq!(told(MOST, MOST, 2), None);
-        assert_eq!(told(MOST + 1, MOST, 1), None, "one erasure is always possible");
-        assert_eq!(told(MOST + 1, MOST, 2), Some(("too_large".into(), true)));
-        assert_eq!(told(0, MOST + 1, 1), Some(("too_large".into(), false)));
-        let of_old = Folds {
-            ever: MOST + 1,
-            before: MOST + 1,
-            ..Folds::default()
-        };
-        assert_eq!(of_old.too_many(1), None, "who adds nothing to it");
-        let twice = Folds {
-            now: MOST,
-            facts: 2,
-            ..Folds::default()
-        };
+        assert_eq!(told(MOST, 2, 1), None);
+        assert_eq!(told(MOST + 1, 1, 1), None, "one is always possible");
+        assert_eq!(told(MOST + 1, 2, 1), Some("too_large".into()));
         assert_eq!(
-            (twice.too_many(1).is_some(), twice.too_many(2).is_some()),
-            (false, true)
+            told(MOST, 2, 2),
+            Some("too_large".into()),
+            "done twice, it is twice as much"
+        );
+    }
+
+    #[test]
+    fn reading_a_stream_is_as_much_work_as_its_facts_have_folded() {
+        assert_eq!(work(0, ["NoteSent", "NoteSent"].into_iter()), 2);
+        assert_eq!(
+            work(10, ["NoteSent", "FactRetracted", "ContactErased"].into_iter()),
+            3 + 11 + 12
         );
     }
 
@@ -134,14 +135,18 @@ mod tests {
         let reason = "So.".to_owned().try_into().expect("a text");
         let retracted = proposal(FactRetracted { reason }.into());
         let erased = proposal(ContactErased {}.into());
-        let proposals = [retracted.clone(), retracted.clone(), retracted, erased];
+        let mut proposals = vec![retracted.clone(); 3];
+        proposals.push(erased);
         let wanted = Folds {
             now: 1 + 2 + 3 + 3,
             ever: 3,
-            before: 0,
             facts: 4,
         };
         let nobody = Candidate::unknown(CandidateId::new(Uuid::nil()));
-        assert_eq!(folds(&proposals, &nobody), wanted);
+        assert_eq!(folds(&proposals, &nobody), (wanted, BTreeMap::new()));
+        // Until no more can be; what else is sent with it can.
+        let (folds, beyond) = folds(&vec![retracted; 2001], &nobody);
+        assert!(folds.ever <= MOST && folds.ever + 2000 > MOST, "{folds:?}");
+        assert_eq!(beyond.into_keys().collect::<Vec<_>>(), [2000]);
     }
 }

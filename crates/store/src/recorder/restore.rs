@@ -1,6 +1,6 @@
 //! Bringing a candidate in from an export: the stream is appended as it was, in one commit, or nothing is.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashMap, sync::Arc};
 
 use afterword_domain::{
     candidate::Candidate, catalogue::AnyFact, fact::Envelope, ids::CandidateId, refusal::Refusal, restore::restore,
@@ -9,7 +9,7 @@ use afterword_domain::{
 use super::{
     ATTEMPTS, Idempotency, RecordError, Recorder,
     deciding::{external_id, given},
-    folding::Folds,
+    folding::{Folds, work},
 };
 use crate::{
     Appended, IdempotencyRow, Playbooks, StoreError, TenantId,
@@ -102,14 +102,14 @@ impl Recorder {
             let (playbooks, copies) = self.adopted_elsewhere(&wanted).await?;
             let (from, facts) = ((*before).clone(), Arc::clone(&wanted.facts));
             // Thousands of facts are folded: that would hold up whoever shares this thread.
-            let many = facts.len();
+            let many = work(0, facts.iter().map(|fact| fact.data.name()));
             let folding = move || folded(from, &facts, &playbooks);
             let folded = self.processors.fold(tenant, many, folding).await?;
             let after = folded.map_err(|(index, refusal)| RecordError::Refused { index, refusal })?;
             if !(wanted.condition)(&after) {
                 return Err(RecordError::Stale(Box::new((*before).clone())));
             }
-            // Once nothing refuses the stream: who is refused leaves no rules behind. Without a stream they do no harm.
+            // Once nothing refuses the stream but what only the log knows; rules that no stream follows are read by nobody.
             for (hash, rules) in &copies {
                 self.store.playbook_copy(tenant, hash, rules).await?;
             }
@@ -181,38 +181,34 @@ impl Recorder {
         })
     }
 
-    /// The tenant's playbooks, with those that the stream adopted elsewhere; and of these the rules that are new here, by hash.
+    /// The playbooks that the stream adopted; and the rules of those that are new here, by hash.
     async fn adopted_elsewhere(
         &self,
         wanted: &Restoration<'_>,
     ) -> Result<(Arc<Playbooks>, Vec<(String, String)>), RecordError> {
-        let playbooks = self.newest_playbooks(wanted.tenant).await?;
-        let unknown = |(_, fact): &(usize, &Envelope)| {
-            let AnyFact::PlaybookAdopted(adopted) = &fact.data else {
-                return false;
-            };
-            !playbooks.knows(adopted)
-        };
-        let Some((index, _)) = wanted.facts.iter().enumerate().find(unknown) else {
-            return Ok((playbooks, Vec::new()));
-        };
-        let adopted = wanted.facts.iter().filter_map(|fact| match &fact.data {
-            AnyFact::PlaybookAdopted(adopted) => Some(adopted.hash.as_str()),
-            _ => None,
-        });
-        let adopted: HashSet<&str> = adopted.collect();
-        let mut playbooks = (*playbooks).clone();
-        let mut new = Vec::new();
+        let known = self.playbooks_adopted(wanted.tenant, &wanted.facts).await?;
+        let unknown = wanted
+            .facts
+            .iter()
+            .enumerate()
+            .filter_map(|(index, fact)| match &fact.data {
+                AnyFact::PlaybookAdopted(adopted) if !known.knows(adopted) => Some((adopted.hash.as_str(), index)),
+                _ => None,
+            });
+        let unknown: HashMap<&str, usize> = unknown.collect();
+        let (mut playbooks, mut new) = ((*known).clone(), Vec::new());
         for rules in &wanted.playbooks {
             let (hash, text) = written(rules);
-            if !adopted.contains(hash.as_str()) || !playbooks.copy(&hash, rules) {
+            let Some(index) = unknown.get(hash.as_str()) else {
                 continue;
-            }
-            new.push((hash, text));
-            if playbooks.copies() > MOST_COPIES {
-                let told = format!("The tenant's candidates would follow more than {MOST_COPIES} playbooks of others.");
+            };
+            if new.len() >= MOST_COPIES {
+                let told = format!("An archive may bring up to {MOST_COPIES} playbooks that are new here.");
                 let refusal = Refusal::new("too_large", told);
-                return Err(RecordError::Refused { index, refusal });
+                return Err(RecordError::Refused { index: *index, refusal });
+            }
+            if playbooks.copy(&hash, rules) {
+                new.push((hash, text));
             }
         }
         Ok((Arc::new(playbooks), new))
@@ -232,7 +228,7 @@ fn folded(mut state: Candidate, facts: &[Envelope], playbooks: &Playbooks) -> Re
         // An archive that was taken after somebody was erased holds nothing of them: there is nothing to write anew.
         let erased_before = matches!(fact.data, AnyFact::ContactErased(_)) && !state.has_particulars(fact.at.subject);
         if !erased_before {
-            folds.add(&fact.data, index);
+            folds.add(&fact.data, index).map_err(|refusal| (index, refusal))?;
         }
         if let Some(refusal) = folds.too_many(1) {
             return Err((index, refusal));
