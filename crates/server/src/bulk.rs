@@ -78,10 +78,11 @@ pub(crate) fn endpoints(api: &mut Api) {
     api.add(Operation {
         description: "Each line is recorded or refused by itself; a line may rest on those before it, and a \
                       CandidateRegistered makes the candidate of the lines after it. Results come as they are, while \
-                      the body is still being sent. A body that breaks off, is too long or does not arrive ends with \
-                      one more result, `refused`, that says so: what was told before is recorded, and the same lines \
-                      may be sent again. So does one whose key is revoked meanwhile. With an Idempotency-Key, the same lines under the same numbers have the same \
-                      results again; without one, lines with ids of their own do."
+                      the body is still being sent. A body that breaks off, is too long or does not arrive, or whose \
+                      key is revoked meanwhile, ends with one more result, `refused`, that says so: what was told \
+                      before is recorded, and the same lines may be sent again. With an Idempotency-Key, the same \
+                      lines under the same numbers have the same results again; without one, lines with ids of their \
+                      own do."
             .to_owned(),
         body: Some((LINES, body)),
         answer: (200, answer),
