@@ -20,16 +20,17 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
-    Appended, Commit, DataKey, Erasure, EventRow, Fence, IdempotencyRow, Processors, Store, StoreError, TenantId,
+    Appended, EventRow, Fence, Processors, Store, StoreError, TenantId,
     crash::point,
-    envelopes::{moment, seal, seal_payload, signed},
+    envelopes::{moment, signed},
     playbooks::Playbooks,
-    projection::{Projection, external_hash},
+    projection::external_hash,
     rendered,
     turns::{Measure, Turn, Turns},
     verify::replay,
 };
 
+mod committing;
 mod deciding;
 mod folding;
 mod replay;
@@ -38,7 +39,6 @@ use deciding::{
     Elsewhere, Outcome, decide_all, external_id, external_id_taken, external_ids, first_refused, ids_taken,
 };
 use folding::{folds, work, worth};
-use replay::keep;
 pub use restore::{Restoration, Restored};
 
 /// How many bytes of candidates are held in memory, about: 400,000 facts of the usual length.
@@ -539,102 +539,5 @@ impl Recorder {
         let (proposals, by) = (command.proposals.clone(), Arc::clone(&command.by));
         let deciding = move || decide_all(&before, &proposals, now, &by, &playbook, &taken);
         Ok(self.processors.fold(command.tenant, facts, deciding).await?)
-    }
-
-    /// What the appender writes for a decided command.
-    async fn commit(
-        &self,
-        command: &Command<'_>,
-        before: &Candidate,
-        after: &Candidate,
-        [announced, adopted]: [&[Arc<Envelope>]; 2],
-        results: &[Result<Step, Refusal>],
-    ) -> Result<Commit, StoreError> {
-        let (tenant, id) = (command.tenant, command.candidate.uuid());
-        let recorded = results.iter().flatten().filter_map(|step| match &step.decided {
-            Decided::Recorded(envelope) => Some(envelope),
-            Decided::Already(_) => None,
-        });
-        let mut facts: Vec<_> = announced.iter().chain(recorded).chain(adopted).collect();
-        if after.erased_at.is_none() {
-            // As they stand after all of them: one that erases a contact rewrites those before it, too.
-            let newest = after.history().iter().rev().zip(facts.iter_mut().rev());
-            newest.for_each(|(now, fact)| *fact = now);
-        }
-        let (mut commit, key) = self.written(tenant, command.fresh, before, after, &facts).await?;
-        commit.fence = command.fence;
-        let asked = command.idempotency.is_some() && after.erased_at.is_none();
-        let kept = (asked && facts.len() != announced.len() + results.len() + adopted.len())
-            .then(|| keep(tenant, &key, id, results));
-        commit.idempotency = command.idempotency.as_ref().map(|idempotency| IdempotencyRow {
-            key_hash: idempotency.key.clone(),
-            request_hash: idempotency.request.clone(),
-            candidate: Some(id),
-            first_version: signed(before.version + 1 + announced.len() as u64),
-            facts: i64::try_from(results.len()).unwrap_or(i64::MAX),
-            sealed: kept,
-            recorded_at: idempotency.at.as_microsecond(),
-        });
-        Ok(commit)
-    }
-
-    /// A commit of facts that lead from one state to another, and the key they are sealed with.
-    async fn written(
-        &self,
-        tenant: TenantId,
-        fresh: bool,
-        before: &Candidate,
-        after: &Candidate,
-        facts: &[&Arc<Envelope>],
-    ) -> Result<(Commit, Arc<DataKey>), StoreError> {
-        let id = after.id.uuid();
-        let mut commit = Commit::new(tenant, id, signed(before.version));
-        let found = if fresh {
-            None
-        } else {
-            self.store.keys().get(tenant, id).await?
-        };
-        let key = found.unwrap_or_else(|| {
-            let (key, wrapped) = self.store.keys().new_key(tenant, id);
-            commit.new_key = Some(wrapped);
-            Arc::new(key)
-        });
-        let projection = Projection {
-            tenant,
-            key: &key,
-            secret: &self.secret,
-        };
-        commit.events = facts.iter().map(|envelope| seal(tenant, &key, envelope)).collect();
-        if let Some(erased_at) = after.erased_at {
-            let keys_gone_by = erased_at
-                .checked_add(KEY_BACKUPS)
-                .unwrap_or(Timestamp::MAX)
-                .as_microsecond();
-            commit.erase = Some(Erasure {
-                at: erased_at.as_microsecond(),
-                keys_gone_by,
-            });
-        } else if after.version > before.version {
-            // What a retraction takes away leaves no row.
-            commit.replace_rows = before
-                .applications
-                .keys()
-                .any(|known| !after.applications.contains_key(known));
-            let rows = if commit.replace_rows {
-                projection.all(after)
-            } else {
-                projection.changed(before, after)
-            };
-            rows.go_with(&mut commit);
-            let rewritten = before
-                .history()
-                .iter()
-                .zip(after.history())
-                .filter(|(then, now)| !Arc::ptr_eq(then, now));
-            commit.redactions = rewritten
-                .map(|(_, now)| (signed(now.at.version), seal_payload(tenant, &key, now)))
-                .collect();
-        }
-        Ok((commit, key))
     }
 }
