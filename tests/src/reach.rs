@@ -177,7 +177,18 @@ async fn a_key_of_a_group_sees_its_group(world: World) {
     assert_eq!(coach.lists("/v1/candidates").await.len(), 1);
     scene.delete(&grace).await.is(200);
     coach.get(&grace).await.refuses(404, "not_found");
-    assert_eq!(counts().await[..], [0, 0, 0, 0]);
+    assert_eq!(counts().await[..], [0, 0, 0, 1]);
+    // A copy that it has made has to hear of it.
+    let heard = coach.lists_feed().await;
+    assert_eq!(
+        (&heard[0]["type"], &heard[0]["candidate"]),
+        (&json!("CandidateErased"), &json!(id(&grace)))
+    );
+    assert_eq!(
+        scene.lists("/v1/events?group=spring&types=CandidateErased").await,
+        heard
+    );
+    assert!(scene.lists("/v1/events?group=autumn").await.is_empty());
 }
 
 async fn a_bound_key_that_asks_again_has_its_answer_again(world: World) {

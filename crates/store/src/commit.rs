@@ -44,6 +44,8 @@ pub struct Commit {
     pub redactions: Vec<(i64, Vec<u8>)>,
     /// Erase the candidate, after everything else in here.
     pub erase: Option<Erasure>,
+    /// The groups that the candidate was in, by keyed hash: who hears of them hears of the erasure.
+    pub of_groups: Vec<Vec<u8>>,
     /// The lease that the writer must still hold.
     pub fence: Option<Fence>,
 }
@@ -69,6 +71,7 @@ impl Commit {
             beside: None,
             redactions: Vec::new(),
             erase: None,
+            of_groups: Vec::new(),
             fence: None,
         }
     }

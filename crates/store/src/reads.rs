@@ -161,7 +161,14 @@ impl Store {
             statement.push(" AND e.candidate_id = ").bind(candidate);
         }
         if let Some(group) = query.group {
-            in_group(&mut statement, tenant, "e.candidate_id", &group);
+            statement.push(" AND (").member(tenant, "e.candidate_id", &group);
+            // Whoever was in it when they were erased is in none now.
+            statement
+                .push(" OR EXISTS (SELECT 1 FROM erased_of_groups o WHERE o.tenant_id = ")
+                .bind(tenant)
+                .push(" AND o.group_hash = ")
+                .bind(self.group_hash(tenant, &group))
+                .push(" AND o.position = e.position))");
         }
         statement.push(if query.desc {
             " ORDER BY e.position DESC"
@@ -216,13 +223,18 @@ impl Store {
 
 /// Only candidates with the label.
 pub(crate) fn in_group(statement: &mut Statement, tenant: TenantId, candidate: &'static str, group: &str) {
-    statement
-        .push(" AND EXISTS (SELECT 1 FROM stream_groups g WHERE g.tenant_id = ")
-        .bind(tenant);
-    statement
-        .push(" AND g.group_label = ")
-        .bind(group)
-        .push(" AND g.candidate_id = ")
-        .push(candidate)
-        .push(")");
+    statement.push(" AND ").member(tenant, candidate, group);
+}
+
+impl Statement {
+    /// Whether a candidate has the label.
+    fn member(&mut self, tenant: TenantId, candidate: &'static str, group: &str) -> &mut Self {
+        self.push("EXISTS (SELECT 1 FROM stream_groups g WHERE g.tenant_id = ")
+            .bind(tenant)
+            .push(" AND g.group_label = ")
+            .bind(group)
+            .push(" AND g.candidate_id = ")
+            .push(candidate)
+            .push(")")
+    }
 }

@@ -6,6 +6,7 @@ use crate::db::Db;
 use crate::error::{OpenError, StoreError};
 use crate::keys::Keys;
 use crate::lanes::Lanes;
+use crate::projection::external_hash;
 use crate::rows::TenantId;
 use crate::sealing::DataKey;
 use crate::sqlite::Sqlite;
@@ -264,6 +265,11 @@ impl Store {
     #[must_use]
     pub fn secret(&self, purpose: &str) -> [u8; 32] {
         self.0.keys.secret(purpose)
+    }
+
+    /// A group's label, as it is kept where it must not be read.
+    pub(crate) fn group_hash(&self, tenant: TenantId, label: &str) -> Vec<u8> {
+        external_hash(&self.secret("group"), tenant, label)
     }
 
     /// A key derived from that ring for one purpose, to seal what belongs to a tenant and to no candidate.

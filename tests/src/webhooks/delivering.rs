@@ -106,6 +106,16 @@ async fn a_webhook_hears_of_its_types_and_group_alone(world: World) {
     let heard = by_group.heard();
     assert_eq!(heard.len(), 3);
     assert!(heard.iter().all(|it| it.candidate() == id(&grace)));
+    // Whoever was told of somebody is told to forget them.
+    stage.delete(&grace).await.is(200);
+    stage.delete(&stage.scene.ada).await.is(200);
+    stage.round().await;
+    let heard = by_group.heard();
+    assert_eq!(heard.len(), 1);
+    assert_eq!(
+        (heard[0].candidate(), &heard[0].json["type"]),
+        (id(&grace), &json!("CandidateErased"))
+    );
 }
 
 async fn what_is_candid_goes_where_the_key_may_read_it(world: World) {

@@ -116,7 +116,7 @@ pub(super) struct Webhook {
     pub(super) url: String,
     /// The types of facts that it is told of; `null`: all.
     pub(super) types: Option<Vec<String>>,
-    /// The group of candidates that it hears of.
+    /// The group of candidates that it hears of: of who is in it, and of the erasure of who was.
     pub(super) group: Option<String>,
     /// The one candidate that it hears of: that of the key which made it.
     pub(super) candidate: Option<CandidateId>,

@@ -421,6 +421,8 @@ const ERASE: [&str; 8] = [
     // A key that reaches the candidate alone may be named for the candidate.
     "UPDATE api_keys SET name = NULL WHERE tenant_id = $1 AND candidate_id = $2",
 ];
+/// What its groups hear of it: `$2` the group, `$3` the position.
+const OF_GROUP: &str = "INSERT INTO erased_of_groups (tenant_id, group_hash, position) VALUES ($1, $2, $3)";
 /// And what is left to be known of the candidate: `$3` when, `$4` until when a backup may still have the key.
 const ERASE_STREAM: &str = "UPDATE streams SET erased_at = $3, keys_gone_by = $4, sealed = NULL, \
      external_hash = NULL, next_at = NULL WHERE tenant_id = $1 AND candidate_id = $2";

@@ -55,6 +55,8 @@ pub(super) struct Plan<'a> {
     pub(super) beside: Vec<&'a Beside>,
     pub(super) redactions: BTreeMap<(Uuid, i64), &'a [u8]>,
     pub(super) erased: Vec<(Uuid, Erasure)>,
+    /// The groups of those, and where in the log they hear of it.
+    pub(super) of_groups: Vec<(&'a [u8], i64)>,
 }
 
 /// What a transaction did, once it is in: the answers, and by what to recognise it.
@@ -250,6 +252,8 @@ fn admit<'a>(commit: &'a Commit, plan: &mut Plan<'a>, known: &mut Known) {
     );
     if let Some(erasure) = commit.erase {
         plan.erased.push((candidate, erasure));
+        let groups = commit.of_groups.iter().map(|group| (group.as_slice(), plan.position));
+        plan.of_groups.extend(groups);
     }
     known.streams.insert(candidate, (version, commit.erase.is_some()));
 }

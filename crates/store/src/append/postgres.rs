@@ -331,6 +331,12 @@ async fn after(connection: &mut PgConnection, tenant: TenantId, plan: &Plan<'_>)
             .await?;
         point("facts are redacted");
     }
+    for (group, position) in &plan.of_groups {
+        Statement::of(super::OF_GROUP, [tenant.into(), (*group).into(), (*position).into()])
+            .run_postgres(connection)
+            .await?;
+        point("a group will hear of an erasure");
+    }
     for (candidate, erasure) in &plan.erased {
         for sql in super::ERASE {
             Statement::of(sql, [tenant.into(), (*candidate).into()])

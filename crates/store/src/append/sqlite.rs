@@ -274,6 +274,12 @@ async fn write(connection: &mut SqliteConnection, tenant: TenantId, plan: &Plan<
         Statement::of(sql, values).run_sqlite(connection).await?;
         point("a fact is redacted");
     }
+    for (group, position) in &plan.of_groups {
+        Statement::of(super::OF_GROUP, [t(), (*group).into(), (*position).into()])
+            .run_sqlite(connection)
+            .await?;
+        point("a group will hear of an erasure");
+    }
     for (candidate, erasure) in &plan.erased {
         for sql in super::ERASE {
             Statement::of(sql, [t(), (*candidate).into()])

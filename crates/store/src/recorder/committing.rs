@@ -87,6 +87,9 @@ impl Recorder {
                 at: erased_at.as_microsecond(),
                 keys_gone_by,
             });
+            let groups = before.profile.iter().flat_map(|profile| profile.groups.get());
+            let hashed = groups.map(|label| self.store.group_hash(tenant, label.as_str()));
+            commit.of_groups = hashed.collect();
         } else if after.version > before.version {
             // What a retraction takes away leaves no row.
             commit.replace_rows = before
