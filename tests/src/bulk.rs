@@ -19,6 +19,7 @@ stories![
     lines_about_many_candidates_are_recorded_each_for_itself,
     a_poisoned_line_stops_no_other,
     the_same_lines_again_record_nothing_twice,
+    lines_that_came_before_their_candidate_are_told_the_same_again,
     a_broken_connection_leaves_what_was_told_and_repeats_cleanly,
     who_sends_all_before_reading_is_not_left_waiting,
     who_sends_on_after_the_key_is_revoked_records_no_more,
@@ -210,6 +211,27 @@ async fn the_same_lines_again_record_nothing_twice(world: World) {
             assert_eq!(result["problem"]["code"], "candidate_erased", "{name}: {result}");
         }
     }
+}
+
+async fn lines_that_came_before_their_candidate_are_told_the_same_again(world: World) {
+    let candidate = CandidateId::new(Uuid::now_v7()).to_string();
+    let searched = json!({"candidate": candidate, "type": "SearchActivityLogged", "data": {"kind": "searched"}});
+    let registered =
+        json!({"candidate": candidate, "type": "CandidateRegistered", "data": {"name": "Ada", "time_zone": "UTC"}});
+    let lines = [&searched, &registered, &searched].map(Value::clone);
+    let named = async || {
+        let request = world
+            .request(Method::POST, "/v1/facts")
+            .header("Idempotency-Key", "monday")
+            .header("Content-Type", "application/x-ndjson");
+        results(&world.send(request.body(body(&lines))).await)
+    };
+    let first = named().await;
+    assert_eq!(first[0]["problem"]["code"], "unknown_reference", "{}", first[0]);
+    assert_eq!(counted(&first), BTreeMap::from([("recorded", 2), ("refused", 1)]));
+    let facts = world.lists_feed().await;
+    assert_eq!(named().await, first);
+    assert_eq!(world.lists_feed().await, facts);
 }
 
 /// A request of which only the head and some of the body are sent.

@@ -1,6 +1,7 @@
 //! Files that people have: read as they are, recorded once, and told row by row. Mail is a proposal until somebody says
 //! yes.
 
+use jiff::SignedDuration;
 use reqwest::{Method, header::CONTENT_TYPE};
 use serde_json::{Value, json};
 
@@ -21,6 +22,7 @@ stories![
     a_dry_run_tells_what_would_be_recorded,
     what_is_no_such_file_is_refused_whole,
     a_repeated_request_has_the_same_answer,
+    a_repeated_request_is_read_against_what_was_known_then,
     a_thousand_rows_go_in_at_once,
 ];
 
@@ -409,6 +411,46 @@ async fn a_repeated_request_has_the_same_answer(world: World) {
         results.map(|row| row["facts"].clone()).collect()
     };
     assert_eq!(facts(&again), facts(&first));
+}
+
+async fn a_repeated_request_is_read_against_what_was_known_then(world: World) {
+    let scene = Scene::applied(world).await;
+    scene.patch(&scene.ada, json!({"groups": ["spring"]})).await.is(200);
+    let coach = scene
+        .client("candidates:read candidates:write", None, Some("spring"))
+        .await;
+    let query = format!("format=ics&atomic=true&application={}", id(&scene.acme));
+    let send = async |name: &'static str| {
+        let request = coach
+            .request(Method::POST, &format!("{}/imports?{query}", scene.ada))
+            .header(CONTENT_TYPE, "text/calendar")
+            .header("Idempotency-Key", name);
+        coach.send(request.body(EXCHANGE)).await
+    };
+    let first = send("monday").await;
+    assert_eq!(statuses(&first), ["recorded"]);
+    // All of it is taken back, the application too, and the candidate leaves the group.
+    let facts = scene.lists_feed().await;
+    let opened = facts
+        .iter()
+        .position(|fact| fact["type"] == "ApplicationOpened")
+        .expect("it is open");
+    let imported = first["results"][0]["facts"].as_array().expect("facts").len();
+    assert!(imported > 1, "{first}");
+    let taken_back = facts[facts.len() - imported..].iter().rev().chain([&facts[opened]]);
+    for fact in taken_back {
+        let path = format!("{}/events/{}/retracted", scene.ada, fact["id"].as_str().expect("an id"));
+        scene
+            .post(&path, json!({"reason": "It was another one."}))
+            .await
+            .is(201);
+    }
+    scene.patch(&scene.ada, json!({"groups": null})).await.is(200);
+    scene.clock.advance(SignedDuration::from_hours(24 * 60));
+    let again = send("monday").await;
+    assert_eq!(again.is(200).json, first.json);
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    send("tuesday").await.refuses(404, "not_found");
 }
 
 async fn a_thousand_rows_go_in_at_once(world: World) {

@@ -325,22 +325,25 @@ impl Bulk {
         told
     }
 
-    /// How many of the facts come before there is a candidate whom the caller reaches.
+    /// How many of the facts come before there is a candidate whom the caller reaches. Where the same lines are sent again, as
+    /// many as the first time, whatever has become of the candidate.
     async fn early(&self, id: CandidateId, proposals: &[Proposal], writing: &Writing) -> Result<usize, Problem> {
         let candidate = self.service.recorder.candidate(tenant(&self.caller), id).await;
         let candidate = candidate.map_err(unavailable)?;
+        let repeated = writing.repeated(&self.service, &self.caller).await?;
         let registers = |it: &Proposal| matches!(it.fact, AnyFact::CandidateRegistered(_));
-        match candidate.version {
-            0 => Ok(proposals.iter().position(registers).unwrap_or(proposals.len())),
-            _ if !reaches(&self.caller, &candidate) => {
-                let again = writing.is_repeated(&self.service, &self.caller).await;
-                Ok(if again { 0 } else { proposals.len() })
-            }
+        match (candidate.version, repeated) {
+            (0, _) => Ok(proposals.iter().position(registers).unwrap_or(proposals.len())),
+            (_, None) if !reaches(&self.caller, &candidate) => Ok(proposals.len()),
             _ if candidate.erased_at.is_some() => Err(Problem::refused(
                 "candidate_erased",
                 "The candidate was erased: nothing more can be recorded.",
             )),
-            _ => Ok(0),
+            (_, None) => Ok(0),
+            (_, Some(row)) => {
+                let recorded = usize::try_from(row.facts).unwrap_or_default();
+                Ok(proposals.len().saturating_sub(recorded))
+            }
         }
     }
 }

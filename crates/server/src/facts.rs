@@ -278,7 +278,7 @@ async fn record(
         .collect();
     let (places, proposals): (Vec<usize>, Vec<Proposal>) = readable.into_iter().unzip();
     if let Err(problem) = is_there(&service, &caller, candidate, &proposals).await
-        && !writing.is_repeated(&service, &caller).await
+        && writing.repeated(&service, &caller).await?.is_none()
     {
         return Err(problem);
     }

@@ -112,25 +112,32 @@ impl Writing {
         }
     }
 
-    /// Whether this very request was made before, with this very key.
-    pub async fn is_repeated(&self, service: &Service, caller: &Caller) -> bool {
-        matches!(self.before(service, caller).await, Ok(Some(_)))
+    /// What was kept of this very request when it was made before, by this very key. None where its name is another one's:
+    /// whoever may not go on is not told so.
+    pub async fn repeated(&self, service: &Service, caller: &Caller) -> Result<Option<IdempotencyRow>, Problem> {
+        let kept = self.kept(service, caller).await?;
+        Ok(kept.and_then(|(row, is_the_same)| is_the_same.then_some(row)))
     }
 
     /// What was kept of the same request when it was made before, where it has a name. For requests that record no facts.
     pub async fn before(&self, service: &Service, caller: &Caller) -> Result<Option<IdempotencyRow>, Problem> {
+        match self.kept(service, caller).await? {
+            Some((_, false)) => Err(reused()),
+            kept => Ok(kept.map(|(row, _)| row)),
+        }
+    }
+
+    /// What was kept under the request's name, and whether that is the same request.
+    async fn kept(&self, service: &Service, caller: &Caller) -> Result<Option<(IdempotencyRow, bool)>, Problem> {
         let Some(named) = &self.idempotency else {
             return Ok(None);
         };
-        let store = service.recorder.store();
-        match store
-            .idempotent(tenant(caller), &named.key)
-            .await
-            .map_err(unavailable)?
-        {
-            Some(before) if before.request_hash != named.request => Err(reused()),
-            before => Ok(before),
-        }
+        let kept = service.recorder.store().idempotent(tenant(caller), &named.key).await;
+        let with = |row: IdempotencyRow| {
+            let is_the_same = row.request_hash == named.request;
+            (row, is_the_same)
+        };
+        Ok(kept.map_err(unavailable)?.map(with))
     }
 
     /// Whether the same request was made before.
@@ -221,7 +228,7 @@ impl Writing {
         let registers = registers(&proposals);
         let within = match may_write(service, caller, candidate, &proposals).await {
             // What this key was told then it is told again, though it may reach the candidate no more.
-            Err(_) if self.is_repeated(service, caller).await => false,
+            Err(_) if self.repeated(service, caller).await?.is_some() => false,
             within => within?,
         };
         let if_match = self.if_match;

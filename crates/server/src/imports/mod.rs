@@ -128,21 +128,13 @@ async fn import(
         .candidate(tenant(&caller), id)
         .await
         .map_err(unavailable)?;
+    let repeated = writing.repeated(&service, &caller).await?;
     let reached = candidate.version > 0 && reaches(&caller, &candidate);
-    if !reached && !writing.is_repeated(&service, &caller).await {
+    if !reached && repeated.is_none() {
         return Err(Problem::not_found());
     }
     if candidate.erased_at.is_some() {
         return Err(Problem::refused("candidate_erased", "The candidate was erased."));
-    }
-    if asked
-        .application
-        .is_some_and(|application| candidate.application(application).is_none())
-    {
-        return Err(Problem::unknown_reference(
-            "?application",
-            "is not the id of one of this candidate's applications",
-        ));
     }
     let mut known = Known {
         candidate: (*candidate).clone(),
@@ -150,6 +142,24 @@ async fn import(
         now: service.now(&caller).await?,
         by: recorded_by(&caller),
     };
+    // What a file says depends on what is known: the same request again is read against what was known then.
+    let then = async |known: Known, version: u64| {
+        let facts = known.candidate.folds();
+        let folding = move || known.as_it_was(version);
+        service.heavy.folding(&request, &caller, facts, folding).await
+    };
+    if let Some(row) = &repeated {
+        known = then(known, row.first_version.unsigned_abs() - 1).await?;
+    }
+    if asked
+        .application
+        .is_some_and(|application| known.candidate.application(application).is_none())
+    {
+        return Err(Problem::unknown_reference(
+            "?application",
+            "is not the id of one of this candidate's applications",
+        ));
+    }
     let reading = async |known: Known| {
         let (format, map, file) = (asked.format, map.clone(), file.clone());
         let reading = service
@@ -194,13 +204,11 @@ async fn import(
         response.insert_header((header::ETAG, ETag::of_candidate(id.uuid(), version).to_header()));
         if done.replayed {
             response.insert_header(("Idempotency-Replayed", "true"));
-            // The entries are told apart as they were when the file came first.
-            let (facts, candidate, version) = (done.candidate.folds(), done.candidate.clone(), before(&done));
-            let folding = service
-                .heavy
-                .folding(&request, &caller, facts, move || candidate.at_version(version));
-            known.candidate = folding.await?;
-            rows = reading(known).await?;
+            // It was carried out meanwhile.
+            if repeated.is_none() {
+                known.candidate = done.candidate.clone();
+                rows = reading(then(known, before(&done)).await?).await?;
+            }
         }
         recorded = Some(done);
     }

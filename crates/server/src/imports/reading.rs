@@ -163,6 +163,18 @@ pub struct Known {
 }
 
 impl Known {
+    /// The same at an earlier version, at the moment in which the next one came.
+    pub(super) fn as_it_was(self, version: u64) -> Self {
+        let next = usize::try_from(version)
+            .ok()
+            .and_then(|next| self.candidate.history().get(next));
+        Self {
+            now: next.map_or(self.now, |next| next.at.recorded_at),
+            candidate: self.candidate.at_version(version),
+            ..self
+        }
+    }
+
     /// Reads one entry and takes note of what it will have changed for those after it.
     pub(super) fn row(&mut self, line: usize, entry: impl FnOnce(&Self) -> Result<Vec<Proposal>, Problem>) -> Row {
         let result = entry(self).and_then(|proposals| self.rehearse(proposals));
