@@ -472,9 +472,11 @@ async fn a_playbook_comes_along_and_gives_way_to_the_tenants_own(world: World) {
     imports(&autumn, archive.clone())
         .await
         .refuses(403, "insufficient_scope");
-    imports(&fourth, with_many_playbooks(&archive, 70))
-        .await
-        .refuses(413, "too_large");
+    for (many, holidays) in [(1030, 0), (12, 999)] {
+        imports(&fourth, with_many_playbooks(&archive, many, holidays))
+            .await
+            .refuses(413, "too_large");
+    }
     let rules = String::from_utf8(self::files(&archive)["playbooks.ndjson"].clone()).unwrap();
     let hash = |line: &str| {
         serde_json::from_str::<Value>(line).unwrap()["hash"]
@@ -504,11 +506,16 @@ async fn a_playbook_comes_along_and_gives_way_to_the_tenants_own(world: World) {
     is_what_its_log_says(&fifth).await;
 }
 
-/// An archive of somebody who has followed so many more playbooks.
-fn with_many_playbooks(archive: &[u8], many: u32) -> Vec<u8> {
+/// An archive of somebody who has followed so many more playbooks, each with so many holidays of long names.
+fn with_many_playbooks(archive: &[u8], many: u32, holidays: u32) -> Vec<u8> {
     let rules: Vec<(String, String)> = (0..many)
         .map(|nth| {
-            let rules = json!({"plays": [{"play": "write_thank_you", "due": format!("PT{}H", 1 + nth)}]});
+            let day = |day: u32| format!("{}-{:02}-{:02}", 1900 + day / 300, 1 + day / 25 % 12, 1 + day % 25);
+            let mut holidays = (0..holidays)
+                .map(|nth| json!({"date": day(nth), "name": "A day. ".repeat(60).trim_end()}))
+                .collect::<Vec<_>>();
+            holidays.push(json!({"date": day(2000 + nth)}));
+            let rules = json!({"plays": [{"play": "write_thank_you", "due": "PT12H"}], "holidays": holidays});
             written(&serde_json::from_value(rules).expect("rules"))
         })
         .collect();

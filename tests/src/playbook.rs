@@ -19,6 +19,7 @@ stories![
     a_new_candidate_adopts_the_playbook_at_once,
     what_is_done_stays_and_nothing_is_raised_from_older_facts,
     of_many_playbooks_put_at_once_none_is_lost,
+    all_versions_together_have_their_measure,
     rules_that_are_not_what_their_hash_says_are_followed_by_nobody,
     a_playbook_is_tried_out_before,
     a_rule_that_is_wrong_is_named,
@@ -302,6 +303,29 @@ async fn of_many_playbooks_put_at_once_none_is_lost(world: World) {
         assert_eq!((&answer.is(200)["version"], &answer["rules"]), (&json!(25), &quick()));
     }
     assert_eq!(world.sees("/v1/playbook").await["version"], 25);
+}
+
+async fn all_versions_together_have_their_measure(world: World) {
+    let long = |due: u32| {
+        let day = |nth: u32| format!("{}-{:02}-{:02}", 2000 + nth / 300, 1 + nth / 25 % 12, 1 + nth % 25);
+        let holidays = (0..1000).map(|nth| json!({"date": day(nth), "name": "A day. ".repeat(71).trim_end()}));
+        json!({"plays": [{"play": "write_thank_you", "due": format!("PT{due}H")}], "holidays": holidays.collect::<Vec<_>>()})
+    };
+    let mut version = 0;
+    let refused = loop {
+        let answer = puts(&world, long(12 + version)).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        version += 1;
+        assert!(version < 12, "there is no end");
+    };
+    refused.refuses(413, "too_large");
+    assert!(version > 4, "{version}");
+    assert_eq!(world.sees("/v1/playbook").await["version"], version);
+    // What is there already can be put again, and goes on to be followed.
+    puts(&world, long(11 + version)).await.is(200);
+    registers(&world, "Ada Lovelace").await;
 }
 
 async fn rules_that_are_not_what_their_hash_says_are_followed_by_nobody(world: World) {

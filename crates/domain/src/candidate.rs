@@ -77,8 +77,8 @@ pub struct Candidate {
     pub(crate) due: OrdSet<Due>,
     /// What time itself has brought about, and was announced.
     pub(crate) announced: OrdSet<Due>,
-    /// How many facts were folded again for what was taken back.
-    again: usize,
+    /// How many facts were folded again for what was taken back, and as many as that for what was derived anew.
+    pub(crate) again: usize,
     /// The stream itself: timelines, undoing and looking back are folds of it.
     history: Vector<Arc<Envelope>>,
     /// The facts in the stream, by id.
@@ -146,6 +146,9 @@ impl Candidate {
     /// The stream up to and including a version.
     #[must_use]
     pub fn at_version(&self, version: u64) -> Self {
+        if version >= self.version {
+            return self.clone();
+        }
         let known = self.history.iter().take_while(|fact| fact.at.version <= version);
         Self::unknown(self.id).fold(known.cloned())
     }
@@ -184,7 +187,8 @@ impl Candidate {
         &self.history
     }
 
-    /// How many facts are folded to come from nothing to this state: more than the stream has, where some were taken back.
+    /// How many facts are folded to come from nothing to this state: more than the stream has, where some were taken back, or
+    /// had much derived anew.
     pub fn folds(&self) -> usize {
         self.history.len() + self.again
     }
@@ -224,7 +228,7 @@ impl Candidate {
             recorded_at: self.recorded_at,
             by_id: self.by_id.clone(),
             history: self.history.clone(),
-            again: self.again + self.history.len(),
+            again: self.again + self.history.len() + again.again,
             retracted,
             ..again
         };

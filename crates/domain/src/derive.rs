@@ -154,6 +154,9 @@ pub(crate) fn changed<Id: Copy + Ord, Thing: PartialEq>(
     changes(before, after).into_iter().map(|(id, _)| id).collect()
 }
 
+/// To derive so many things again is as much as to fold one fact.
+const AS_A_FOLD: usize = 16;
+
 /// What is to be derived again.
 #[derive(Default)]
 struct Touched {
@@ -167,6 +170,20 @@ struct Touched {
 }
 
 impl Touched {
+    fn len(&self) -> usize {
+        [
+            self.applications.len(),
+            self.contacts.len(),
+            self.references.len(),
+            self.connections.len(),
+            self.openings.len(),
+            usize::from(self.person),
+            self.notes.len(),
+        ]
+        .into_iter()
+        .sum()
+    }
+
     fn each(self) -> impl Iterator<Item = Of> {
         let applications = self.applications.into_iter().map(Of::Application);
         applications
@@ -251,6 +268,7 @@ impl Candidate {
             touched.connections.extend(self.connections.keys().copied());
             touched.openings.extend(self.search.openings.keys().copied());
         }
+        self.again += touched.len() / AS_A_FOLD;
         for of in touched.each() {
             let mut owed = play::owed_for(self, of);
             if adopted {

@@ -230,6 +230,11 @@ impl PlayView {
     }
 }
 
+/// So many versions a playbook may have: whoever reads a candidate reads them.
+const VERSIONS: usize = 1024;
+/// So long all of them may be, as they are kept.
+const BYTES: usize = 4 << 20;
+
 async fn rows(service: &Service, caller: &Caller) -> Result<Vec<PlaybookRow>, Problem> {
     service
         .recorder
@@ -358,6 +363,15 @@ async fn put(
             recorded_at: service.clock.now().as_microsecond(),
             recorded_by: recorded_by(&caller).to_string(),
         };
+        let bytes: usize = rows.iter().map(|row| row.rules.len()).sum();
+        if !same && (rows.len() >= VERSIONS || bytes + text.len() > BYTES) {
+            let most = BYTES >> 20;
+            let told = format!(
+                "A tenant's playbook has up to {VERSIONS} versions, of {most} MiB in all: none is taken away, since facts were \
+                 judged by it."
+            );
+            return Err(Problem::new(Code::TooLarge, told));
+        }
         let change = (!same).then(|| Beside::playbook(tenant(&caller), &row));
         match writing.change_to(&service, &caller, row.version, change).await? {
             Changed::Done if same => return answered(before, false),

@@ -1,7 +1,7 @@
 //! A tenant's playbooks: immutable rows, put together with the log where a fact says that one was adopted.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -27,8 +27,10 @@ pub struct Playbooks {
     copies: BTreeMap<String, Arc<Playbook>>,
 }
 
-/// So many of them an archive may bring.
-pub(crate) const MOST_COPIES: usize = 64;
+/// So many of them a history may follow that is brought in: all that a tenant may have,
+pub(crate) const MOST_COPIES: usize = 1024;
+/// and of so many bytes in all.
+pub(crate) const BYTES_OF_COPIES: usize = 4 << 20;
 
 impl Playbooks {
     /// The one that candidates are to adopt.
@@ -106,6 +108,17 @@ impl Beside {
     }
 }
 
+impl Beside {
+    /// The rules of a playbook that was adopted elsewhere.
+    pub(crate) fn playbook_copy(tenant: TenantId, hash: &str, rules: &str) -> Self {
+        Self::may(Statement::of(
+            "INSERT INTO playbook_copies (tenant_id, hash, rules) VALUES ($1, $2, $3) \
+             ON CONFLICT (tenant_id, hash) DO NOTHING",
+            [tenant.into(), hash.into(), rules.into()],
+        ))
+    }
+}
+
 impl Store {
     /// All playbooks of a tenant, the oldest first.
     ///
@@ -176,14 +189,23 @@ impl Store {
             .await
     }
 
-    /// Keeps the rules of a playbook that was adopted elsewhere.
-    pub(crate) async fn playbook_copy(&self, tenant: TenantId, hash: &str, rules: &str) -> Result<(), StoreError> {
-        let statement = Statement::of(
-            "INSERT INTO playbook_copies (tenant_id, hash, rules) VALUES ($1, $2, $3) \
-             ON CONFLICT (tenant_id, hash) DO NOTHING",
-            [tenant.into(), hash.into(), rules.into()],
-        );
-        self.db().execute(tenant, statement).await.map(drop).map_err(Into::into)
+    /// How long the rules of those are, by hash.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub(crate) async fn playbook_copies_bytes(
+        &self,
+        tenant: TenantId,
+        hashes: impl IntoIterator<Item = String>,
+    ) -> Result<HashMap<String, usize>, StoreError> {
+        let mut statement =
+            Statement::new("SELECT hash, CAST(OCTET_LENGTH(rules) AS BIGINT) FROM playbook_copies WHERE tenant_id = ");
+        statement.bind(tenant).push(" AND hash IN ").bind_list(hashes);
+        let found = self.db().fetch(tenant, statement, |row| {
+            let bytes = usize::try_from(row.int(1)?).unwrap_or_default();
+            Ok((row.text(0)?, bytes))
+        });
+        Ok(found.await?.into_iter().collect())
     }
 
     /// How many candidates have adopted a version, and how many there are: of all, of one, or of a group.

@@ -534,7 +534,7 @@ impl Recorder {
             return Err(RecordError::Refused { index: 0, refusal });
         }
         taken.facts.extend(beyond);
-        let facts = worth(folds, command.proposals.len(), before);
+        let facts = worth(folds, &command.proposals, before);
         let (before, now) = (before.clone(), command.now);
         let (proposals, by) = (command.proposals.clone(), Arc::clone(&command.by));
         let deciding = move || decide_all(&before, &proposals, now, &by, &playbook, &taken);

@@ -8,8 +8,8 @@ use afterword_domain::{
     refusal::Refusal, undo::FactRetracted,
 };
 
-/// So many facts may be folded again for one request, and for what was ever taken back of one candidate: whoever reads the
-/// log from its beginning folds as many.
+/// So many facts may be folded again for one request, and for all that was ever taken back of one candidate or derived anew:
+/// whoever reads the log from its beginning folds as many.
 const MOST: usize = 2_000_000;
 
 /// What facts have folded again: for what is taken back, all that came before, and for whoever is erased from a history, as
@@ -18,7 +18,7 @@ const MOST: usize = 2_000_000;
 pub(super) struct Folds {
     /// For them.
     pub(super) now: usize,
-    /// For all that was ever taken back.
+    /// For all that was ever taken back, or derived anew.
     ever: usize,
     /// For how many of them.
     facts: usize,
@@ -45,9 +45,25 @@ impl Folds {
                 known
             }
             AnyFact::ContactErased(_) => self.ever + known,
+            // Who is to be forgotten is, whatever came before.
+            AnyFact::CandidateErased(_) => return Ok(()),
+            _ if self.ever > MOST => {
+                let told = "So much of so long a history was worked out anew already that nothing more can be added.";
+                return Err(Refusal::new("too_large", told));
+            }
             _ => return Ok(()),
         };
         self.facts += 1;
+        Ok(())
+    }
+
+    /// Whether a state that is brought in has had too much derived anew. One that was recorded fact by fact may be beyond the
+    /// measure by what was last sent at once.
+    pub(super) fn of_another(state: &Candidate) -> Result<(), Refusal> {
+        if Self::of(state).ever > 2 * MOST {
+            let told = "Too much of so long a history is worked out anew in it.";
+            return Err(Refusal::new("too_large", told));
+        }
         Ok(())
     }
 
@@ -61,9 +77,15 @@ impl Folds {
     }
 }
 
-/// About how many facts' worth of work it is to decide on these. What is touched is derived anew: at most all tasks.
-pub(super) fn worth(folds: Folds, proposals: usize, before: &Candidate) -> usize {
-    folds.now.max(proposals).max(before.tasks.len())
+/// About how many facts' worth of work it is to decide on these. What is touched is derived anew: at most all tasks. What was
+/// recorded before is told again with the states around it, where it is alone.
+pub(super) fn worth(folds: Folds, proposals: &[Proposal], before: &Candidate) -> usize {
+    let told_again = match proposals {
+        [one] if before.fact(one.event).is_some() => before.folds(),
+        _ => 0,
+    };
+    let decided = folds.now.max(proposals.len()).max(before.tasks.len());
+    decided.max(told_again)
 }
 
 /// What a command has folded again, and which of its facts cannot be recorded because of it. What was recorded before is

@@ -64,37 +64,10 @@ impl Recorder {
         if candidate.erased_at.is_some() {
             return self.replay_erasure(command.tenant, &candidate, row).await;
         }
-        let mut past = Past::of(&candidate, kept.len() == 1);
-        let mut results = Vec::with_capacity(kept.len());
-        let mut last = first.saturating_sub(1);
-        for kept in kept {
-            results.push(match kept {
-                Kept::Recorded(version) => {
-                    last = last.max(version);
-                    Ok(past.step(version, Decided::Recorded).ok_or(StoreError::Unreadable)?)
-                }
-                Kept::Already(event) => {
-                    let version = candidate.fact(event).map_or(0, |fact| fact.at.version);
-                    Ok(past.step(version, Decided::Already).ok_or(StoreError::Unreadable)?)
-                }
-                Kept::Refused(refusal) => Err(refusal),
-            });
-        }
-        // Who was registered has adopted the playbook in the same commit, behind the facts.
-        let place = usize::try_from(last).unwrap_or(usize::MAX);
-        if first == 1
-            && let (Some(registered), Some(next)) = (candidate.history().get(0), candidate.history().get(place))
-            && matches!(next.data, AnyFact::PlaybookAdopted(_))
-            && next.at.recorded_at == registered.at.recorded_at
-        {
-            last += 1;
-        }
-        Ok(Recorded {
-            results,
-            announced: Vec::new(),
-            candidate: candidate.at_version(last),
-            replayed: true,
-        })
+        // The states around a fact, and the one after it, are as many folds as the history, and as many once more.
+        let facts = 2 * candidate.folds();
+        let telling = move || told_again(&candidate, first, kept);
+        Ok(self.processors.fold(command.tenant, facts, telling).await??)
     }
 
     /// Of an erased candidate only the erasure itself can be told again.
@@ -128,6 +101,41 @@ impl Recorder {
             replayed: true,
         })
     }
+}
+
+/// The answer to facts of which this is kept, the first of them in this place.
+fn told_again(candidate: &Candidate, first: u64, kept: Vec<Kept>) -> Result<Recorded, StoreError> {
+    let mut past = Past::of(candidate, kept.len() == 1);
+    let mut results = Vec::with_capacity(kept.len());
+    let mut last = first.saturating_sub(1);
+    for kept in kept {
+        results.push(match kept {
+            Kept::Recorded(version) => {
+                last = last.max(version);
+                Ok(past.step(version, Decided::Recorded).ok_or(StoreError::Unreadable)?)
+            }
+            Kept::Already(event) => {
+                let version = candidate.fact(event).map_or(0, |fact| fact.at.version);
+                Ok(past.step(version, Decided::Already).ok_or(StoreError::Unreadable)?)
+            }
+            Kept::Refused(refusal) => Err(refusal),
+        });
+    }
+    // Who was registered has adopted the playbook in the same commit, behind the facts.
+    let place = usize::try_from(last).unwrap_or(usize::MAX);
+    if first == 1
+        && let (Some(registered), Some(next)) = (candidate.history().get(0), candidate.history().get(place))
+        && matches!(next.data, AnyFact::PlaybookAdopted(_))
+        && next.at.recorded_at == registered.at.recorded_at
+    {
+        last += 1;
+    }
+    Ok(Recorded {
+        results,
+        announced: Vec::new(),
+        candidate: candidate.at_version(last),
+        replayed: true,
+    })
 }
 
 /// Looking back at facts of a stream, each with the states around it. Going forward, it folds each fact once.

@@ -12,9 +12,9 @@ use super::{
     folding::{Folds, work},
 };
 use crate::{
-    Appended, IdempotencyRow, Playbooks, StoreError, TenantId,
+    Appended, Beside, IdempotencyRow, Playbooks, StoreError, TenantId,
     envelopes::signed,
-    playbooks::{MOST_COPIES, put_together, written},
+    playbooks::{BYTES_OF_COPIES, MOST_COPIES, put_together, written},
 };
 
 /// A stream to bring in.
@@ -109,10 +109,6 @@ impl Recorder {
             if !(wanted.condition)(&after) {
                 return Err(RecordError::Stale(Box::new((*before).clone())));
             }
-            // Once nothing refuses the stream but what only the log knows; rules that no stream follows are read by nobody.
-            for (hash, rules) in &copies {
-                self.store.playbook_copy(tenant, hash, rules).await?;
-            }
             let new: Vec<_> = after.history().iter().skip(known.len()).collect();
             let (mut commit, _) = self.written(tenant, false, &before, &after, &new).await?;
             commit.idempotency = wanted.idempotency.as_ref().map(|named| IdempotencyRow {
@@ -124,6 +120,7 @@ impl Recorder {
                 sealed: None,
                 recorded_at: named.at.as_microsecond(),
             });
+            commit.beside = copies;
             let bytes = commit.bytes();
             match self.store.append(commit).await? {
                 Appended::Done { .. } => {
@@ -181,37 +178,54 @@ impl Recorder {
         })
     }
 
-    /// The playbooks that the stream adopted; and the rules of those that are new here, by hash.
+    /// The playbooks that the stream adopted; and what keeps the rules of those that are new here.
     async fn adopted_elsewhere(
         &self,
         wanted: &Restoration<'_>,
-    ) -> Result<(Arc<Playbooks>, Vec<(String, String)>), RecordError> {
-        let known = self.playbooks_adopted(wanted.tenant, &wanted.facts).await?;
-        let unknown = wanted
-            .facts
-            .iter()
-            .enumerate()
-            .filter_map(|(index, fact)| match &fact.data {
-                AnyFact::PlaybookAdopted(adopted) if !known.knows(adopted) => Some((adopted.hash.as_str(), index)),
-                _ => None,
-            });
-        let unknown: HashMap<&str, usize> = unknown.collect();
-        let (mut playbooks, mut new) = ((*known).clone(), Vec::new());
-        for rules in &wanted.playbooks {
-            let (hash, text) = written(rules);
-            let Some(index) = unknown.get(hash.as_str()) else {
-                continue;
-            };
-            if new.len() >= MOST_COPIES {
-                let told = format!("An archive may bring up to {MOST_COPIES} playbooks that are new here.");
-                let refusal = Refusal::new("too_large", told);
-                return Err(RecordError::Refused { index: *index, refusal });
-            }
-            if playbooks.copy(&hash, rules) {
-                new.push((hash, text));
+    ) -> Result<(Arc<Playbooks>, Option<Beside>), RecordError> {
+        let tenant = wanted.tenant;
+        let own = self.newest_playbooks(tenant).await?;
+        let adopted = wanted.facts.iter().enumerate();
+        let elsewhere = adopted.filter_map(|(index, fact)| match &fact.data {
+            AnyFact::PlaybookAdopted(adopted) if !own.knows(adopted) => Some((adopted.hash.as_str(), index)),
+            _ => None,
+        });
+        let elsewhere: HashMap<&str, usize> = elsewhere.collect();
+        let too_large = |told: String| {
+            let index = elsewhere.values().copied().max().unwrap_or_default();
+            let refusal = Refusal::new("too_large", told).at("/data/hash", "is of a playbook too many");
+            RecordError::Refused { index, refusal }
+        };
+        // Whoever reads the stream holds all of them.
+        if elsewhere.len() > MOST_COPIES {
+            let told = format!("A history that is brought in may follow up to {MOST_COPIES} playbooks of others.");
+            return Err(too_large(told));
+        }
+        let hashes = elsewhere.keys().map(|hash| (*hash).to_owned());
+        let known: HashMap<String, usize> = self.store.playbook_copies_bytes(tenant, hashes).await?;
+        let brought = wanted.playbooks.iter().map(|rules| (rules, written(rules)));
+        let new: HashMap<String, _> = brought
+            .filter(|(_, (hash, _))| elsewhere.contains_key(hash.as_str()) && !known.contains_key(hash))
+            .map(|(rules, (hash, text))| (hash, (rules, text)))
+            .collect();
+        let bytes = known.values().sum::<usize>() + new.values().map(|(_, text)| text.len()).sum::<usize>();
+        if bytes > BYTES_OF_COPIES {
+            let most = BYTES_OF_COPIES >> 20;
+            let told = format!("The playbooks of others that a history follows may have up to {most} MiB in all.");
+            return Err(too_large(told));
+        }
+        let mut playbooks = (*self.playbooks_adopted(tenant, &wanted.facts).await?).clone();
+        let mut keeping: Option<Beside> = None;
+        for (hash, (rules, text)) in &new {
+            if playbooks.copy(hash, rules) {
+                let copy = Beside::playbook_copy(tenant, hash, text);
+                keeping = Some(match keeping {
+                    Some(before) => before.and(copy),
+                    None => copy,
+                });
             }
         }
-        Ok((Arc::new(playbooks), new))
+        Ok((Arc::new(playbooks), keeping))
     }
 }
 
@@ -234,6 +248,7 @@ fn folded(mut state: Candidate, facts: &[Envelope], playbooks: &Playbooks) -> Re
             return Err((index, refusal));
         }
         restore(&mut state, fact).map_err(|refusal| (index, refusal))?;
+        Folds::of_another(&state).map_err(|refusal| (index, refusal))?;
     }
     Ok(state)
 }
