@@ -41,7 +41,8 @@ fn named(page: &str) -> BTreeSet<(String, String)> {
 }
 
 /// Tests of which `.ci/upgrade/run` is the place.
-const OF_THE_UPGRADE: [&str; 2] = [
+const OF_THE_UPGRADE: [&str; 3] = [
+    "who_is_cut_off_by_an_instance_that_stops_at_once_asks_another_with_one_effect",
     "instances_are_replaced_one_after_the_other_under_load_without_a_failure",
     "the_new_program_goes_on_where_the_old_one_stopped_on_sqlite",
 ];

@@ -33,6 +33,19 @@ fn what_is_named_is_set_and_null_clears() {
 }
 
 #[test]
+fn a_move_that_dates_much_anew_counts_as_many_folds() {
+    let mut story = Story::begun();
+    for nth in 0..40 {
+        let opened = json!({"organisation": {"name": "Acme"}, "position": format!("Engineer {nth}")});
+        story = story.records(&format!("ApplicationOpened app_{nth}"), opened);
+    }
+    let facts = story.candidate().history().len();
+    assert_eq!(story.candidate().folds(), facts);
+    let moved = story.records("ProfileRevised", json!({"time_zone": "Asia/Tokyo"}));
+    assert_eq!(moved.candidate().folds(), facts + 1 + 40 / 16);
+}
+
+#[test]
 fn the_newest_value_stands_whatever_was_recorded_first() {
     let story = Story::begun()
         .at("2026-03-03 10:00")

@@ -23,6 +23,8 @@ const LETTERS: &str = "letters/";
 /// What an archive may hold at most: files, bytes of facts, facts.
 const FILES: u16 = 20_000;
 const BYTES: u64 = 64 << 20;
+/// And of the rules of playbooks: twice as many as a history can follow, and how they are written.
+const RULES: u64 = 16 << 20;
 pub const MOST: usize = 20_000;
 
 /// What stands in the manifest.
@@ -206,15 +208,15 @@ pub fn read(bytes: &[u8]) -> Result<Archive, Problem> {
         let told = "it is not complete: make the export again with a key that has `debriefs:read`";
         return Err(wrong(MANIFEST, told.to_owned()));
     }
-    let checked = |zip: &mut ZipArchive<Cursor<&[u8]>>, name: &str| {
-        let bytes = unpacked(zip, name, BYTES)?;
+    let checked = |zip: &mut ZipArchive<Cursor<&[u8]>>, name: &str, limit: u64| {
+        let bytes = unpacked(zip, name, limit)?;
         let said = manifest.files.iter().find(|file| file.name == name);
         if said.is_none_or(|file| file.sha256 != sha256(&bytes)) {
             return Err(wrong(name, "its SHA-256 is not the one in manifest.json".to_owned()));
         }
         Ok(bytes)
     };
-    let facts = checked(&mut zip, FACTS)?;
+    let facts = checked(&mut zip, FACTS, BYTES)?;
     if facts.iter().filter(|byte| **byte == b'\n').count() > MOST {
         return Err(Problem::new(
             Code::TooLarge,
@@ -222,7 +224,7 @@ pub fn read(bytes: &[u8]) -> Result<Archive, Problem> {
         ));
     }
     let facts: Vec<Envelope> = each_line(&facts, FACTS)?;
-    let rules: Vec<Rules> = each_line(&checked(&mut zip, PLAYBOOKS)?, PLAYBOOKS)?;
+    let rules: Vec<Rules> = each_line(&checked(&mut zip, PLAYBOOKS, RULES)?, PLAYBOOKS)?;
     if facts.is_empty() || facts.len() != manifest.facts || rules.len() != manifest.playbooks {
         return Err(wrong(
             MANIFEST,

@@ -171,4 +171,18 @@ mod tests {
         assert!(folds.ever <= MOST && folds.ever + 2000 > MOST, "{folds:?}");
         assert_eq!(beyond.into_keys().collect::<Vec<_>>(), [2000]);
     }
+
+    #[test]
+    fn where_too_much_was_worked_out_anew_nothing_is_added_and_everybody_can_be_forgotten() {
+        let mut folds = Folds {
+            ever: MOST + 1,
+            ..Folds::default()
+        };
+        let code = |refused: Result<(), Refusal>| refused.err().map(|refusal| refusal.code);
+        let resumed = AnyFact::from(afterword_domain::search::SearchResumed {});
+        assert_eq!(code(folds.add(&resumed, 10)), Some("too_large".into()));
+        assert_eq!(code(folds.add(&ContactErased {}.into(), 10)), None);
+        let erased = afterword_domain::profile::CandidateErased {};
+        assert_eq!(code(folds.add(&erased.into(), 10)), None);
+    }
 }
