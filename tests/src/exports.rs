@@ -325,16 +325,26 @@ async fn an_older_export_adds_nothing_and_a_newer_one_what_is_new(world: World) 
         .header("If-Match", "\"x.1\"")
         .header("Content-Type", "application/zip");
     other.send(stale.body(new.clone())).await.refuses(412, "stale");
-    // To the candidate's own address.
-    let request = other
-        .request(Method::POST, &format!("{}/imports?format=export", scene.ada))
-        .header("Content-Type", "application/zip");
-    let answer = other.send(request.body(new.clone())).await;
+    // To the candidate's own address, as it is known.
+    let tag = other.get(&scene.ada).await.header("etag").to_owned();
+    let send = async || {
+        let request = other
+            .request(Method::POST, &format!("{}/imports?format=export", scene.ada))
+            .header("If-Match", &tag)
+            .header("Idempotency-Key", "newer")
+            .header("Content-Type", "application/zip");
+        other.send(request.body(new.clone())).await
+    };
+    let answer = send().await;
     let told = BTreeMap::from([
         ("already_recorded".to_owned(), then),
         ("recorded".to_owned(), now - then),
     ]);
     assert_eq!(counted(&answer), told);
+    // Sent again, it is not that the candidate has moved on: by this very request.
+    let again = send().await;
+    assert_eq!(again.is(200).json, answer.json);
+    assert_eq!(again.header("idempotency-replayed"), "true");
     assert_eq!(exports(&other, &scene.ada).await, new);
     is_what_its_log_says(&other).await;
     // The erased contact is not brought back.
@@ -722,8 +732,20 @@ async fn an_archive_is_brought_in_by_who_may(world: World) {
         .await
         .refuses(403, "insufficient_scope");
     let spring = other.client("candidates:write", None, Some("spring")).await;
-    imports(&spring, archive.clone()).await.is(200);
+    let send = async || {
+        let request = spring
+            .request(Method::POST, "/v1/imports?format=export")
+            .header("Idempotency-Key", "spring")
+            .header("Content-Type", "application/zip");
+        spring.send(request.body(archive.clone())).await
+    };
+    let first = send().await;
+    assert_eq!(counted(&first), all("recorded", 4));
     imports(&autumn, archive.clone()).await.refuses(404, "not_found");
+    // What a key was told it is told again, though it reaches the candidate no more.
+    other.patch(&scene.ada, json!({"groups": null})).await.is(200);
+    assert_eq!(send().await.is(200).json, first.json);
+    imports(&spring, archive.clone()).await.refuses(404, "not_found");
     let reader = scene.client("candidates:write", None, None).await;
     reader
         .get(&format!("{}/export", scene.ada))

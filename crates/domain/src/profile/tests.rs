@@ -36,7 +36,7 @@ fn what_is_named_is_set_and_null_clears() {
 fn a_move_that_dates_much_anew_counts_as_many_folds() {
     let mut story = Story::begun();
     for nth in 0..40 {
-        let opened = json!({"organisation": {"name": "Acme"}, "position": format!("Engineer {nth}")});
+        let opened = json!({"organisation": {"name": format!("Firm {nth}")}, "position": "Engineer"});
         story = story.records(&format!("ApplicationOpened app_{nth}"), opened);
     }
     let facts = story.candidate().history().len();

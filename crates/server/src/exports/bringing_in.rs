@@ -60,8 +60,15 @@ pub(crate) async fn bring_in(
     let file = body::read_bytes(&request, payload, LIMIT).await?;
     admit_type(&request, &file)?;
     let mut writing = Writing::of_bytes(&service, &caller, &request, &file)?;
+    let restoring = writing.idempotency.clone();
+    let mut repeated = writing.repeated(&service, &caller).await?.is_some();
+    // What is recorded beside what is here has a name of its own.
+    if let Some(named) = &mut writing.idempotency {
+        named.key = service.hash(&[b"merge", &named.key]);
+        repeated |= writing.repeated(&service, &caller).await?.is_some();
+    }
     if let Some(id) = named {
-        there(&service, &caller, id, false).await?;
+        there(&service, &caller, id, false, repeated).await?;
     }
     // From here on until it is recorded: what an archive holds is unpacked, folded and written.
     let place = service.heavy.long(&request, &caller).await?;
@@ -72,17 +79,12 @@ pub(crate) async fn bring_in(
         return Err(wrong("manifest.json", told.to_owned()));
     }
     admit(&archive, service.now(&caller).await?)?;
-    let known = there(&service, &caller, id, true).await?;
-    if let Some(known) = &known {
+    let known = there(&service, &caller, id, true, repeated).await?;
+    if let Some(known) = known.as_ref().filter(|_| !repeated) {
         writing.meets(&tag(known))?;
     }
     let facts = Arc::new(archive.facts);
-    let mut merged = false;
-    if let Some(named) = &mut writing.idempotency {
-        let key = service.hash(&[b"merge", &named.key]);
-        let before = service.recorder.store().idempotent(tenant(&caller), &key).await;
-        merged = before.map_err(unavailable)?.is_some();
-    }
+    let merged = writing.was_made(&service, &caller).await?;
     let condition = |candidate: &Candidate| reaches(&caller, candidate);
     if !merged {
         let wanted = Restoration {
@@ -91,7 +93,7 @@ pub(crate) async fn bring_in(
             facts: Arc::clone(&facts),
             playbooks: archive.playbooks,
             condition: &condition,
-            idempotency: writing.idempotency.clone(),
+            idempotency: restoring,
         };
         let restored = service.recorder.restore(wanted).await;
         let restored = restored.map_err(|error| problem_of(error, known.is_some()))?;
@@ -107,9 +109,6 @@ pub(crate) async fn bring_in(
             });
             return Ok(answer(&candidate, replayed, rows.collect()));
         }
-    }
-    if let Some(named) = &mut writing.idempotency {
-        named.key = service.hash(&[b"merge", &named.key]);
     }
     merge(&service, &caller, writing, id, &facts).await
 }
@@ -167,19 +166,20 @@ fn answer(candidate: &Candidate, replayed: bool, results: Vec<Row>) -> HttpRespo
     response.json(json!({"results": results}))
 }
 
-/// The candidate as it is here, if the caller may write about it.
+/// The candidate as it is here, if the caller may write about it, or has, and only asks again.
 async fn there(
     service: &Shared,
     caller: &Caller,
     id: CandidateId,
     may_be_new: bool,
+    repeated: bool,
 ) -> Result<Option<Arc<Candidate>>, Problem> {
     let candidate = service.recorder.candidate(tenant(caller), id).await;
     let candidate = candidate.map_err(unavailable)?;
     match candidate.version {
         0 if may_be_new => Ok(None),
         0 => Err(Problem::not_found()),
-        _ if !reaches(caller, &candidate) => Err(Problem::not_found()),
+        _ if !repeated && !reaches(caller, &candidate) => Err(Problem::not_found()),
         _ if candidate.erased_at.is_some() => Err(Problem::refused(
             "candidate_erased",
             "The candidate was erased: nothing more can be recorded.",

@@ -149,7 +149,7 @@ async fn import(
         service.heavy.folding(&request, &caller, facts, folding).await
     };
     if let Some(row) = &repeated {
-        known = then(known, row.first_version.unsigned_abs() - 1).await?;
+        known = then(known, row.first_version.unsigned_abs().saturating_sub(1)).await?;
     }
     if asked
         .application
