@@ -2,18 +2,21 @@
 //! erasure, the word lies nowhere on disk in a form that can be read; after it, nothing that comes out of the service holds
 //! it any more.
 
-use futures_util::StreamExt;
-use reqwest::Method;
-use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
+use afterword_domain::ids::EventId;
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
 use super::{
     files::{File, of_every_format},
     full::Teller,
     service::Place,
+    ways_out::{calendar, cloud_events, hears, statuses, streamed},
     words::{KEY_NAME, Search, WORD},
 };
 use crate::{
@@ -32,7 +35,10 @@ struct Done {
     calendar: String,
     archive: Vec<u8>,
     files: Vec<File>,
-    named: Value,
+    /// Requests with names: where they went, and what they said.
+    named: Vec<(String, Value)>,
+    /// The answer that is kept, as it lies in the database.
+    kept: Vec<Vec<u8>>,
 }
 
 async fn brings_in(client: &Client, path: &str, archive: &[u8]) -> Answer {
@@ -41,13 +47,41 @@ async fn brings_in(client: &Client, path: &str, archive: &[u8]) -> Answer {
     client.send(request.body(archive.to_vec())).await
 }
 
-fn named(client: &Client, path: &str, body: &Value) -> reqwest::RequestBuilder {
+fn named(client: &Client, (path, body): &(String, Value)) -> reqwest::RequestBuilder {
     let request = client.request(Method::POST, path);
-    request.header("Idempotency-Key", format!("{WORD}-key")).json(body)
+    let name = format!("{WORD}-{}", path.rsplit('/').next().expect("a part"));
+    request.header("Idempotency-Key", name).json(body)
+}
+
+/// A fact that is recorded, the same once more, and two that cannot be: what is answered quotes words, and is kept, since the
+/// log alone does not tell it.
+fn in_part() -> Value {
+    let remark = format!("{WORD} in part");
+    let talk = json!({"type": "SearchActivityLogged", "id": EventId::new(Uuid::now_v7()).to_string(),
+        "data": {"kind": "networked", "remark": remark}});
+    json!({"facts": [
+        talk,
+        talk,
+        {"type": "DocumentRequested", "application": "app_01k9ze3n8qfq7s5b1x5n0v3gk2", "data": {"document": WORD}},
+        {"type": "ContactCollected", "data": {"name": "Ada", WORD: WORD}},
+    ]})
+}
+
+/// The request that is answered in part, and told again.
+async fn is_answered_in_part(client: &Client, request: &(String, Value)) {
+    let first = client.send(named(client, request)).await;
+    let expected = ["recorded", "already_recorded", "refused", "refused"];
+    assert_eq!(statuses(&first), expected, "{first}");
+    for quoting in [1, 3] {
+        assert!(first["results"][quoting].to_string().contains(WORD), "{first}");
+    }
+    let again = client.send(named(client, request)).await;
+    assert_eq!(again.is(200).header("idempotency-replayed"), "true");
+    assert_eq!(again.json, first.json);
 }
 
 /// Everything that the service does with a candidate's words, beside recording them.
-async fn does_everything(client: &Client) -> Done {
+async fn does_everything(place: &Place, client: &Client) -> Done {
     let receiver = Receiver::new().await;
     receiver.answers(|_| Reply::With(500, "x-told: Zqkanarie\r\n"));
     let hook = json!({"url": format!("{}&who={WORD}", receiver.url), "payload": "full"});
@@ -55,9 +89,11 @@ async fn does_everything(client: &Client) -> Done {
     let mut teller = Teller::new(client.clone());
     teller.everything().await;
     let candidate = teller.candidate.clone();
-    let named_path = format!("{candidate}/contacts");
     let card = json!({"name": format!("{WORD} by name"), "email": "zqkanarie.named@kite.example"});
-    client.send(named(client, &named_path, &card)).await.is(201);
+    let card = (format!("{candidate}/contacts"), card);
+    client.send(named(client, &card)).await.is(201);
+    let some = (format!("{candidate}/facts"), in_part());
+    is_answered_in_part(client, &some).await;
     let application = teller.made.iter().find(|path| path.contains("/applications/app_"));
     let files = of_every_format(id(application.expect("an application")));
     for file in &files {
@@ -98,8 +134,7 @@ async fn does_everything(client: &Client) -> Done {
     let rolled = format!("/v1/keys/{}/rolled", key.as_str().expect("an id"));
     client.records(&rolled, json!({"overlap": "PT24H"})).await;
     let note = goes_out(client, &mut teller).await;
-    let calendar = client.post(&format!("{candidate}/calendars"), json!({})).await.is(201)["url"].clone();
-    let calendar = calendar.as_str().expect("an address").replace(client.base(), "");
+    let calendar = calendar(client, &candidate).await;
     let seen = client.with_key("").get(&calendar).await;
     assert!(String::from_utf8_lossy(&seen.is(200).body).contains(WORD));
     let archive = client.get(&format!("{candidate}/export")).await.is(200).body.clone();
@@ -118,7 +153,8 @@ async fn does_everything(client: &Client) -> Done {
         calendar,
         archive,
         files,
-        named: card,
+        named: vec![card, some],
+        kept: place.kept_answers().await,
     }
 }
 
@@ -212,36 +248,9 @@ async fn shown(client: &Client, done: &Done) -> Vec<(String, Vec<u8>)> {
     );
     shown.push(("the feed".to_owned(), json!(facts).to_string().into_bytes()));
     shown.push(("the stream".to_owned(), streamed(client, facts.len()).await));
+    shown.push(("the feed as CloudEvents".to_owned(), cloud_events(client).await));
     client.with_key("").get(&done.calendar).await.is(404);
     shown
-}
-
-/// The first facts of the feed as server-sent events.
-async fn streamed(client: &Client, many: usize) -> Vec<u8> {
-    let answer = client
-        .request(Method::GET, "/v1/events/stream")
-        .send()
-        .await
-        .expect("a stream");
-    let (mut bytes, mut chunks) = (Vec::new(), answer.bytes_stream());
-    while String::from_utf8_lossy(&bytes).matches("\ndata:").count() < many {
-        let chunk = tokio::time::timeout(Duration::from_secs(10), chunks.next()).await;
-        bytes.extend(chunk.expect("it goes on").expect("it goes on").expect("bytes"));
-    }
-    bytes
-}
-
-/// The receiver hears until it has heard enough.
-async fn hears(receiver: &Receiver, enough: impl Fn(&[Message]) -> bool) -> Vec<Message> {
-    let mut heard = Vec::new();
-    for _ in 0..400 {
-        heard.extend(receiver.heard());
-        if enough(&heard) {
-            return heard;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("{} messages were not enough", heard.len());
 }
 
 /// What webhooks are sent from now on are empty places: three facts that are sent again, and then all.
@@ -297,7 +306,7 @@ async fn sends_nothing(client: &Client, done: &Done, search: &Search) {
 }
 
 /// Every way in is closed to who was erased.
-async fn nothing_comes_late(client: &Client, done: &Done) {
+async fn nothing_comes_late(client: &Client, done: &Done, search: &Search) {
     let candidate = &done.teller.candidate;
     let facts = json!({"facts": [{"type": "ContactCollected", "data": {"name": "Late"}}]});
     let contacts = format!("{candidate}/contacts");
@@ -321,10 +330,11 @@ async fn nothing_comes_late(client: &Client, done: &Done) {
         .await
         .refuses(409, "candidate_erased");
     client.delete(candidate).await.refuses(409, "candidate_erased");
-    client
-        .send(named(client, &contacts, &done.named))
-        .await
-        .refuses(409, "candidate_erased");
+    // Whoever sends a named request again is told nothing of the answer that it had.
+    for request in &done.named {
+        let again = client.send(named(client, request)).await;
+        search.is_nowhere_in(&request.0, &again.refuses(409, "candidate_erased").body);
+    }
     client
         .post(&format!("{candidate}/facts"), facts)
         .await
@@ -361,7 +371,7 @@ async fn nothing_comes_late(client: &Client, done: &Done) {
 /// No way out shows the candidate, no way in is open, and the log has every place.
 async fn is_forgotten(place: &Place, client: &Client, done: &Done, facts: usize) {
     let search = Search::new(&[WORD, KEY_NAME]);
-    nothing_comes_late(client, done).await;
+    nothing_comes_late(client, done, &search).await;
     for (what, bytes) in shown(client, done).await {
         // The search itself is told back in a link to the next page, never in what is found.
         search.is_nowhere_in(&what, &bytes);
@@ -369,6 +379,7 @@ async fn is_forgotten(place: &Place, client: &Client, done: &Done, facts: usize)
     for dump in place.dumps() {
         search.is_nowhere_in("a dump", &dump);
     }
+    assert!(place.kept_answers().await.is_empty());
     sends_nothing(client, done, &search).await;
     let log = place.says(&["events", "--tenant", "kite"]);
     search.is_nowhere_in("the log", log.as_bytes());
@@ -379,15 +390,16 @@ async fn is_forgotten(place: &Place, client: &Client, done: &Done, facts: usize)
 }
 
 /// The service is down, and no file tells anything.
-async fn lies_nowhere(place: &Place) {
-    for folder in place.folders().await {
-        Search::new(&[WORD]).is_in_no_file_of(&folder);
-    }
+async fn lies_nowhere(place: &Place, done: &Done) {
     let names = Search::new(&[KEY_NAME]);
     names.is_nowhere_in("what it logs", &place.logged());
     if place.kind == Kind::Sqlite {
         // PostgreSQL keeps rows that were written over until they are vacuumed.
         names.is_in_no_file_of(place.data());
+        Search::exactly(&done.kept).is_in_no_file_of(place.data());
+    }
+    for folder in place.folders().await {
+        Search::new(&[WORD]).is_in_no_file_of(&folder);
     }
     assert!(place.does(&["verify"]));
 }
@@ -398,7 +410,7 @@ async fn no_word_outlives_its_candidate(kind: Kind) {
     };
     let search = Search::new(&[WORD]);
     let (process, client) = place.begin(true);
-    let done = does_everything(&client).await;
+    let done = does_everything(&place, &client).await;
     let keys = client.get("/v1/keys").await;
     assert_eq!(String::from_utf8_lossy(&keys.is(200).body).matches(KEY_NAME).count(), 2);
     // Before: what lies on disk can be read by nobody without the keys.
@@ -408,6 +420,10 @@ async fn no_word_outlives_its_candidate(kind: Kind) {
     for dump in place.dumps() {
         search.is_nowhere_in("a dump", &dump);
     }
+    assert_eq!(done.kept.len(), 1, "an answer is kept, sealed");
+    search.is_nowhere_in("the answer", &done.kept[0]);
+    let files = place.table_files().unwrap_or_else(|| place.data().to_owned());
+    assert!(!Search::exactly(&done.kept).in_folder(&files).is_empty());
     search.is_nowhere_in("the metrics", &client.get("/metrics").await.body);
     assert!(
         place.says(&["events", "--tenant", "kite"]).contains(WORD),
@@ -431,7 +447,7 @@ async fn no_word_outlives_its_candidate(kind: Kind) {
     );
     is_forgotten(&place, &client, &done, before + 1).await;
     process.stop();
-    lies_nowhere(&place).await;
+    lies_nowhere(&place, &done).await;
 
     // Nor does the copy from before tell anything, when it is brought back beside today's keys.
     let Some(copy) = copy else { return };
@@ -440,7 +456,7 @@ async fn no_word_outlives_its_candidate(kind: Kind) {
     let client = Client::new(process.address.clone(), client.key().to_owned());
     is_forgotten(&place, &client, &done, before + 1).await;
     process.stop();
-    lies_nowhere(&place).await;
+    lies_nowhere(&place, &done).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

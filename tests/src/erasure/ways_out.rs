@@ -1,4 +1,4 @@
-//! Ways out of the service, looked through when a third person is forgotten.
+//! Ways out of the service, looked through when a whole candidate is forgotten and when a third person is.
 
 use std::{
     io::{Cursor, Read},
@@ -10,7 +10,10 @@ use mail_parser::MessageParser;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::client::{Answer, Client};
+use crate::{
+    client::{Answer, Client},
+    webhooks::receiver::{Message, Receiver},
+};
 
 /// The first facts of the feed as server-sent events.
 pub async fn streamed(client: &Client, many: usize) -> Vec<u8> {
@@ -56,6 +59,19 @@ pub async fn calendar(client: &Client, candidate: &str) -> String {
     let made = client.post(&format!("{candidate}/calendars"), json!({})).await;
     let address = made.is(201)["url"].as_str().expect("an address");
     address.replace(client.base(), "")
+}
+
+/// The receiver hears until it has heard enough.
+pub async fn hears(receiver: &Receiver, enough: impl Fn(&[Message]) -> bool) -> Vec<Message> {
+    let mut heard = Vec::new();
+    for _ in 0..400 {
+        heard.extend(receiver.heard());
+        if enough(&heard) {
+            return heard;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{} messages were not enough", heard.len());
 }
 
 /// The files of an export, one after another.

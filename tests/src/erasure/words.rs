@@ -36,6 +36,11 @@ impl Search {
         Self(AhoCorasick::new(forms).expect("patterns"))
     }
 
+    /// Finds bytes as they are.
+    pub fn exactly(bytes: &[Vec<u8>]) -> Self {
+        Self(AhoCorasick::new(bytes).expect("patterns"))
+    }
+
     /// Where it stands in some bytes, with what is around it.
     pub fn in_bytes(&self, bytes: &[u8]) -> Option<String> {
         let found = self.0.find(bytes)?;
