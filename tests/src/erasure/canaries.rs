@@ -17,7 +17,7 @@ use super::{
     full::Teller,
     service::Place,
     ways_out::{calendar, cloud_events, hears, statuses, streamed},
-    words::{KEY_NAME, Search, WORD},
+    words::{GROUP, KEY_NAME, Search, WORD},
 };
 use crate::{
     client::{Answer, Client, id},
@@ -37,6 +37,8 @@ struct Done {
     files: Vec<File>,
     /// Requests with names: where they went, and what they said.
     named: Vec<(String, Value)>,
+    /// The group that the candidate is in.
+    group: String,
     /// The answer that is kept, as it lies in the database.
     kept: Vec<Vec<u8>>,
 }
@@ -94,6 +96,10 @@ async fn does_everything(place: &Place, client: &Client) -> Done {
     client.send(named(client, &card)).await.is(201);
     let some = (format!("{candidate}/facts"), in_part());
     is_answered_in_part(client, &some).await;
+    let group = client.sees(&candidate).await["groups"][0].clone();
+    let group = group.as_str().expect("a group").to_owned();
+    assert!(group.starts_with(GROUP));
+    assert_eq!(client.lists(&format!("/v1/candidates?group={group}")).await.len(), 1);
     let application = teller.made.iter().find(|path| path.contains("/applications/app_"));
     let files = of_every_format(id(application.expect("an application")));
     for file in &files {
@@ -154,6 +160,7 @@ async fn does_everything(place: &Place, client: &Client) -> Done {
         archive,
         files,
         named: vec![card, some],
+        group,
         kept: place.kept_answers().await,
     }
 }
@@ -229,6 +236,7 @@ async fn shown(client: &Client, done: &Done) -> Vec<(String, Vec<u8>)> {
     for path in [
         "/v1/candidates".to_owned(),
         format!("/v1/candidates?external_id={WORD}1"),
+        format!("/v1/candidates?group={}", done.group),
         "/v1/tasks?state=waiting,open,overdue,done,dismissed,void&snoozed=true&limit=100".to_owned(),
         "/v1/applications?limit=100".to_owned(),
         "/v1/rejections".to_owned(),
@@ -370,12 +378,18 @@ async fn nothing_comes_late(client: &Client, done: &Done, search: &Search) {
 
 /// No way out shows the candidate, no way in is open, and the log has every place.
 async fn is_forgotten(place: &Place, client: &Client, done: &Done, facts: usize) {
-    let search = Search::new(&[WORD, KEY_NAME]);
+    let search = Search::new(&[WORD, KEY_NAME, GROUP]);
     nothing_comes_late(client, done, &search).await;
     for (what, bytes) in shown(client, done).await {
         // The search itself is told back in a link to the next page, never in what is found.
         search.is_nowhere_in(&what, &bytes);
     }
+    assert!(
+        client
+            .lists(&format!("/v1/candidates?group={}", done.group))
+            .await
+            .is_empty()
+    );
     for dump in place.dumps() {
         search.is_nowhere_in("a dump", &dump);
     }
@@ -391,12 +405,19 @@ async fn is_forgotten(place: &Place, client: &Client, done: &Done, facts: usize)
 
 /// The service is down, and no file tells anything.
 async fn lies_nowhere(place: &Place, done: &Done) {
-    let names = Search::new(&[KEY_NAME]);
+    let names = Search::new(&[KEY_NAME, GROUP]);
     names.is_nowhere_in("what it logs", &place.logged());
-    if place.kind == Kind::Sqlite {
-        // PostgreSQL keeps rows that were written over until they are vacuumed.
-        names.is_in_no_file_of(place.data());
-        Search::exactly(&done.kept).is_in_no_file_of(place.data());
+    match place.table_files() {
+        None => {
+            names.is_in_no_file_of(place.data());
+            Search::exactly(&done.kept).is_in_no_file_of(place.data());
+        }
+        // PostgreSQL keeps rows that were deleted or written over until they are vacuumed.
+        Some(files) => {
+            place.in_data("VACUUM FULL stream_groups").await;
+            place.checkpoint().await;
+            Search::new(&[GROUP]).is_in_no_file_of(&files);
+        }
     }
     for folder in place.folders().await {
         Search::new(&[WORD]).is_in_no_file_of(&folder);
@@ -422,8 +443,11 @@ async fn no_word_outlives_its_candidate(kind: Kind) {
     }
     assert_eq!(done.kept.len(), 1, "an answer is kept, sealed");
     search.is_nowhere_in("the answer", &done.kept[0]);
+    // Two things lie there as they are, and are to be gone: the answer's sealed bytes, and the name of the group.
     let files = place.table_files().unwrap_or_else(|| place.data().to_owned());
-    assert!(!Search::exactly(&done.kept).in_folder(&files).is_empty());
+    for there in [Search::exactly(&done.kept), Search::new(&[GROUP])] {
+        assert!(!there.in_folder(&files).is_empty());
+    }
     search.is_nowhere_in("the metrics", &client.get("/metrics").await.body);
     assert!(
         place.says(&["events", "--tenant", "kite"]).contains(WORD),

@@ -89,6 +89,13 @@ impl Place {
         }
     }
 
+    /// What the owner of the data does in PostgreSQL.
+    pub async fn in_data(&self, sql: &str) {
+        if let Some(postgres) = &self.postgres {
+            postgres.run_sql(&postgres.url(&self.databases[0]), sql).await;
+        }
+    }
+
     /// What the owner of the key store does in it.
     pub async fn in_keys(&self, sql: &str) {
         if let Some(postgres) = &self.postgres {

@@ -11,6 +11,9 @@ pub const WORD: &str = "Zqkanarie";
 /// What stands in a key's name, which the service keeps in clear: operators tell keys by it.
 pub const KEY_NAME: &str = "Zqtelefon";
 
+/// What stands in the label of a group, which the service keeps in clear: lists are asked by it.
+pub const GROUP: &str = "Zqschwarm";
+
 /// Finds words as plain text, in small letters and capitals, in UTF-16, hexadecimal and base64.
 pub struct Search(AhoCorasick);
 
