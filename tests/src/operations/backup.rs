@@ -326,3 +326,62 @@ async fn a_dump_of_postgres_is_made_beside_writers_and_brought_back() {
     assert!(refuses(&bare, &["verify"], 1).contains("not as the log says"));
     unreadable(&bare, &key, &candidate).await;
 }
+
+/// What was recorded after a moment is not there when the data is brought back to it, and who was erased after it stays so,
+/// since today's keys know.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_is_brought_back_to_a_moment_between_two_facts() {
+    // The key store is on a server of its own.
+    let Some(elsewhere) = options(Kind::Postgres).await else {
+        return;
+    };
+    let Some(server) = block_in_place(PrivatePostgres::start).filter(PrivatePostgres::is_own) else {
+        return;
+    };
+    let Place::Postgres(keys) = elsewhere.place.clone() else {
+        unreachable!()
+    };
+    let at = |server: &PrivatePostgres| StoreOptions {
+        place: Place::Postgres(server.url("data")),
+        keys_url: Some(keys.clone()),
+        ..elsewhere.clone()
+    };
+    server.create_database("data").await;
+    let archive = server.archives().await;
+    let Served {
+        process,
+        client,
+        candidate,
+        path,
+    } = served(&at(&server)).await;
+    let erased = registers(&client, "Alan Turing").await;
+    client.records(&path, json!({"document": "before"})).await;
+    let moment = server.moment().await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    client.records(&path, json!({"document": "after"})).await;
+    let later = registers(&client, "Grace Hopper").await;
+    client.delete(&erased).await.is(200);
+    let key = client.key().to_owned();
+    server.is_archived().await;
+    drop(process);
+
+    let again = archive.at(&moment).await;
+    let store = at(&again);
+    verifies(&store);
+    let mut process = Process::start(&store);
+    let client = Client::new(process.listening().0, key);
+    let documents = async || {
+        let facts = client.lists_feed().await;
+        let asked = facts.iter().filter(|it| it["type"] == "DocumentRequested");
+        asked.map(|it| it["data"]["document"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(documents().await, ["before"]);
+    assert_eq!(client.sees(&candidate).await["name"], format!("Ada {CANARY}"));
+    client.get(&later).await.refuses(404, "not_found");
+    client.get(&erased).await.refuses(410, "candidate_erased");
+    // It goes on from there.
+    client.records(&path, json!({"document": "again"})).await;
+    assert_eq!(documents().await, ["before", "again"]);
+    drop(process);
+    verifies(&store);
+}
