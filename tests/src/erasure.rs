@@ -14,6 +14,7 @@ mod full;
 mod retention;
 mod rotation;
 mod service;
+mod ways_out;
 mod words;
 
 stories![

@@ -102,9 +102,25 @@ impl Deref for World {
 
 /// Tells a story on one store, and verifies what it left.
 pub async fn tell<F: Future<Output = ()>>(kind: Kind, story: impl FnOnce(World) -> F) {
-    let Some((options, store)) = shared(kind).await else {
-        return;
-    };
+    if let Some((options, store)) = shared(kind).await {
+        tell_on(kind, options, store, story).await;
+    }
+}
+
+/// Tells a story on a store of its own, since others would not go on beside it.
+pub async fn tell_alone<F: Future<Output = ()>>(kind: Kind, story: impl FnOnce(World) -> F) {
+    if let Some(options) = options(kind).await {
+        let store = open(options.clone()).await;
+        tell_on(kind, options, store, story).await;
+    }
+}
+
+async fn tell_on<F: Future<Output = ()>>(
+    kind: Kind,
+    options: StoreOptions,
+    store: Store,
+    story: impl FnOnce(World) -> F,
+) {
     let clock = Clock::fixed(moment(BEGINNING));
     let (tenant, servers) = SERVERS
         .scope(RefCell::default(), async {

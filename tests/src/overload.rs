@@ -1,6 +1,8 @@
 //! Too much at once: of slow clients, of waiting readers, of long requests, of anything in one request. Others go on, and
 //! whoever is refused is told so, and when to come back.
 
+mod exhausted;
+
 use std::{
     sync::{
         Arc,

@@ -2,19 +2,19 @@
 //! erasure, the word lies nowhere on disk in a form that can be read; after it, nothing that comes out of the service holds
 //! it any more.
 
-use futures_util::StreamExt;
+use std::collections::{BTreeMap, BTreeSet};
+
+use afterword_domain::ids::EventId;
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use uuid::Uuid;
 
 use super::{
     files::{File, of_every_format},
     full::Teller,
     service::Place,
-    words::{KEY_NAME, Search, WORD},
+    ways_out::{calendar, cloud_events, hears, statuses, streamed},
+    words::{GROUP, KEY_NAME, Search, WORD},
 };
 use crate::{
     client::{Answer, Client, id},
@@ -32,7 +32,12 @@ struct Done {
     calendar: String,
     archive: Vec<u8>,
     files: Vec<File>,
-    named: Value,
+    /// Requests with names: where they went, and what they said.
+    named: Vec<(String, Value)>,
+    /// The group that the candidate is in.
+    group: String,
+    /// The answer that is kept, as it lies in the database.
+    kept: Vec<Vec<u8>>,
 }
 
 async fn brings_in(client: &Client, path: &str, archive: &[u8]) -> Answer {
@@ -41,23 +46,65 @@ async fn brings_in(client: &Client, path: &str, archive: &[u8]) -> Answer {
     client.send(request.body(archive.to_vec())).await
 }
 
-fn named(client: &Client, path: &str, body: &Value) -> reqwest::RequestBuilder {
+fn named(client: &Client, (path, body): &(String, Value)) -> reqwest::RequestBuilder {
     let request = client.request(Method::POST, path);
-    request.header("Idempotency-Key", format!("{WORD}-key")).json(body)
+    let name = format!("{WORD}-{}", path.rsplit('/').next().expect("a part"));
+    request.header("Idempotency-Key", name).json(body)
+}
+
+/// A fact that is recorded, the same once more, and two that cannot be: what is answered quotes words, and is kept, since the
+/// log alone does not tell it.
+fn in_part() -> Value {
+    let remark = format!("{WORD} in part");
+    let talk = json!({"type": "SearchActivityLogged", "id": EventId::new(Uuid::now_v7()).to_string(),
+        "data": {"kind": "networked", "remark": remark}});
+    json!({"facts": [
+        talk,
+        talk,
+        {"type": "DocumentRequested", "application": "app_01k9ze3n8qfq7s5b1x5n0v3gk2", "data": {"document": WORD}},
+        {"type": "ContactCollected", "data": {"name": "Ada", WORD: WORD}},
+    ]})
+}
+
+/// The request that is answered in part, and told again.
+async fn is_answered_in_part(client: &Client, request: &(String, Value)) {
+    let first = client.send(named(client, request)).await;
+    let expected = ["recorded", "already_recorded", "refused", "refused"];
+    assert_eq!(statuses(&first), expected, "{first}");
+    for quoting in [1, 3] {
+        assert!(first["results"][quoting].to_string().contains(WORD), "{first}");
+    }
+    let again = client.send(named(client, request)).await;
+    assert_eq!(again.is(200).header("idempotency-replayed"), "true");
+    assert_eq!(again.json, first.json);
 }
 
 /// Everything that the service does with a candidate's words, beside recording them.
-async fn does_everything(client: &Client) -> Done {
+async fn does_everything(place: &Place, client: &Client) -> Done {
     let receiver = Receiver::new().await;
-    receiver.answers(|_| Reply::With(500, "x-told: Zqkanarie\r\n"));
+    // It refuses once: after a second time it would be left alone for minutes.
+    let mut refuses = true;
+    receiver.answers(move |_| {
+        if std::mem::take(&mut refuses) {
+            Reply::With(500, "x-told: Zqkanarie\r\n")
+        } else {
+            Reply::Status(204)
+        }
+    });
     let hook = json!({"url": format!("{}&who={WORD}", receiver.url), "payload": "full"});
     let webhook = client.makes("/v1/webhooks", hook).await;
     let mut teller = Teller::new(client.clone());
     teller.everything().await;
     let candidate = teller.candidate.clone();
-    let named_path = format!("{candidate}/contacts");
     let card = json!({"name": format!("{WORD} by name"), "email": "zqkanarie.named@kite.example"});
-    client.send(named(client, &named_path, &card)).await.is(201);
+    let card = (format!("{candidate}/contacts"), card);
+    client.send(named(client, &card)).await.is(201);
+    let some = (format!("{candidate}/facts"), in_part());
+    is_answered_in_part(client, &some).await;
+    let group = client.sees(&candidate).await["groups"][0].clone();
+    let group = group.as_str().expect("a group").to_owned();
+    assert!(group.starts_with(GROUP));
+    assert_eq!(client.lists(&format!("/v1/candidates?group={group}")).await.len(), 1);
     let application = teller.made.iter().find(|path| path.contains("/applications/app_"));
     let files = of_every_format(id(application.expect("an application")));
     for file in &files {
@@ -98,8 +145,7 @@ async fn does_everything(client: &Client) -> Done {
     let rolled = format!("/v1/keys/{}/rolled", key.as_str().expect("an id"));
     client.records(&rolled, json!({"overlap": "PT24H"})).await;
     let note = goes_out(client, &mut teller).await;
-    let calendar = client.post(&format!("{candidate}/calendars"), json!({})).await.is(201)["url"].clone();
-    let calendar = calendar.as_str().expect("an address").replace(client.base(), "");
+    let calendar = calendar(client, &candidate).await;
     let seen = client.with_key("").get(&calendar).await;
     assert!(String::from_utf8_lossy(&seen.is(200).body).contains(WORD));
     let archive = client.get(&format!("{candidate}/export")).await.is(200).body.clone();
@@ -118,7 +164,9 @@ async fn does_everything(client: &Client) -> Done {
         calendar,
         archive,
         files,
-        named: card,
+        named: vec![card, some],
+        group,
+        kept: place.kept_answers().await,
     }
 }
 
@@ -146,20 +194,11 @@ async fn goes_out(client: &Client, teller: &mut Teller) -> String {
     note
 }
 
-/// The receiver takes what it refused, and something of it holds the word.
+/// The receiver takes what it refused, and what came after it, with the word in it.
 async fn heard(receiver: &Receiver) {
-    receiver.answers(|_| Reply::Status(204));
-    for _ in 0..200 {
-        if receiver
-            .heard()
-            .iter()
-            .any(|message| String::from_utf8_lossy(&message.raw).contains(WORD))
-        {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("the webhook was told nothing");
+    let tells = |message: &Message| String::from_utf8_lossy(&message.raw).contains(WORD);
+    let told = hears(receiver, |heard| heard.iter().filter(|it| tells(it)).count() > 2).await;
+    assert_eq!(told[0].event(), told[1].event(), "it was refused, and sent again");
 }
 
 /// What comes out of the service for whoever may see everything.
@@ -193,6 +232,7 @@ async fn shown(client: &Client, done: &Done) -> Vec<(String, Vec<u8>)> {
     for path in [
         "/v1/candidates".to_owned(),
         format!("/v1/candidates?external_id={WORD}1"),
+        format!("/v1/candidates?group={}", done.group),
         "/v1/tasks?state=waiting,open,overdue,done,dismissed,void&snoozed=true&limit=100".to_owned(),
         "/v1/applications?limit=100".to_owned(),
         "/v1/rejections".to_owned(),
@@ -212,36 +252,9 @@ async fn shown(client: &Client, done: &Done) -> Vec<(String, Vec<u8>)> {
     );
     shown.push(("the feed".to_owned(), json!(facts).to_string().into_bytes()));
     shown.push(("the stream".to_owned(), streamed(client, facts.len()).await));
+    shown.push(("the feed as CloudEvents".to_owned(), cloud_events(client).await));
     client.with_key("").get(&done.calendar).await.is(404);
     shown
-}
-
-/// The first facts of the feed as server-sent events.
-async fn streamed(client: &Client, many: usize) -> Vec<u8> {
-    let answer = client
-        .request(Method::GET, "/v1/events/stream")
-        .send()
-        .await
-        .expect("a stream");
-    let (mut bytes, mut chunks) = (Vec::new(), answer.bytes_stream());
-    while String::from_utf8_lossy(&bytes).matches("\ndata:").count() < many {
-        let chunk = tokio::time::timeout(Duration::from_secs(10), chunks.next()).await;
-        bytes.extend(chunk.expect("it goes on").expect("it goes on").expect("bytes"));
-    }
-    bytes
-}
-
-/// The receiver hears until it has heard enough.
-async fn hears(receiver: &Receiver, enough: impl Fn(&[Message]) -> bool) -> Vec<Message> {
-    let mut heard = Vec::new();
-    for _ in 0..400 {
-        heard.extend(receiver.heard());
-        if enough(&heard) {
-            return heard;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("{} messages were not enough", heard.len());
 }
 
 /// What webhooks are sent from now on are empty places: three facts that are sent again, and then all.
@@ -297,7 +310,7 @@ async fn sends_nothing(client: &Client, done: &Done, search: &Search) {
 }
 
 /// Every way in is closed to who was erased.
-async fn nothing_comes_late(client: &Client, done: &Done) {
+async fn nothing_comes_late(client: &Client, done: &Done, search: &Search) {
     let candidate = &done.teller.candidate;
     let facts = json!({"facts": [{"type": "ContactCollected", "data": {"name": "Late"}}]});
     let contacts = format!("{candidate}/contacts");
@@ -321,10 +334,11 @@ async fn nothing_comes_late(client: &Client, done: &Done) {
         .await
         .refuses(409, "candidate_erased");
     client.delete(candidate).await.refuses(409, "candidate_erased");
-    client
-        .send(named(client, &contacts, &done.named))
-        .await
-        .refuses(409, "candidate_erased");
+    // Whoever sends a named request again is told nothing of the answer that it had.
+    for request in &done.named {
+        let again = client.send(named(client, request)).await;
+        search.is_nowhere_in(&request.0, &again.refuses(409, "candidate_erased").body);
+    }
     client
         .post(&format!("{candidate}/facts"), facts)
         .await
@@ -360,15 +374,22 @@ async fn nothing_comes_late(client: &Client, done: &Done) {
 
 /// No way out shows the candidate, no way in is open, and the log has every place.
 async fn is_forgotten(place: &Place, client: &Client, done: &Done, facts: usize) {
-    let search = Search::new(&[WORD, KEY_NAME]);
-    nothing_comes_late(client, done).await;
+    let search = Search::new(&[WORD, KEY_NAME, GROUP]);
+    nothing_comes_late(client, done, &search).await;
     for (what, bytes) in shown(client, done).await {
         // The search itself is told back in a link to the next page, never in what is found.
         search.is_nowhere_in(&what, &bytes);
     }
+    assert!(
+        client
+            .lists(&format!("/v1/candidates?group={}", done.group))
+            .await
+            .is_empty()
+    );
     for dump in place.dumps() {
         search.is_nowhere_in("a dump", &dump);
     }
+    assert!(place.kept_answers().await.is_empty());
     sends_nothing(client, done, &search).await;
     let log = place.says(&["events", "--tenant", "kite"]);
     search.is_nowhere_in("the log", log.as_bytes());
@@ -379,15 +400,23 @@ async fn is_forgotten(place: &Place, client: &Client, done: &Done, facts: usize)
 }
 
 /// The service is down, and no file tells anything.
-async fn lies_nowhere(place: &Place) {
+async fn lies_nowhere(place: &Place, done: &Done) {
+    let names = Search::new(&[KEY_NAME, GROUP]);
+    names.is_nowhere_in("what it logs", &place.logged());
+    match place.table_files() {
+        None => {
+            names.is_in_no_file_of(place.data());
+            Search::exactly(&done.kept).is_in_no_file_of(place.data());
+        }
+        // PostgreSQL keeps rows that were deleted or written over until they are vacuumed.
+        Some(files) => {
+            place.in_data("VACUUM FULL stream_groups").await;
+            place.checkpoint().await;
+            Search::new(&[GROUP]).is_in_no_file_of(&files);
+        }
+    }
     for folder in place.folders().await {
         Search::new(&[WORD]).is_in_no_file_of(&folder);
-    }
-    let names = Search::new(&[KEY_NAME]);
-    names.is_nowhere_in("what it logs", &place.logged());
-    if place.kind == Kind::Sqlite {
-        // PostgreSQL keeps rows that were written over until they are vacuumed.
-        names.is_in_no_file_of(place.data());
     }
     assert!(place.does(&["verify"]));
 }
@@ -398,7 +427,7 @@ async fn no_word_outlives_its_candidate(kind: Kind) {
     };
     let search = Search::new(&[WORD]);
     let (process, client) = place.begin(true);
-    let done = does_everything(&client).await;
+    let done = does_everything(&place, &client).await;
     let keys = client.get("/v1/keys").await;
     assert_eq!(String::from_utf8_lossy(&keys.is(200).body).matches(KEY_NAME).count(), 2);
     // Before: what lies on disk can be read by nobody without the keys.
@@ -407,6 +436,13 @@ async fn no_word_outlives_its_candidate(kind: Kind) {
     }
     for dump in place.dumps() {
         search.is_nowhere_in("a dump", &dump);
+    }
+    assert_eq!(done.kept.len(), 1, "an answer is kept, sealed");
+    search.is_nowhere_in("the answer", &done.kept[0]);
+    // Two things lie there as they are, and are to be gone: the answer's sealed bytes, and the name of the group.
+    let files = place.table_files().unwrap_or_else(|| place.data().to_owned());
+    for there in [Search::exactly(&done.kept), Search::new(&[GROUP])] {
+        assert!(!there.in_folder(&files).is_empty());
     }
     search.is_nowhere_in("the metrics", &client.get("/metrics").await.body);
     assert!(
@@ -431,7 +467,7 @@ async fn no_word_outlives_its_candidate(kind: Kind) {
     );
     is_forgotten(&place, &client, &done, before + 1).await;
     process.stop();
-    lies_nowhere(&place).await;
+    lies_nowhere(&place, &done).await;
 
     // Nor does the copy from before tell anything, when it is brought back beside today's keys.
     let Some(copy) = copy else { return };
@@ -440,7 +476,7 @@ async fn no_word_outlives_its_candidate(kind: Kind) {
     let client = Client::new(process.address.clone(), client.key().to_owned());
     is_forgotten(&place, &client, &done, before + 1).await;
     process.stop();
-    lies_nowhere(&place).await;
+    lies_nowhere(&place, &done).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -1,18 +1,23 @@
 //! A third person is forgotten, and the candidate's history stays: told with the person's name, e-mail, telephone number and
 //! address in every text of every fact.
 
-use std::io::{Cursor, Read};
-
+use afterword::{app::Options, outgoing::Outgoing, service::Service, webhooks::worker::WebhookWorker};
+use afterword_domain::ids::EventId;
 use afterword_store::Told;
 use reqwest::Method;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::full::Teller;
+use super::{
+    full::Teller,
+    ways_out::{calendar, cloud_events, read, statuses, streamed, unpacked},
+};
 use crate::{
     client::{Answer, Client, id},
-    harness::{World, verify},
+    harness::{World, behind, serve, verify},
     scenes::{Scene, clears, meets},
     stories,
+    webhooks::receiver::{Message, Receiver},
 };
 
 stories![
@@ -29,7 +34,8 @@ const GONE: [&str; 5] = ["zqkanarie", "anja", "5550123", "555-01", "kolibrigasse
 
 #[track_caller]
 fn is_without(what: &str, bytes: &[u8]) {
-    let text = String::from_utf8_lossy(bytes).to_lowercase();
+    // Lines of calendars and cards are folded, within words too.
+    let text = String::from_utf8_lossy(bytes).replace("\r\n ", "").to_lowercase();
     for word in GONE {
         let found = text.find(word).map(|at| {
             let around: String = text
@@ -43,27 +49,79 @@ fn is_without(what: &str, bytes: &[u8]) {
     }
 }
 
-/// The files of an export, one after another.
-fn unpacked(archive: &[u8]) -> Vec<u8> {
-    let mut zip = zip::ZipArchive::new(Cursor::new(archive)).expect("a zip file");
-    let mut bytes = Vec::new();
-    for nth in 0..zip.len() {
-        zip.by_index(nth)
-            .expect("a file")
-            .read_to_end(&mut bytes)
-            .expect("unpacked");
-    }
-    bytes
+fn tells(bytes: &[u8]) -> bool {
+    String::from_utf8_lossy(bytes).to_lowercase().contains("zqkanarie")
 }
 
-fn asks(client: &Client, teller: &Teller) -> reqwest::RequestBuilder {
-    let path = format!("{}/search-activities", teller.candidate);
-    let request = client.request(Method::POST, &path).header("Idempotency-Key", "a-talk");
-    request.json(&json!({"kind": "networked", "remark": "A talk with Anja Zqkanarie."}))
+/// A webhook that is sent whole facts, and whoever sends them.
+struct Hook {
+    receiver: Receiver,
+    client: Client,
+    path: String,
+    worker: WebhookWorker,
+}
+
+impl Hook {
+    async fn new(world: &World) -> Self {
+        let receiver = Receiver::new().await;
+        let service = Service::new(world.store.clone(), world.clock.clone()).reaching(Outgoing::new(true));
+        let client = Client::new(serve(service.clone(), Options::default()), world.key().to_owned());
+        let hook = json!({"url": receiver.url, "payload": "full"});
+        Self {
+            path: client.makes("/v1/webhooks", hook).await,
+            worker: WebhookWorker::new(&service),
+            receiver,
+            client,
+        }
+    }
+
+    /// What the receiver hears by now.
+    async fn hears(&self, world: &World) -> Vec<Message> {
+        let (worker, tenant) = (self.worker.clone(), world.tenant);
+        let round = behind(async move { worker.round(tenant).await });
+        round.await.expect("done").expect("the store answers");
+        self.receiver.heard()
+    }
+
+    /// What it hears when it asks for everything once more.
+    async fn hears_again(&self, world: &World) -> Vec<Message> {
+        let since = json!({"since": "2020-01-01T00:00:00Z"});
+        let again = self.client.post(&format!("{}/redeliveries", self.path), since).await;
+        again.is(200);
+        self.hears(world).await
+    }
+}
+
+/// Requests with names: one whose answer the log alone tells, and one whose answer is kept, since it is recorded in part.
+struct Named([(String, Value); 2]);
+
+impl Named {
+    fn new(teller: &Teller) -> Self {
+        let talk = json!({"kind": "networked", "remark": "A talk with Anja Zqkanarie."});
+        let told =
+            json!({"type": "SearchActivityLogged", "id": EventId::new(Uuid::now_v7()).to_string(), "data": talk});
+        let nowhere = json!({"type": "DocumentRequested", "application": "app_01k9ze3n8qfq7s5b1x5n0v3gk2",
+            "data": {"document": "references for Anja Zqkanarie"}});
+        Self([
+            (format!("{}/search-activities", teller.candidate), talk),
+            (
+                format!("{}/facts", teller.candidate),
+                json!({"facts": [told, told, nowhere]}),
+            ),
+        ])
+    }
+
+    async fn are_sent(&self, client: &Client) -> [Answer; 2] {
+        let send = async |(path, body): &(String, Value)| {
+            let request = client.request(Method::POST, path);
+            client.send(request.header("Idempotency-Key", path).json(body)).await
+        };
+        [send(&self.0[0]).await, send(&self.0[1]).await]
+    }
 }
 
 /// Everything that shows something of the candidate.
-async fn shown(client: &Client, teller: &Teller) -> Vec<Answer> {
+async fn shown(client: &Client, teller: &Teller, calendar: &str, hook: &Hook) -> Vec<(String, Vec<u8>)> {
     let candidate = &teller.candidate;
     let mut paths: Vec<String> = teller.made.iter().cloned().collect();
     for part in [
@@ -88,27 +146,45 @@ async fn shown(client: &Client, teller: &Teller) -> Vec<Answer> {
             paths.push(format!("{candidate}{part}?as_of={moment}"));
         }
     }
-    for note in teller
-        .made
-        .iter()
-        .filter(|path| path.contains("/notes/") && path.matches('/').count() == 5)
-    {
-        paths.extend(["txt", "html", "eml"].map(|form| format!("{note}/letter.{form}")));
-    }
     for list in [
         "/v1/tasks?state=waiting,open,overdue,done,dismissed,void&snoozed=true&limit=100",
         "/v1/applications?limit=100",
         "/v1/rejections",
         "/v1/candidates",
+        "/v1/webhooks",
     ] {
         paths.push(list.to_owned());
     }
+    paths.push(format!("{}/deliveries?limit=100", hook.path));
     let mut shown = Vec::new();
     for path in paths {
         let answer = client.get(&path).await;
         assert!(answer.status < 500, "{answer}");
-        shown.push(answer);
+        shown.push((path, answer.body));
     }
+    for note in teller
+        .made
+        .iter()
+        .filter(|path| path.contains("/notes/") && path.matches('/').count() == 5)
+    {
+        for form in ["txt", "html", "eml", "pdf"] {
+            let path = format!("{note}/letter.{form}");
+            let letter = client.get(&path).await;
+            // A mail that is addressed to nobody any more is none.
+            if letter.status != 409 {
+                shown.push((format!("the letter {path}"), read(form, &letter.is(200).body)));
+            }
+            shown.push((path, letter.body));
+        }
+    }
+    let subscribed = client.with_key("").get(calendar).await;
+    shown.push(("the calendar".to_owned(), subscribed.is(200).body.clone()));
+    let facts = client.lists_feed().await;
+    shown.push(("the feed".to_owned(), json!(facts).to_string().into_bytes()));
+    shown.push(("the stream".to_owned(), streamed(client, facts.len()).await));
+    shown.push(("the feed as CloudEvents".to_owned(), cloud_events(client).await));
+    let archive = client.get(&format!("{candidate}/export")).await;
+    shown.push(("the export".to_owned(), unpacked(&archive.is(200).body)));
     shown
 }
 
@@ -118,34 +194,50 @@ async fn a_third_person_leaves_every_fact_and_the_history_stays(world: World) {
     let address = json!({"lines": ["Kolibrigasse 7"], "city": "Ulm", "postal_code": "89073", "country": "DE"});
     let card = json!({"name": "Anja Zqkanarie", "pronunciation": null, "title": "Lead", "organisation_name": "Kite",
         "email": "zqkanarie@kite.example", "phone": "+49 30 5550123", "postal_address": address});
+    let hook = Hook::new(&world).await;
     let mut teller = Teller::new((*world).clone()).about(text, json!({"name": "Ada Lovelace"}), card);
     teller.everything().await;
     let client = world.clone();
-    let first = client.send(asks(&client, &teller)).await.is(201).clone();
-    let before = client.lists_feed().await;
-    let hidden = shown(&client, &teller).await;
-    assert!(
-        hidden
-            .iter()
-            .any(|answer| answer.to_string().to_lowercase().contains("zqkanarie"))
+    let named = Named::new(&teller);
+    let first = named.are_sent(&client).await;
+    assert_eq!(
+        statuses(&first[1]),
+        ["recorded", "already_recorded", "refused"],
+        "{}",
+        first[1]
     );
+    let calendar = calendar(&client, &teller.candidate).await;
+    let before = client.lists_feed().await;
+    for (what, bytes) in shown(&client, &teller, &calendar, &hook).await {
+        assert!(tells(&bytes) || !what.starts_with("the "), "{what} has nothing to hide");
+    }
+    let heard = hook.hears(&world).await;
+    assert!(heard.iter().filter(|message| tells(&message.raw)).count() > 40);
 
     client.delete(&teller.contact).await.is(200);
 
     let after = client.lists_feed().await;
-    is_without("the feed", json!(after).to_string().as_bytes());
-    for answer in shown(&client, &teller).await {
-        is_without(&answer.to_string(), &answer.body);
+    for (what, bytes) in shown(&client, &teller, &calendar, &hook).await {
+        is_without(&what, &bytes);
     }
-    is_without(
-        "the export",
-        &unpacked(&client.get(&format!("{}/export", teller.candidate)).await.is(200).body),
-    );
+    let heard_again = hook.hears_again(&world).await;
+    assert!(heard_again.len() > heard.len(), "all of them, and the erasure");
+    for message in heard_again {
+        is_without("a webhook", &message.raw);
+    }
     // The same request has the same answer, without the person.
-    let again = client.send(asks(&client, &teller)).await.is(201).clone();
-    assert_eq!(again.header("idempotency-replayed"), "true");
-    assert_eq!(again["event"]["id"], first["event"]["id"]);
-    is_without("a repeated answer", &again.body);
+    let again = named.are_sent(&client).await;
+    for (again, first) in again.iter().zip(&first) {
+        assert_eq!(again.header("idempotency-replayed"), "true");
+        assert_eq!(again.status, first.status);
+        is_without("a repeated answer", &again.body);
+    }
+    assert_eq!(again[0]["event"]["id"], first[0]["event"]["id"]);
+    assert_eq!(statuses(&again[1]), statuses(&first[1]));
+    assert_eq!(
+        again[1]["results"][1]["event"]["id"],
+        first[1]["results"][1]["event"]["id"]
+    );
     // Another instance that has just come up reads the same.
     let fresh = world.another(world.clock.clone(), afterword::app::Options::default());
     assert_eq!(fresh.lists_feed().await, after);

@@ -8,7 +8,7 @@ use afterword_domain::catalogue::AnyFact;
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use super::words::WORD;
+use super::words::{GROUP, WORD};
 use crate::client::{Client, id};
 
 /// Whoever tells the story, and the paths of what was made.
@@ -19,6 +19,8 @@ pub struct Teller {
     text: String,
     /// What stands in every address that is no person's of this story.
     address: String,
+    /// What stands in every label of a group.
+    group: String,
     /// What is said of the candidate and of the contact, where it is not just any word.
     candidate_is: Value,
     contact_is: Value,
@@ -31,8 +33,8 @@ pub struct Teller {
     pub made: BTreeSet<String>,
 }
 
-/// Schemas of texts that are nobody's words: ids, moments, names of zones, labels.
-const NO_WORDS: [&str; 5] = ["Label", "Locale", "Zone", "Days", "Subject"];
+/// Schemas of texts that are nobody's words: ids, moments, names of zones.
+const NO_WORDS: [&str; 4] = ["Locale", "Zone", "Days", "Subject"];
 
 impl Teller {
     pub fn new(client: Client) -> Self {
@@ -41,6 +43,7 @@ impl Teller {
             document: app::openapi(),
             text: WORD.to_owned(),
             address: WORD.to_owned(),
+            group: GROUP.to_owned(),
             candidate_is: json!({}),
             contact_is: json!({}),
             written: 0,
@@ -53,6 +56,7 @@ impl Teller {
     /// Every text is about one contact, and nobody else's words are to be found.
     pub fn about(mut self, text: &str, candidate: Value, contact: Value) -> Self {
         (self.text, self.address) = (text.to_owned(), "guest".to_owned());
+        "cohort-".clone_into(&mut self.group);
         (self.candidate_is, self.contact_is) = (candidate, contact);
         self
     }
@@ -77,6 +81,7 @@ impl Teller {
                     "https://kite.example/{}",
                     self.next(&self.address.clone())
                 ))),
+                "Label" => Some(json!(self.next(&self.group.clone()))),
                 name if NO_WORDS.contains(&name) => None,
                 _ => self.filled(&named),
             };

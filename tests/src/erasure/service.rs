@@ -10,6 +10,7 @@ use std::{
 
 use afterword_store::testing::PrivatePostgres;
 use serde_json::Value;
+use sqlx::{ConnectOptions, Connection, PgConnection, sqlite::SqliteConnectOptions};
 use tokio::task::block_in_place;
 
 use crate::{client::Client, harness::Kind, kill::process::program, operations::backup};
@@ -88,11 +89,36 @@ impl Place {
         }
     }
 
+    /// What the owner of the data does in PostgreSQL.
+    pub async fn in_data(&self, sql: &str) {
+        if let Some(postgres) = &self.postgres {
+            postgres.run_sql(&postgres.url(&self.databases[0]), sql).await;
+        }
+    }
+
     /// What the owner of the key store does in it.
     pub async fn in_keys(&self, sql: &str) {
         if let Some(postgres) = &self.postgres {
             postgres.run_sql(&postgres.url(&self.databases[1]), sql).await;
         }
+    }
+
+    /// Answers that are kept since the log alone does not tell them, as they lie there.
+    pub async fn kept_answers(&self) -> Vec<Vec<u8>> {
+        let kept = "SELECT sealed FROM idempotency WHERE sealed IS NOT NULL";
+        let rows = match &self.postgres {
+            None => {
+                let file = SqliteConnectOptions::new().filename(self.data().join("data.db"));
+                let mut beside = file.read_only(true).connect().await.expect("a database");
+                sqlx::query_scalar(kept).fetch_all(&mut beside).await
+            }
+            Some(postgres) => {
+                let url = postgres.url(&self.databases[0]);
+                let mut beside = PgConnection::connect(&url).await.expect("the server answers");
+                sqlx::query_scalar(kept).fetch_all(&mut beside).await
+            }
+        };
+        rows.expect("the answers")
     }
 
     /// Both databases as they are written out for a backup: by PostgreSQL's own program, or by the service's command.

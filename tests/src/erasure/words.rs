@@ -11,6 +11,9 @@ pub const WORD: &str = "Zqkanarie";
 /// What stands in a key's name, which the service keeps in clear: operators tell keys by it.
 pub const KEY_NAME: &str = "Zqtelefon";
 
+/// What stands in the label of a group, which the service keeps in clear: lists are asked by it.
+pub const GROUP: &str = "Zqschwarm";
+
 /// Finds words as plain text, in small letters and capitals, in UTF-16, hexadecimal and base64.
 pub struct Search(AhoCorasick);
 
@@ -34,6 +37,11 @@ impl Search {
             forms.push(text.into_bytes());
         }
         Self(AhoCorasick::new(forms).expect("patterns"))
+    }
+
+    /// Finds bytes as they are.
+    pub fn exactly(bytes: &[Vec<u8>]) -> Self {
+        Self(AhoCorasick::new(bytes).expect("patterns"))
     }
 
     /// Where it stands in some bytes, with what is around it.

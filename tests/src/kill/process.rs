@@ -73,6 +73,9 @@ pub fn command(store: &StoreOptions, words: &[&str]) -> Command {
         Place::Folder(folder) => command.arg("--data").arg(folder),
         Place::Postgres(url) => command.env("AFTERWORD_DATABASE_URL", url),
     };
+    if let Some(url) = &store.keys_url {
+        command.env("AFTERWORD_KEYS_URL", url);
+    }
     if let Some(file) = &store.master_key_file {
         command.env("AFTERWORD_MASTER_KEY_FILE", file);
     }

@@ -12,11 +12,12 @@ use afterword_store::{Place, StoreOptions, testing::PrivatePostgres};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::task::block_in_place;
 
 use crate::{
     client::Client,
     harness::{Kind, behind, options},
-    kill::process::{Process, command, first, told},
+    kill::process::{Process, command, first, told, within},
     scenes::{applies, registers},
 };
 
@@ -221,6 +222,52 @@ pub fn restores(programs: &Path, file: &Path, url: &str) {
     );
 }
 
+/// A server that has nothing of ours yet, not even the service's role, and its administrator's URL of a database: whoever
+/// owns databases there may do nothing else.
+async fn bare_server() -> Option<(PrivatePostgres, impl Fn(&str) -> String)> {
+    let server = block_in_place(PrivatePostgres::start).filter(PrivatePostgres::is_own)?;
+    server
+        .run_sql(&server.url("postgres"), "CREATE ROLE administrator LOGIN SUPERUSER")
+        .await;
+    // Ours begins with a superuser of the service's name, who cannot be made anything less.
+    let url = server.url("").replace("afterword@", "administrator@");
+    let administrator = move |database: &str| format!("{url}{database}");
+    server
+        .run_sql(&administrator("postgres"), "ALTER ROLE afterword RENAME TO first")
+        .await;
+    Some((server, administrator))
+}
+
+/// The commands of docs/operations.md that bring a dump of PostgreSQL back.
+fn documented() -> Vec<String> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operations.md");
+    let page = fs::read_to_string(page).expect("the page");
+    let mut blocks = page.split("```console\n").filter_map(|it| it.split("```").next());
+    let block = blocks.find(|block| block.contains("pg_restore")).expect("a block");
+    let commands = block.lines().map(|line| line.strip_prefix("$ ").expect("a command"));
+    commands.map(ToOwned::to_owned).collect()
+}
+
+/// Types a documented command in a folder: where it says `db`, this server is meant.
+fn types(line: &str, folder: &Path, programs: &Path, administrator: &str, store: &StoreOptions) {
+    let line = line.replace("postgres://db/", administrator);
+    let service = command(store, &[]);
+    let own = Path::new(service.get_program()).parent().expect("a folder");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut typed = within(&["sh", "-c", &line], &service);
+    typed
+        .current_dir(folder)
+        .env("PATH", format!("{}:{}:{path}", programs.display(), own.display()))
+        .stderr(Stdio::piped());
+    // `createdb` takes no URL.
+    let url = url::Url::parse(administrator).expect("a URL");
+    typed.env("PGHOST", url.host_str().expect("a host"));
+    typed.env("PGPORT", url.port().expect("a port").to_string());
+    typed.env("PGUSER", url.username());
+    let output = typed.output().expect("run");
+    assert!(output.status.success(), "{line}: {output:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dump_of_postgres_is_made_beside_writers_and_brought_back() {
     let Some(store) = options(Kind::Postgres).await else {
@@ -242,7 +289,7 @@ async fn a_dump_of_postgres_is_made_beside_writers_and_brought_back() {
     let writer = behind(writes(client.clone(), path, heard));
     tokio::time::sleep(Duration::from_millis(300)).await;
     let place = tempfile::tempdir().expect("a folder");
-    let [data, keys] = ["data.dump", "keys.dump"].map(|it| place.path().join(it));
+    let [data, keys] = ["afterword.dump", "afterword_keys.dump"].map(|it| place.path().join(it));
     // First the data, then its keys.
     for (url, file) in [(url.clone(), &data), (format!("{url}_keys"), &keys)] {
         dumps(server, programs, &url, file).await;
@@ -257,22 +304,15 @@ async fn a_dump_of_postgres_is_made_beside_writers_and_brought_back() {
         place: Place::Postgres(url.to_owned()),
         ..store.clone()
     };
-    let again = server.fresh_database().await;
-    server
-        .run_sql(
-            &again,
-            &format!("CREATE DATABASE \"{}_keys\"", again.rsplit('/').next().unwrap()),
-        )
-        .await;
-    restores(programs, &data, &again);
-    restores(programs, &keys, &format!("{again}_keys"));
-    let again = at(&again);
+    // On another server, by the commands that are documented, for a role that may do nothing else.
+    let Some((other, administrator)) = bare_server().await else {
+        return;
+    };
+    let again = at(&other.url("afterword"));
+    for line in documented() {
+        types(&line, place.path(), programs, &administrator(""), &again);
+    }
     verifies(&again);
-    let doctor = command(&again, &["doctor"]).output().expect("run");
-    assert!(
-        doctor.status.success(),
-        "roles, grants and row-level security are back: {doctor:?}"
-    );
     let (name, documents) = reads(&again, &key, &candidate).await;
     assert_eq!(name, format!("Ada {CANARY}"));
     assert!(0 < documents && documents <= recorded + 1, "{documents} of {recorded}");
@@ -285,4 +325,63 @@ async fn a_dump_of_postgres_is_made_beside_writers_and_brought_back() {
     told(&bare, &["migrate"]);
     assert!(refuses(&bare, &["verify"], 1).contains("not as the log says"));
     unreadable(&bare, &key, &candidate).await;
+}
+
+/// What was recorded after a moment is not there when the data is brought back to it, and who was erased after it stays so,
+/// since today's keys know.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_is_brought_back_to_a_moment_between_two_facts() {
+    // The key store is on a server of its own.
+    let Some(elsewhere) = options(Kind::Postgres).await else {
+        return;
+    };
+    let Some(server) = block_in_place(PrivatePostgres::start).filter(PrivatePostgres::is_own) else {
+        return;
+    };
+    let Place::Postgres(keys) = elsewhere.place.clone() else {
+        unreachable!()
+    };
+    let at = |server: &PrivatePostgres| StoreOptions {
+        place: Place::Postgres(server.url("data")),
+        keys_url: Some(keys.clone()),
+        ..elsewhere.clone()
+    };
+    server.create_database("data").await;
+    let archive = server.archives().await;
+    let Served {
+        process,
+        client,
+        candidate,
+        path,
+    } = served(&at(&server)).await;
+    let erased = registers(&client, "Alan Turing").await;
+    client.records(&path, json!({"document": "before"})).await;
+    let moment = server.moment().await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    client.records(&path, json!({"document": "after"})).await;
+    let later = registers(&client, "Grace Hopper").await;
+    client.delete(&erased).await.is(200);
+    let key = client.key().to_owned();
+    server.is_archived().await;
+    drop(process);
+
+    let again = archive.at(&moment).await;
+    let store = at(&again);
+    verifies(&store);
+    let mut process = Process::start(&store);
+    let client = Client::new(process.listening().0, key);
+    let documents = async || {
+        let facts = client.lists_feed().await;
+        let asked = facts.iter().filter(|it| it["type"] == "DocumentRequested");
+        asked.map(|it| it["data"]["document"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(documents().await, ["before"]);
+    assert_eq!(client.sees(&candidate).await["name"], format!("Ada {CANARY}"));
+    client.get(&later).await.refuses(404, "not_found");
+    client.get(&erased).await.refuses(410, "candidate_erased");
+    // It goes on from there.
+    client.records(&path, json!({"document": "again"})).await;
+    assert_eq!(documents().await, ["before", "again"]);
+    drop(process);
+    verifies(&store);
 }

@@ -26,9 +26,6 @@ struct Told {
 /// Asks the doctor, with more words on its command line.
 fn asks(store: &StoreOptions, words: &[&str]) -> Told {
     let mut doctor = command(store, &[&["doctor"][..], words].concat());
-    if let Some(url) = &store.keys_url {
-        doctor.env("AFTERWORD_KEYS_URL", url);
-    }
     let output = doctor
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
