@@ -2,6 +2,7 @@
 //! candidate back. A key is committed there before the first row that it seals.
 
 use crate::commit::Erasure;
+use crate::crash::point;
 use crate::db::Db;
 use crate::error::StoreError;
 use crate::rows::TenantId;
@@ -216,6 +217,7 @@ impl Keys {
             }));
             statement.push(" ON CONFLICT (tenant_id, candidate_id) DO NOTHING");
             self.db.execute(tenant, statement).await?;
+            point("it is kept who is erased");
             let mut statement = Statement::new("DELETE FROM candidate_keys WHERE tenant_id = ");
             statement
                 .bind(tenant)

@@ -1,5 +1,5 @@
 //! A private PostgreSQL for tests: started from the binaries that are installed, durable as in production, gone when the
-//! tests are. Or the server that `AFTERWORD_TEST_POSTGRES_URL` names.
+//! tests are. Or the server that `AFTERWORD_TEST_POSTGRES_URL` names. And what goes wrong with batches, where a test wants it.
 
 #![expect(
     clippy::expect_used,
@@ -15,6 +15,8 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+
+pub use crate::crash::{Fault, Faults};
 
 /// A server of our own, or a named one.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     Beside, Fence, Store, StoreError, TenantId,
+    crash::point,
     statement::{Cells, Statement, Value},
 };
 
@@ -313,7 +314,9 @@ impl Store {
             [tenant.into(), id.into(), from.into(), to.into()],
         );
         fenced(&mut statement, tenant, fence);
-        Ok(self.db().execute(tenant, statement).await? > 0)
+        let moved = self.db().execute(tenant, statement).await? > 0;
+        point("the webhook is moved on");
+        Ok(moved)
     }
 
     /// Keeps since when a webhook fails, and until when it wants to be left alone.
@@ -334,6 +337,7 @@ impl Store {
         );
         fenced(&mut statement, tenant, fence);
         self.db().execute(tenant, statement).await?;
+        point("how a webhook fares is kept");
         Ok(())
     }
 
@@ -394,6 +398,7 @@ impl Store {
              w.webhook_id = webhook_deliveries.webhook_id AND w.position < webhook_deliveries.position)",
         );
         self.db().execute(tenant, statement).await?;
+        point("deliveries wait");
         Ok(())
     }
 
@@ -410,6 +415,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         for statement in line_up(tenant, webhook, candidates, now) {
             self.db().execute(tenant, statement).await?;
+            point("deliveries are lined up");
         }
         Ok(())
     }
@@ -463,7 +469,8 @@ impl Store {
         self.db().fetch(tenant, statement, delivery).await
     }
 
-    /// Keeps what became of deliveries: `delivered` or `skipped`, all with one answer.
+    /// Keeps what became of deliveries: `delivered` or `skipped`, all with one answer. False: none of them waits any
+    /// more, or the lease is another's.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -475,7 +482,8 @@ impl Store {
         state: &str,
         (status, now): (Option<i64>, i64),
         fence: Fence,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
+        point("deliveries are sent and not settled");
         let mut statement = Statement::of(
             "UPDATE webhook_deliveries SET state = $3, attempts = attempts + 1, next_at = NULL, \
              first_at = COALESCE(first_at, $5), last_at = $5, status = $4, error = NULL \
@@ -484,11 +492,13 @@ impl Store {
         );
         statement.push(" AND position IN ").bind_list(positions.iter().copied());
         fenced(&mut statement, tenant, fence);
-        self.db().execute(tenant, statement).await?;
-        Ok(())
+        let settled = self.db().execute(tenant, statement).await? > 0;
+        point("deliveries are settled");
+        Ok(settled)
     }
 
-    /// Keeps that an attempt has failed: the row says what is to become of the delivery.
+    /// Keeps that an attempt has failed: the row says what is to become of the delivery. False: it does not wait any more, or
+    /// the lease is another's.
     ///
     /// # Errors
     /// When the database does not answer.
@@ -498,7 +508,8 @@ impl Store {
         webhook: Uuid,
         row: &DeliveryRow,
         fence: Fence,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
+        point("deliveries are sent and not settled");
         let mut statement = Statement::of(
             "UPDATE webhook_deliveries SET state = $4, attempts = $5, next_at = $6, first_at = $7, last_at = $8, \
              status = $9, error = $10 WHERE tenant_id = $1 AND webhook_id = $2 AND position = $3 AND state = 'pending'",
@@ -516,8 +527,9 @@ impl Store {
             ],
         );
         fenced(&mut statement, tenant, fence);
-        self.db().execute(tenant, statement).await?;
-        Ok(())
+        let settled = self.db().execute(tenant, statement).await? > 0;
+        point("a delivery has failed");
+        Ok(settled)
     }
 
     /// A page of a webhook's deliveries in some states, or in all where none is named, the newest facts first.

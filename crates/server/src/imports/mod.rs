@@ -145,7 +145,7 @@ async fn import(
     // What a file says depends on what is known: the same request again is read against what was known then.
     let then = async |known: Known, version: u64| {
         let facts = known.candidate.folds();
-        let folding = move || known.as_it_was(version);
+        let folding = move || known.back_to(version);
         service.heavy.folding(&request, &caller, facts, folding).await
     };
     if let Some(row) = &repeated {

@@ -164,7 +164,7 @@ pub struct Known {
 
 impl Known {
     /// The same at an earlier version, at the moment in which the next one came.
-    pub(super) fn as_it_was(self, version: u64) -> Self {
+    pub(super) fn back_to(self, version: u64) -> Self {
         let next = usize::try_from(version)
             .ok()
             .and_then(|next| self.candidate.history().get(next));

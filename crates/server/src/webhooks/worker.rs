@@ -267,7 +267,10 @@ impl WebhookWorker {
                     let Ok(done) = done else { return Ok(false) };
                     let done = done?;
                     busy.remove(&done.candidate);
-                    self.settle(tenant, id, done, fence).await?;
+                    if !self.settle(tenant, id, done, fence).await? {
+                        // It would be sent again and again.
+                        return Ok(false);
+                    }
                 }
                 Ok(None) => {}
                 // What is still under way is dropped, and sent again by whoever comes next.

@@ -11,7 +11,7 @@ mod postgres;
 mod sqlite;
 
 use crate::commit::{Appended, Commit};
-use crate::crash::point;
+use crate::crash::{Fault, held, point};
 use crate::error::{StoreError, describe};
 use crate::keys::Keys;
 use crate::lanes::Lanes;
@@ -311,10 +311,12 @@ impl Writer {
 
     async fn bring_in(&self, tenant: TenantId, commits: &[Commit]) -> Result<Vec<Appended>, String> {
         let landed = self.until_it_lands(tenant, commits).await?;
+        held(Fault::Late).await;
         if landed.moved {
             self.wake.appended(tenant, landed.position);
         }
         if !landed.erased.is_empty() {
+            point("the keys of the erased are there yet");
             self.keys.destroy_surely(tenant, landed.erased).await;
             point("the keys of the erased are destroyed");
         }
@@ -333,6 +335,7 @@ impl Writer {
         let began = Instant::now();
         loop {
             attempt += 1;
+            held(Fault::Held).await;
             let asked = Asked {
                 tenant,
                 commits,

@@ -14,11 +14,19 @@ pub(super) struct Known {
     /// Version, and whether erased.
     pub(super) streams: HashMap<Uuid, (i64, bool)>,
     pub(super) requests: HashMap<Vec<u8>, IdempotencyRow>,
-    /// Candidate, version, position.
-    pub(super) events: HashMap<Uuid, (Uuid, i64, i64)>,
+    pub(super) events: HashMap<Uuid, There>,
     pub(super) external: HashMap<Vec<u8>, Uuid>,
     /// The tokens of leases.
     pub(super) leases: HashMap<String, i64>,
+}
+
+/// An event that is in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct There {
+    pub(super) candidate: Uuid,
+    pub(super) version: i64,
+    pub(super) position: i64,
+    pub(super) recorded_at: i64,
 }
 
 /// One event with its place.
@@ -28,6 +36,17 @@ pub(super) struct Placed<'a> {
     pub(super) candidate: Uuid,
     pub(super) version: i64,
     pub(super) event: &'a EventRow,
+}
+
+impl Placed<'_> {
+    fn there(&self) -> There {
+        There {
+            candidate: self.candidate,
+            version: self.version,
+            position: self.position,
+            recorded_at: self.event.recorded_at,
+        }
+    }
 }
 
 /// What becomes of one stream's row.
@@ -68,19 +87,23 @@ pub(super) struct Landed {
     pub(super) erased: Vec<(Uuid, Erasure)>,
     /// Whether rows were deleted or written over that nobody may find any more.
     pub(super) scrub: bool,
-    event: Option<(Uuid, i64)>,
-    request: Option<IdempotencyRow>,
+    events: Vec<(Uuid, There)>,
+    requests: Vec<IdempotencyRow>,
 }
 
 impl Landed {
-    /// Whether the database shows what this transaction wrote.
+    /// Whether the database shows what this transaction wrote: all of it, since another instance may have announced the
+    /// same at the same place, under the same id.
     pub(super) fn is_in(&self, known: &Known) -> bool {
-        match (&self.event, &self.request) {
-            (Some((id, position)), _) => known.events.get(id).is_some_and(|there| there.2 == *position),
-            (None, Some(request)) => known.requests.get(&request.key_hash) == Some(request),
-            // A rebuild, or a change beside the log without a name: doing it twice does no harm.
-            (None, None) => false,
-        }
+        let is_there = |(id, own): &(Uuid, There)| known.events.get(id) == Some(own);
+        // An erasure may have taken from the row what is sealed in it.
+        let is_named = |own: &IdempotencyRow| {
+            let there = known.requests.get(&own.key_hash);
+            there.is_some_and(|it| (&it.request_hash, it.recorded_at) == (&own.request_hash, own.recorded_at))
+        };
+        // A rebuild, or a change beside the log without a name: doing it twice does no harm.
+        let may_be_known = !self.events.is_empty() || !self.requests.is_empty();
+        may_be_known && self.events.iter().all(is_there) && self.requests.iter().all(is_named)
     }
 }
 
@@ -96,8 +119,12 @@ impl Plan<'_> {
             moved: !self.events.is_empty(),
             erased: self.erased.clone(),
             scrub: !self.erased.is_empty() || !self.redactions.is_empty(),
-            event: self.events.first().map(|first| (first.event.event_id, first.position)),
-            request: self.requests.first().map(|request| (*request).clone()),
+            events: self
+                .events
+                .iter()
+                .map(|placed| (placed.event.event_id, placed.there()))
+                .collect(),
+            requests: self.requests.iter().map(|request| (*request).clone()).collect(),
         }
     }
 
@@ -159,13 +186,13 @@ fn refused(commit: &Commit, known: &Known) -> Option<Appended> {
     }
     let (mut own, mut taken) = (HashMap::new(), Vec::new());
     for (expected, event) in (commit.expected_version + 1..).zip(&commit.events) {
-        let (event_id, own_place) = (event.event_id, (commit.candidate, expected, 0));
-        let there = known
+        let (event_id, own_place) = (event.event_id, (commit.candidate, expected));
+        let found = known
             .events
             .get(&event_id)
-            .copied()
-            .or_else(|| own.insert(event_id, own_place));
-        taken.extend(there.map(|(candidate, version, _)| Taken {
+            .map(|there| (there.candidate, there.version));
+        let there = found.or_else(|| own.insert(event_id, own_place));
+        taken.extend(there.map(|(candidate, version)| Taken {
             event_id,
             candidate,
             version,
@@ -199,13 +226,14 @@ fn admit<'a>(commit: &'a Commit, plan: &mut Plan<'a>, known: &mut Known) {
     for event in &commit.events {
         version += 1;
         plan.position += 1;
-        known.events.insert(event.event_id, (candidate, version, plan.position));
-        plan.events.push(Placed {
+        let placed = Placed {
             position: plan.position,
             candidate,
             version,
             event,
-        });
+        };
+        known.events.insert(event.event_id, placed.there());
+        plan.events.push(placed);
     }
     let change = plan.streams.entry(candidate).or_default();
     change.version = version;
@@ -256,4 +284,50 @@ fn admit<'a>(commit: &'a Commit, plan: &mut Plan<'a>, known: &mut Known) {
         plan.of_groups.extend(groups);
     }
     known.streams.insert(candidate, (version, commit.erase.is_some()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(id: u128) -> EventRow {
+        EventRow {
+            position: 0,
+            candidate: Uuid::nil(),
+            version: 0,
+            event_id: Uuid::from_u128(id),
+            kind: "Noted".to_owned(),
+            schema_version: 1,
+            application: None,
+            subject: "cnd_x".to_owned(),
+            occurred_at: 10,
+            recorded_at: 20,
+            recorded_by: "key".to_owned(),
+            sealed: None,
+        }
+    }
+
+    #[test]
+    fn a_commit_is_recognised_by_all_that_it_wrote() {
+        let commit = |ids: &[u128]| Commit {
+            events: ids.iter().map(|id| event(*id)).collect(),
+            ..Commit::new(crate::TenantId(1), Uuid::from_u128(9), 0)
+        };
+        let after = |commit: &Commit| {
+            let mut known = Known::default();
+            let mut plan = Plan::default();
+            admit(commit, &mut plan, &mut known);
+            known
+        };
+        // What was announced before a fact, and the fact.
+        let own = [commit(&[1, 2])];
+        let landed = plan(&own, 0, &Known::default(), false).landed();
+        assert!(landed.is_in(&after(&own[0])));
+        assert!(!landed.is_in(&Known::default()));
+        assert!(
+            !landed.is_in(&after(&commit(&[1]))),
+            "another instance has announced it, and the fact is not there"
+        );
+        assert!(!landed.is_in(&after(&commit(&[2, 1]))), "they are elsewhere");
+    }
 }

@@ -2,8 +2,8 @@
 //! READ COMMITTED a lock and a check in one statement see an old version.
 
 use super::Asked;
-use super::plan::{Known, Landed, Plan};
-use crate::crash::point;
+use super::plan::{Known, Landed, Plan, There};
+use crate::crash::{Fault, lost, point};
 use crate::lanes::Lanes;
 use crate::rows::{IdempotencyRow, TenantId};
 use crate::statement::{Cells, Statement};
@@ -20,13 +20,14 @@ pub(super) async fn attempt(
     let position = begin(&mut lane, asked.tenant).await?;
     point("the head is locked");
     let known = look(&mut lane, asked).await?;
-    let landed = perhaps.take_if(|landed| landed.is_in(&known));
+    let landed = perhaps.as_ref().is_some_and(|landed| landed.is_in(&known));
     let plan = asked.plan(position, &known);
     point("the batch is checked");
-    if landed.is_some() || plan.is_empty() {
+    if landed || plan.is_empty() {
+        // Where this fails, the next attempt looks for it again.
         sqlx::raw_sql("ROLLBACK").execute(&mut *lane).await?;
         lane.park();
-        return Ok(landed.unwrap_or_else(|| plan.landed()));
+        return Ok(perhaps.take_if(|_| landed).unwrap_or_else(|| plan.landed()));
     }
     before(&mut lane, asked.tenant, &plan).await?;
     write(&mut lane, asked.tenant, &plan).await?;
@@ -42,7 +43,9 @@ pub(super) async fn attempt(
     }
     *perhaps = Some(plan.landed());
     point("all is written");
+    lost(Fault::Lost)?;
     sqlx::raw_sql("COMMIT").execute(&mut *lane).await?;
+    lost(Fault::Unanswered)?;
     point("the batch is committed");
     lane.park();
     Ok(plan.landed())
@@ -71,7 +74,7 @@ SELECT 0::bigint, s.candidate_id, NULL::uuid, s.version, COALESCE(s.erased_at, 0
   FROM UNNEST($2::uuid[]) AS n (id), LATERAL
        (SELECT * FROM streams WHERE tenant_id = $1 AND candidate_id = n.id LIMIT 1) AS s
 UNION ALL
-SELECT 1, e.candidate_id, e.event_id, e.version, e.position, 0, NULL, NULL, NULL
+SELECT 1, e.candidate_id, e.event_id, e.version, e.position, e.recorded_at, NULL, NULL, NULL
   FROM UNNEST($3::uuid[]) AS n (id), LATERAL
        (SELECT * FROM events WHERE tenant_id = $1 AND event_id = n.id LIMIT 1) AS e
 UNION ALL
@@ -112,7 +115,15 @@ async fn look(connection: &mut PgConnection, asked: &Asked<'_>) -> Result<Known,
     for row in rows {
         match row.int(0)? {
             0 => drop(known.streams.insert(row.id(1)?, (row.int(3)?, row.int(4)? != 0))),
-            1 => drop(known.events.insert(row.id(2)?, (row.id(1)?, row.int(3)?, row.int(4)?))),
+            1 => {
+                let there = There {
+                    candidate: row.id(1)?,
+                    version: row.int(3)?,
+                    position: row.int(4)?,
+                    recorded_at: row.int(5)?,
+                };
+                known.events.insert(row.id(2)?, there);
+            }
             2 => {
                 let request = IdempotencyRow {
                     key_hash: row.bytes(6)?,
@@ -158,6 +169,7 @@ async fn before(connection: &mut PgConnection, tenant: TenantId, plan: &Plan<'_>
             .bind(&plan.replaced)
             .execute(&mut *connection)
             .await?;
+        point("rows that are replaced are taken away");
     }
     Ok(())
 }
@@ -353,6 +365,7 @@ async fn after(connection: &mut PgConnection, tenant: TenantId, plan: &Plan<'_>)
         Statement::of(super::ERASE_STREAM, values)
             .run_postgres(connection)
             .await?;
+        point("a stream is erased");
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! One batch on SQLite: `BEGIN IMMEDIATE` is the lock, and each table takes a few statements of some rows.
 
 use super::Asked;
-use super::plan::{Known, Landed, Plan};
-use crate::crash::point;
+use super::plan::{Known, Landed, Plan, There};
+use crate::crash::{Fault, lost, point};
 use crate::reads::{IDEMPOTENCY, idempotency};
 use crate::rows::TenantId;
 use crate::sqlite::{Sqlite, is_read_only};
@@ -59,7 +59,9 @@ async fn transact(
     }
     *perhaps = Some(plan.landed());
     point("all is written");
+    lost(Fault::Lost)?;
     transaction.commit().await?;
+    lost(Fault::Unanswered)?;
     point("the batch is committed");
     Ok(plan.landed())
 }
@@ -87,14 +89,21 @@ async fn look(connection: &mut SqliteConnection, asked: &Asked<'_>) -> Result<Kn
         .map(|event| event.event_id)
         .collect();
     for some in events.chunks(1024) {
-        let mut statement =
-            Statement::new("SELECT event_id, candidate_id, version, position FROM events WHERE tenant_id = ");
+        let mut statement = Statement::new(
+            "SELECT event_id, candidate_id, version, position, recorded_at FROM events WHERE tenant_id = ",
+        );
         statement
             .bind(tenant)
             .push(" AND event_id IN ")
             .bind_list(some.iter().copied());
         for row in statement.fetch_sqlite(connection).await? {
-            known.events.insert(row.id(0)?, (row.id(1)?, row.int(2)?, row.int(3)?));
+            let there = There {
+                candidate: row.id(1)?,
+                version: row.int(2)?,
+                position: row.int(3)?,
+                recorded_at: row.int(4)?,
+            };
+            known.events.insert(row.id(0)?, there);
         }
     }
     let requests: Vec<&[u8]> = asked
@@ -150,6 +159,7 @@ async fn write(connection: &mut SqliteConnection, tenant: TenantId, plan: &Plan<
             Statement::of(sql, [tenant.into(), (*candidate).into()])
                 .run_sqlite(connection)
                 .await?;
+            point("rows that are replaced are taken away");
         }
     }
     let t = || Value::from(tenant);
@@ -291,6 +301,7 @@ async fn write(connection: &mut SqliteConnection, tenant: TenantId, plan: &Plan<
         Statement::of(super::ERASE_STREAM, values)
             .run_sqlite(connection)
             .await?;
+        point("a stream is erased");
     }
     Ok(())
 }
@@ -320,6 +331,7 @@ async fn streams(connection: &mut SqliteConnection, tenant: TenantId, plan: &Pla
          playbook_version = excluded.playbook_version",
     )
     .await?;
+    point("whole rows of streams are written");
     insert(
         connection,
         "INSERT INTO streams (tenant_id, candidate_id, version, recorded_at, derivation, next_at, playbook_version) VALUES ",
@@ -342,6 +354,7 @@ async fn streams(connection: &mut SqliteConnection, tenant: TenantId, plan: &Pla
          playbook_version = excluded.playbook_version",
     )
     .await?;
+    point("rows of streams are moved on");
     let rows: Vec<_> = plan
         .streams
         .iter()
@@ -354,6 +367,7 @@ async fn streams(connection: &mut SqliteConnection, tenant: TenantId, plan: &Pla
             .push(" AND candidate_id IN ")
             .bind_list(some.iter().map(|(candidate, _)| *candidate));
         statement.run_sqlite(connection).await?;
+        point("groups are left");
     }
     let mut groups = Vec::new();
     for (candidate, row) in rows {

@@ -89,8 +89,15 @@ impl WebhookWorker {
         Ok(done)
     }
 
-    /// Writes what a lane has done, and lines up what its candidate has waiting.
-    pub(super) async fn settle(&self, tenant: TenantId, id: Uuid, done: Done, fence: Fence) -> Result<(), StoreError> {
+    /// Writes what a lane has done, and lines up what its candidate has waiting. False: it could not, and somebody else sees
+    /// to it.
+    pub(super) async fn settle(
+        &self,
+        tenant: TenantId,
+        id: Uuid,
+        done: Done,
+        fence: Fence,
+    ) -> Result<bool, StoreError> {
         let store = self.service.recorder.store();
         let now = self.clock.now();
         let at = now.as_microsecond();
@@ -101,29 +108,35 @@ impl WebhookWorker {
             let of = done.delivered.iter().filter(|(_, answered)| answered == status);
             let positions: Vec<i64> = of.map(|(position, _)| *position).collect();
             let told = (Some(i64::from(*status)), at);
-            store
-                .deliveries_settle(tenant, id, &positions, "delivered", told, fence)
-                .await?;
+            let settled = store.deliveries_settle(tenant, id, &positions, "delivered", told, fence);
+            if !settled.await? {
+                return Ok(false);
+            }
         }
         if !done.skipped.is_empty() {
-            store
-                .deliveries_settle(tenant, id, &done.skipped, "skipped", (None, at), fence)
-                .await?;
+            let settled = store.deliveries_settle(tenant, id, &done.skipped, "skipped", (None, at), fence);
+            if !settled.await? {
+                return Ok(false);
+            }
         }
         let Some(row) = store.webhook(tenant, id).await? else {
-            return Ok(());
+            return Ok(true);
         };
         if !statuses.is_empty() && row.failing_since.is_some() {
             store.webhook_fares(tenant, id, None, row.quiet_until, fence).await?;
         }
         if let Some((delivery, outcome)) = done.failed {
             let since = if statuses.is_empty() { row.failing_since } else { None };
-            self.failed(tenant, &row, since, delivery, outcome, fence).await?;
+            let settled = self.failed(tenant, &row, since, delivery, outcome, fence);
+            if !settled.await? {
+                return Ok(false);
+            }
         }
-        store.deliveries_line_up(tenant, id, &[done.candidate], at).await
+        store.deliveries_line_up(tenant, id, &[done.candidate], at).await?;
+        Ok(true)
     }
 
-    /// Decides what is to become of a delivery that has failed, and of its webhook.
+    /// Decides what is to become of a delivery that has failed, and of its webhook. False: that is another's by now.
     async fn failed(
         &self,
         tenant: TenantId,
@@ -132,7 +145,7 @@ impl WebhookWorker {
         mut delivery: DeliveryRow,
         outcome: Outcome,
         fence: Fence,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let store = self.service.recorder.store();
         let now = self.clock.now();
         let at = now.as_microsecond();
@@ -157,7 +170,9 @@ impl WebhookWorker {
             "failed".clone_into(&mut delivery.state);
             metrics::counter!("afterword_webhook_given_up_total").increment(1);
         }
-        store.delivery_failed(tenant, row.id, &delivery, fence).await?;
+        if !store.delivery_failed(tenant, row.id, &delivery, fence).await? {
+            return Ok(false);
+        }
         let overloaded = matches!(status, Some(429 | 503));
         let quiet_until = match retry_after.filter(|_| overloaded) {
             Some(asked) => schedule::quiet(now, asked).as_microsecond().max(row.quiet_until),
@@ -177,6 +192,6 @@ impl WebhookWorker {
             metrics::counter!("afterword_webhooks_disabled_total", "reason" => reason).increment(1);
             store.webhook_disable(tenant, row.id, reason, fence).await?;
         }
-        Ok(())
+        Ok(true)
     }
 }
