@@ -1,30 +1,29 @@
-//! Clients, the time worker and the webhook worker over one store, in an order that a seed draws, with what goes wrong:
-//! a write breaks off in the middle, an answer is lost, the service is gone and starts again, a receiver fails or takes a
-//! message without a word, hours pass. Afterwards nothing is lost and nothing is there twice. `AFTERWORD_SEED=…` tells one
-//! story again.
+//! Clients, time workers and webhook workers of two instances over one store, in an order that a seed draws, with what goes
+//! wrong: a write breaks off in the middle, an answer is lost, COMMIT fails and nobody knows whether it was carried out, an
+//! instance is gone and another starts, a receiver fails or takes a message without a word, hours pass. And what takes too
+//! long: a batch is held before it is tried, or after it is in, and a receiver answers when the lease of whoever sent has run
+//! out, while the other instance takes over. Afterwards nothing is lost and nothing is there twice. `AFTERWORD_SEED=…` tells
+//! one story again.
 //!
-//! One thing happens at a time, at moments of a clock of its own, so that a seed says what happens. What breaks off does so
-//! at a row that is counted by triggers in the database: to whoever reads it, that is a process that died right there.
+//! One thing happens at a time, at moments of a clock of its own, so that a seed says what happens: an instance goes on only
+//! while it is driven, and what it has begun stands still meanwhile. What breaks off does so at a row that is counted by
+//! triggers in the database: to whoever reads it, that is a process that died right there.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
-use afterword::{
-    edge::clock::Clock, outgoing::Outgoing, service::Service, time_worker::TimeWorker, webhooks::worker::WebhookWorker,
-};
+use afterword::edge::clock::Clock;
 use afterword_domain::{
     announcements::announce,
     candidate::Candidate,
     decide::Decided,
     ids::{CandidateId, EventId},
 };
-use afterword_store::{Command, FeedQuery, Idempotency, RecordError, Recorded, Store, TenantId};
+use afterword_store::{Command, FeedQuery, Idempotency, RecordError, Recorded, WEBHOOKS, testing::Fault};
 use jiff::{SignedDuration, Timestamp};
-use sqlx::SqliteConnection;
 use tempfile::TempDir;
-use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
 
 use crate::{
@@ -33,8 +32,15 @@ use crate::{
     soak,
 };
 
+mod life;
 mod stage;
-use stage::{Lots, Stage, Taken, database, folder, options_of};
+use life::{Done, Life};
+use stage::{Lots, Stage, Taken, folder};
+
+/// So many things happen in a story.
+const STEPS: u64 = 80;
+/// After this a lease has run out.
+const LEASED: SignedDuration = SignedDuration::from_secs(16);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_breaks_off_nothing_is_lost_or_doubled() {
@@ -63,6 +69,13 @@ async fn whatever_breaks_off_nothing_is_lost_or_doubled() {
             told.again,
             told.announced,
             told.refused_by_receivers,
+            told.held,
+            told.late,
+            told.lost,
+            told.unanswered,
+            told.kept_waiting,
+            told.taken_over,
+            told.forestalled,
         ] {
             assert!(count > 0, "{told:?}");
         }
@@ -79,6 +92,18 @@ struct Told {
     announced: u64,
     delivered: u64,
     refused_by_receivers: u64,
+    /// Batches that were held before they were tried,
+    held: u64,
+    /// or when they were in.
+    late: u64,
+    /// COMMITs that nobody heard of, and those whose answer was lost.
+    lost: u64,
+    unanswered: u64,
+    /// Rounds of deliveries that a receiver kept waiting, and those of them that another instance has taken over meanwhile.
+    kept_waiting: u64,
+    taken_over: u64,
+    /// Rounds of whoever sees to time that were held until another instance had taken over.
+    forestalled: u64,
 }
 
 impl Told {
@@ -90,6 +115,13 @@ impl Told {
         self.announced += other.announced;
         self.delivered += other.delivered;
         self.refused_by_receivers += other.refused_by_receivers;
+        self.held += other.held;
+        self.late += other.late;
+        self.lost += other.lost;
+        self.unanswered += other.unanswered;
+        self.kept_waiting += other.kept_waiting;
+        self.taken_over += other.taken_over;
+        self.forestalled += other.forestalled;
     }
 }
 
@@ -110,18 +142,27 @@ impl Stage {
             lots: Lots(seed),
             clock: Clock::fixed(moment(BEGINNING) + SignedDuration::from_mins(1)),
             requests: Vec::new(),
+            names: 0,
             told: Told::default(),
         };
-        let mut life = story.begins();
-        for _ in 0..60 {
-            if story.goes_on(&mut life) {
-                drop(life);
+        let mut lives = vec![story.begins(), story.begins()];
+        for step in 0..STEPS {
+            // Whatever came of the steps before this one, it is the same that is drawn.
+            story.lots = Lots(Lots(seed).next() ^ step);
+            let nth = story.lots.upto(2);
+            if story.goes_on(&mut lives, nth) {
+                let gone = lives.remove(nth).name;
                 story.told.restarts += 1;
-                life = story.begins();
+                // It may be known by the same name, and then has its leases at once.
+                let next = if story.lots.coin() {
+                    Life::begins(story.place.path(), &story.clock, gone)
+                } else {
+                    story.begins()
+                };
+                lives.insert(nth, next);
             }
         }
-        drop(life);
-        story.ends()
+        story.ends(lives)
     }
 }
 
@@ -129,19 +170,20 @@ impl Stage {
 struct Request {
     what: What,
     now: Timestamp,
-    /// Each time it is sent, its fact has an id of its own, so that its name alone can tell that it was sent before.
-    ids: Vec<EventId>,
+    /// What it takes back, where that is what it is for.
+    takes_back: Option<EventId>,
+    /// Each time it is sent, its fact has an id of its own, so that its name alone can tell that it was sent before; and
+    /// when that was.
+    ids: Vec<(EventId, Timestamp)>,
     answered: Option<EventId>,
 }
 
-/// The service from its start to its end. Where it dies, all that it has in memory dies with it.
-struct Life {
-    service: Service,
-    time: TimeWorker,
-    webhooks: WebhookWorker,
-    database: SqliteConnection,
-    // The last to go.
-    runtime: Runtime,
+/// What an instance does.
+#[derive(Clone, Copy)]
+enum Does {
+    Asks(usize),
+    Looks,
+    Serves,
 }
 
 struct Story<'a> {
@@ -150,52 +192,109 @@ struct Story<'a> {
     lots: Lots,
     clock: Clock,
     requests: Vec<Request>,
+    names: u128,
     told: Told,
 }
 
 impl Story<'_> {
-    fn begins(&self) -> Life {
-        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-        let (service, database) = runtime.block_on(async {
-            let store = Store::open(&options_of(self.place.path())).await.expect("a store");
-            let service = Service::new(store, self.clock.clone()).reaching(Outgoing::new(true));
-            (service, database(self.place.path()).await)
-        });
-        Life {
-            time: TimeWorker::new(&service),
-            webhooks: WebhookWorker::new(&service),
-            service,
-            database,
-            runtime,
-        }
+    fn begins(&mut self) -> Life {
+        self.names += 1;
+        Life::begins(self.place.path(), &self.clock, Uuid::from_u128(self.names))
     }
 
-    /// The next thing happens. True: the service died of it.
-    fn goes_on(&mut self, life: &mut Life) -> bool {
+    /// The next thing happens. True: the instance died of it.
+    fn goes_on(&mut self, lives: &mut [Life], nth: usize) -> bool {
         let breaks = self.lots.below(3) == 0;
         let dies = self.lots.below(3) == 0;
-        if breaks {
-            let after = 1 + self.lots.below(14);
-            life.breaks_off(after);
-        }
-        let whole = match self.lots.below(12) {
-            0..=4 => self.asks_anew(life),
-            5..=6 => self.asks_again(life),
-            7 => {
-                let minutes = 1 + self.lots.below(24 * 60);
-                self.clock.advance(SignedDuration::from_mins(minutes.cast_signed()));
-                true
+        let after = if breaks { 1 + self.lots.below(14) } else { 0 };
+        lives[nth].breaks_off(after);
+        if lives[nth].is_writing() {
+            self.lets_go(&mut lives[nth]);
+        } else {
+            let does = match self.lots.below(14) {
+                0..=4 => Some(self.asks_anew()),
+                5..=6 if !self.requests.is_empty() => {
+                    self.told.again += 1;
+                    Some(Does::Asks(self.lots.upto(self.requests.len())))
+                }
+                9..=11 => Some(Does::Looks),
+                12..=13 => Some(Does::Serves),
+                _ => None,
+            };
+            match does {
+                Some(does) => self.does(lives, nth, does),
+                None => {
+                    let minutes = 1 + self.lots.below(24 * 60);
+                    // Who fails for five days is not tried any more.
+                    if self.clock.now() < moment(BEGINNING) + SignedDuration::from_hours(4 * 24) {
+                        self.clock.advance(SignedDuration::from_mins(minutes.cast_signed()));
+                    }
+                }
             }
-            8..=9 => self.time_passes(life),
-            _ => life.runtime.block_on(life.webhooks.round(self.stage.tenant)).is_ok(),
-        };
-        life.breaks_off(0);
-        self.told.broken += u64::from(!whole);
+        }
+        lives[nth].breaks_off(0);
         // A process may also die while nothing is under way.
         dies && (breaks || self.lots.below(4) == 0)
     }
 
-    fn asks_anew(&mut self, life: &mut Life) -> bool {
+    /// An instance does something. Where that is held, the other one may have its turn before long.
+    fn does(&mut self, lives: &mut [Life], nth: usize, does: Does) {
+        self.begins_to(&mut lives[nth], does);
+        let held = match does {
+            Does::Serves => lives[nth].is_delivering(),
+            Does::Asks(_) | Does::Looks => lives[nth].is_writing(),
+        };
+        let other = &mut lives[1 - nth];
+        if held && self.lots.coin() {
+            let seconds = self.lots.below(60).cast_signed();
+            self.clock.advance(LEASED + SignedDuration::from_secs(seconds));
+            if !other.is_writing() {
+                self.begins_to(other, does);
+            }
+        }
+    }
+
+    fn begins_to(&mut self, life: &mut Life, does: Does) {
+        match does {
+            Does::Asks(which) => {
+                let astray = self.lots.below(8) == 0;
+                let command = self.command(which);
+                life.meets(self.faults());
+                let done = life.asks(which, astray, command);
+                self.takes(life, done);
+            }
+            Does::Looks => {
+                life.meets(self.faults());
+                let another = self.lots.coin();
+                let done = life.looks(another);
+                self.takes(life, done);
+            }
+            Does::Serves if life.is_delivering() => self.is_answered(life),
+            Does::Serves => {
+                let held = self.lots.coin();
+                let done = life.serves(self.stage, held);
+                self.told.kept_waiting += u64::from(done.is_none());
+                self.takes(life, done);
+            }
+        }
+    }
+
+    /// What goes wrong with the next batches.
+    fn faults(&mut self) -> Vec<Fault> {
+        match self.lots.below(20) {
+            0 | 1 => vec![Fault::Held],
+            2 => vec![Fault::Late],
+            3 => vec![Fault::Lost],
+            4 => vec![Fault::Unanswered],
+            // In doubt, while the other instance may write.
+            5 | 6 => vec![Fault::Lost, Fault::Held],
+            7 => vec![Fault::Unanswered, Fault::Held],
+            8 => vec![Fault::Held, Fault::Lost, Fault::Held, Fault::Unanswered, Fault::Late],
+            _ => Vec::new(),
+        }
+    }
+
+    fn asks_anew(&mut self) -> Does {
         let nth = self.requests.len();
         let fact = match nth {
             0..=1 => "CandidateRegistered",
@@ -211,34 +310,95 @@ impl Story<'_> {
             of: (0, u8::from(self.lots.coin())),
             odd: self.lots.coin(),
         };
+        let known: Vec<EventId> = self
+            .requests
+            .iter()
+            .filter(|it| it.what.who == what.who)
+            .filter_map(|it| it.answered)
+            .collect();
+        let takes_back = (fact == "FactRetracted" && !known.is_empty()).then(|| known[self.lots.upto(known.len())]);
         self.requests.push(Request {
             what,
             now: self.clock.now(),
+            takes_back,
             ids: Vec::new(),
             answered: None,
         });
-        self.sends(life, self.requests.len() - 1)
+        Does::Asks(nth)
     }
 
-    fn asks_again(&mut self, life: &mut Life) -> bool {
-        if self.requests.is_empty() {
-            return true;
-        }
-        let which = self.lots.upto(self.requests.len());
-        self.told.again += 1;
-        self.sends(life, which)
-    }
-
-    /// Sends a request. False: nobody knows whether it was carried out.
-    fn sends(&mut self, life: &mut Life, which: usize) -> bool {
-        let lost = self.lots.below(8) == 0;
+    /// A request, as it is sent now.
+    fn command(&mut self, which: usize) -> Command<'static> {
+        let now = self.clock.now();
         let id = EventId::new(Uuid::from_u128((u128::from(self.lots.next()) << 64) | which as u128));
         let request = &mut self.requests[which];
-        request.ids.push(id);
-        let answer = life.records(self.stage.tenant, which, request, id, self.clock.now());
+        request.ids.push((id, now));
+        let mut proposal = request.what.proposal(id, request.now);
+        if let Some(fact) = request.takes_back {
+            proposal.subject = Some(fact.into());
+        }
+        Command {
+            tenant: self.stage.tenant,
+            candidate: candidate(request.what.who),
+            fresh: false,
+            proposals: vec![proposal],
+            atomic: true,
+            by: "key".into(),
+            now,
+            condition: None,
+            idempotency: Some(Idempotency {
+                key: which.to_be_bytes().to_vec(),
+                request: which.to_be_bytes().to_vec(),
+                at: now,
+            }),
+            fence: None,
+        }
+    }
+
+    /// The batch that is held goes on.
+    fn lets_go(&mut self, life: &mut Life) {
+        let lost = life.has_lost(self.stage.tenant, "time");
+        let done = life.goes_on_writing();
+        self.told.forestalled += u64::from(lost && matches!(done, Some(Done::Looked(..))));
+        self.takes(life, done);
+    }
+
+    /// The receiver answers.
+    fn is_answered(&mut self, life: &mut Life) {
+        self.told.taken_over += u64::from(life.has_lost(self.stage.tenant, WEBHOOKS));
+        let done = life.is_answered();
+        self.takes(life, done);
+    }
+
+    /// What an instance has done is seen by whoever has asked for it, unless it is held.
+    fn takes(&mut self, life: &mut Life, done: Option<Done>) {
+        for fault in life.met() {
+            match fault {
+                Fault::Held => self.told.held += 1,
+                Fault::Late => self.told.late += 1,
+                Fault::Lost => self.told.lost += 1,
+                Fault::Unanswered => self.told.unanswered += 1,
+            }
+        }
+        let whole = match done {
+            None => true,
+            Some(Done::Asked(which, astray, answer)) => self.hears(which, astray, *answer),
+            Some(Done::Looked(worker, round)) => {
+                life.has_looked(*worker);
+                self.told.announced += round.as_ref().map_or(0, |round| round.announced);
+                round.is_ok()
+            }
+            Some(Done::Served(next)) => next.is_ok(),
+        };
+        self.told.broken += u64::from(!whole);
+    }
+
+    /// The client of a request hears of it. False: nobody knows whether it was carried out.
+    fn hears(&mut self, which: usize, astray: bool, answer: Result<Recorded, RecordError>) -> bool {
+        let request = &mut self.requests[which];
         match answer {
             // The answer goes astray.
-            _ if lost => false,
+            _ if astray => false,
             Ok(recorded) => {
                 let step = recorded
                     .results
@@ -262,21 +422,28 @@ impl Story<'_> {
         }
     }
 
-    fn time_passes(&mut self, life: &mut Life) -> bool {
-        let round = life.runtime.block_on(life.time.round());
-        self.told.announced += round.as_ref().map_or(0, |round| round.announced);
-        round.is_ok()
-    }
-
     /// Everything works again, and comes to rest.
-    fn ends(mut self) -> Told {
+    fn ends(mut self, lives: Vec<Life>) -> Told {
         self.stage.taken.lock().expect("no panic").kind = true;
-        let tenant = self.stage.tenant;
+        for mut life in lives {
+            life.meets(Vec::new());
+            while life.is_writing() {
+                self.lets_go(&mut life);
+            }
+            if life.is_delivering() {
+                self.is_answered(&mut life);
+            }
+        }
+        // Whoever is gone has its leases until they have run out.
+        self.clock.advance(LEASED);
         for _ in 0..200 {
-            let mut life = self.begins();
-            self.time_passes(&mut life);
-            let next = life.runtime.block_on(life.webhooks.round(tenant)).expect("it answers");
-            let Some(next) = next else {
+            let mut life = Life::begins(self.place.path(), &self.clock, Uuid::max());
+            let done = life.looks(false);
+            self.takes(&mut life, done);
+            let Some(Done::Served(next)) = life.serves(self.stage, false) else {
+                panic!("nothing is held any more")
+            };
+            let Some(next) = next.expect("it answers") else {
                 self.looks(&life);
                 return self.told;
             };
@@ -310,7 +477,8 @@ impl Story<'_> {
         let there: BTreeSet<EventId> = log.iter().map(|row| EventId::new(row.event_id)).collect();
         assert_eq!(there.len(), log.len(), "a fact is there twice");
         for (which, request) in self.requests.iter().enumerate() {
-            let found: Vec<EventId> = request.ids.iter().copied().filter(|id| there.contains(id)).collect();
+            let sent = request.ids.iter().map(|(id, _)| *id);
+            let found: Vec<EventId> = sent.filter(|id| there.contains(id)).collect();
             assert!(
                 found.len() <= 1,
                 "request {which} was carried out {} times",
@@ -372,12 +540,15 @@ impl Story<'_> {
         assert_eq!(differences, Vec::new(), "what is stored is not what the log says");
     }
 
-    /// Tells the candidate's own facts again, and has the clock speak whenever it is its turn.
+    /// Tells the candidate's own facts again, and has the clock speak whenever it is its turn: by the time of whoever has sent
+    /// a fact, which is past where it was held.
     fn was_announced(&self, known: &Candidate) {
+        let sent: HashMap<EventId, Timestamp> = self.requests.iter().flat_map(|it| it.ids.iter().copied()).collect();
         let mut again = Candidate::unknown(known.id);
         let mut expected = Vec::new();
         for fact in known.history() {
-            let announced = announce(&mut again, fact.at.recorded_at);
+            let now = sent.get(&fact.at.event).copied().unwrap_or(fact.at.recorded_at);
+            let announced = announce(&mut again, now);
             expected.extend(announced.iter().map(|fact| fact.at.event));
             if !fact.data.kind().by_the_clock {
                 expected.push(fact.at.event);
@@ -391,43 +562,5 @@ impl Story<'_> {
             Vec::new(),
             "the clock has more to say"
         );
-    }
-}
-
-impl Life {
-    /// From now on the row with this number is not written, nor what goes in with it. 0: all is well.
-    fn breaks_off(&mut self, after: u64) {
-        let after = after.cast_signed();
-        let armed = sqlx::query("UPDATE fault SET after = $1")
-            .bind(after)
-            .execute(&mut self.database);
-        self.runtime.block_on(armed).expect("armed");
-    }
-
-    fn records(
-        &self,
-        tenant: TenantId,
-        which: usize,
-        request: &Request,
-        id: EventId,
-        now: Timestamp,
-    ) -> Result<Recorded, RecordError> {
-        let command = Command {
-            tenant,
-            candidate: candidate(request.what.who),
-            fresh: false,
-            proposals: vec![request.what.proposal(id, request.now)],
-            atomic: true,
-            by: "key".into(),
-            now,
-            condition: None,
-            idempotency: Some(Idempotency {
-                key: which.to_be_bytes().to_vec(),
-                request: which.to_be_bytes().to_vec(),
-                at: now,
-            }),
-            fence: None,
-        };
-        self.runtime.block_on(self.service.recorder.record(command))
     }
 }

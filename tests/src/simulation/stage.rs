@@ -12,6 +12,7 @@ use afterword_store::{Place, StoreOptions, TenantId};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
+use tokio::sync::{Notify, watch};
 
 use crate::{
     client::Client,
@@ -54,6 +55,12 @@ pub struct Taken {
     /// Each message once, when it was first taken.
     pub taken: Vec<String>,
     pub refused: u64,
+    /// While it is there, messages are answered when it says so;
+    pub holds: Option<watch::Receiver<bool>>,
+    /// so many wait for that,
+    pub held: i64,
+    /// and this tells of each.
+    pub holds_one: Arc<Notify>,
 }
 
 impl Taken {
@@ -74,7 +81,10 @@ impl Taken {
         } else if !self.taken.iter().any(|taken| taken == event) {
             self.taken.push(event.to_owned());
         }
-        reply
+        let Some(told) = &self.holds else { return reply };
+        self.held += 1;
+        self.holds_one.notify_one();
+        Reply::Later(Box::new(reply), told.clone())
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::watch,
 };
 
 use crate::harness::behind;
@@ -31,6 +32,8 @@ pub enum Reply {
     Hang,
     /// It takes the message and hangs up.
     Drop,
+    /// It answers so when it is told to.
+    Later(Box<Self>, watch::Receiver<bool>),
 }
 
 type Answering = Box<dyn FnMut(&Message) -> Reply + Send>;
@@ -108,10 +111,17 @@ impl Receiver {
             };
             let reply = (self.answering.lock().expect("no panic"))(&message);
             self.heard.lock().expect("no panic").push(message);
+            let reply = match reply {
+                Reply::Later(reply, mut told) => {
+                    told.wait_for(|told| *told).await.ok();
+                    *reply
+                }
+                at_once => at_once,
+            };
             let (status, more) = match reply {
                 Reply::Status(status) => (status, ""),
                 Reply::With(status, more) => (status, more),
-                Reply::Drop => return,
+                Reply::Drop | Reply::Later(..) => return,
                 Reply::Hang => {
                     tokio::time::sleep(Duration::from_secs(60)).await;
                     return;
