@@ -49,13 +49,16 @@ pub struct Life {
     /// What stands still at a receiver, and by what that is told to answer.
     delivering: Option<(JoinHandle<Done>, watch::Sender<bool>)>,
     database: SqliteConnection,
+    /// By this it is looked after: on its own runtime, what it has begun would go on.
+    beside: Runtime,
     // The last to go.
     pub runtime: Runtime,
 }
 
 impl Life {
     pub fn begins(folder: &Path, clock: &Clock, name: Uuid) -> Self {
-        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let [runtime, beside] =
+            [(); 2].map(|()| Builder::new_current_thread().enable_all().build().expect("a runtime"));
         let (service, database) = runtime.block_on(async {
             let store = Store::open(&options_of(folder)).await.expect("a store");
             let service = Service::new(store, clock.clone()).reaching(Outgoing::new(true));
@@ -71,6 +74,7 @@ impl Life {
             writing: None,
             delivering: None,
             database,
+            beside,
             runtime,
         }
     }
@@ -198,7 +202,7 @@ impl Life {
         let armed = sqlx::query("UPDATE fault SET after = $1")
             .bind(after.cast_signed())
             .execute(&mut self.database);
-        self.runtime.block_on(armed).expect("armed");
+        self.beside.block_on(armed).expect("armed");
     }
 
     /// On SQLite every instance goes by the same name, since there is to be one. Here there are two.
@@ -209,7 +213,7 @@ impl Life {
         .bind(Uuid::nil())
         .bind(self.name)
         .execute(&mut self.database);
-        self.runtime.block_on(changed).expect("changed");
+        self.beside.block_on(changed).expect("changed");
     }
 
     /// Whether another instance has taken a lease over that was this one's.
@@ -220,7 +224,7 @@ impl Life {
                 .bind(lease)
                 .bind(self.name)
                 .fetch_one(&mut self.database);
-        let others: i64 = self.runtime.block_on(others).expect("it answers");
+        let others: i64 = self.beside.block_on(others).expect("it answers");
         others > 0
     }
 }

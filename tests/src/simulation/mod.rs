@@ -46,7 +46,7 @@ const LEASED: SignedDuration = SignedDuration::from_secs(16);
 async fn whatever_breaks_off_nothing_is_lost_or_doubled() {
     let stage = Stage::set().await;
     let seeds = soak::seeds(40, 5000);
-    let many = seeds.end - seeds.start >= 40;
+    let told_of = seeds.end - seeds.start;
     let told = tokio::task::spawn_blocking(move || {
         let mut all = Told::default();
         for seed in seeds {
@@ -60,7 +60,7 @@ async fn whatever_breaks_off_nothing_is_lost_or_doubled() {
     });
     let told = told.await.expect("it holds");
     eprintln!("{told:?}");
-    if many {
+    if told_of >= 40 {
         // It does happen.
         for count in [
             told.recorded,
@@ -75,10 +75,13 @@ async fn whatever_breaks_off_nothing_is_lost_or_doubled() {
             told.unanswered,
             told.kept_waiting,
             told.taken_over,
-            told.forestalled,
         ] {
             assert!(count > 0, "{told:?}");
         }
+    }
+    if told_of >= 1000 {
+        // And this, though seldom.
+        assert!(told.forestalled > 0, "{told:?}");
     }
 }
 
