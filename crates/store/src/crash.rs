@@ -59,7 +59,7 @@ pub(crate) fn lost(fault: Fault) -> Result<(), sqlx::Error> {
 
 #[cfg(not(feature = "testing"))]
 #[inline(always)]
-pub(crate) const fn held(_: Fault) -> std::future::Ready<()> {
+pub(crate) fn held(_: Fault) -> std::future::Ready<()> {
     std::future::ready(())
 }
 
