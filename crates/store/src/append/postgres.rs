@@ -48,7 +48,7 @@ pub(super) async fn attempt(
     lost(Fault::Unanswered)?;
     point("the batch is committed");
     lane.park();
-    Ok(plan.landed())
+    Ok(perhaps.take().unwrap_or_else(|| plan.landed()))
 }
 
 /// Begins, names the tenant to row-level security, and takes the head row: one round trip, a snapshot each.

@@ -63,7 +63,7 @@ async fn transact(
     transaction.commit().await?;
     lost(Fault::Unanswered)?;
     point("the batch is committed");
-    Ok(plan.landed())
+    Ok(perhaps.take().unwrap_or_else(|| plan.landed()))
 }
 
 async fn look(connection: &mut SqliteConnection, asked: &Asked<'_>) -> Result<Known, sqlx::Error> {

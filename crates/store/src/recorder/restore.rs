@@ -191,6 +191,9 @@ impl Recorder {
             _ => None,
         });
         let elsewhere: HashMap<&str, usize> = elsewhere.collect();
+        if elsewhere.is_empty() {
+            return Ok((own, None));
+        }
         let too_large = |told: String| {
             let index = elsewhere.values().copied().max().unwrap_or_default();
             let refusal = Refusal::new("too_large", told).at("/data/hash", "is of a playbook too many");
@@ -215,16 +218,10 @@ impl Recorder {
             return Err(too_large(told));
         }
         let mut playbooks = (*self.playbooks_adopted(tenant, &wanted.facts).await?).clone();
-        let mut keeping: Option<Beside> = None;
-        for (hash, (rules, text)) in &new {
-            if playbooks.copy(hash, rules) {
-                let copy = Beside::playbook_copy(tenant, hash, text);
-                keeping = Some(match keeping {
-                    Some(before) => before.and(copy),
-                    None => copy,
-                });
-            }
-        }
+        let followed = new.iter().filter(|(hash, (rules, _))| playbooks.copy(hash, rules));
+        let keeping = followed
+            .map(|(hash, (_, text))| Beside::playbook_copy(tenant, hash, text))
+            .reduce(Beside::and);
         Ok((Arc::new(playbooks), keeping))
     }
 }
