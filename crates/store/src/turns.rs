@@ -1,7 +1,8 @@
 //! Whose turn it is. What there is too little of for everybody at once (carrying out requests, processors for letters)
 //! is taken by turns: each key or tenant has a line of its own, and what gets free goes to the lines one after another.
 //! Who is alone takes nearly all there is; in company nobody takes more than a share of what is worth having at once, so
-//! that a flood from one key waits behind itself. A line is bounded, and so is the time that anybody stands in it.
+//! that a flood from one key waits behind itself, and rests as long as it works where its turns ask for that (`Turn::rest`).
+//! A line is bounded, and so is the time that anybody stands in it.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -30,6 +31,8 @@ pub struct Measure {
 
 /// For so long after its last request a line counts as company.
 const COMPANY: Duration = Duration::from_secs(5);
+/// The longest rest. What holds a turn for longer waits for something else than a processor.
+const REST: Duration = Duration::from_millis(100);
 /// So often it is looked who is still there.
 const SWEPT: Duration = Duration::from_millis(250);
 
@@ -69,6 +72,8 @@ struct Line<K: Hash + Eq + Copy> {
     taken: usize,
     waiting: VecDeque<oneshot::Sender<Turn<K>>>,
     last: Instant,
+    /// So long its turn before this one was held.
+    took: Duration,
 }
 
 /// A turn; it is the next one's when this is dropped.
@@ -78,6 +83,7 @@ pub struct Turn<K: Hash + Eq + Copy> {
     key: K,
     /// Whether it was taken: one that nobody waited for any more was not.
     taken: bool,
+    began: Instant,
 }
 
 impl<K: Hash + Eq + Copy> Turns<K> {
@@ -132,6 +138,7 @@ impl<K: Hash + Eq + Copy> Inner<K> {
             taken: 0,
             waiting: VecDeque::new(),
             last: now,
+            took: Duration::ZERO,
         });
         line.last = now;
         // Asked before those who left are taken out: a line that had somebody in it has its place in the order.
@@ -163,6 +170,7 @@ impl<K: Hash + Eq + Copy> Inner<K> {
             of: Arc::clone(self),
             key,
             taken: true,
+            began: Instant::now(),
         }
     }
 
@@ -222,6 +230,26 @@ impl<K: Hash + Eq + Copy> State<K> {
     }
 }
 
+impl<K: Hash + Eq + Copy> Turn<K> {
+    /// In company a line in which more wait rests as long as it works, before its next turn begins. A flood has always more to
+    /// do: with its share alone it keeps every processor busy, and each step of others' work waits for one.
+    pub async fn rest(&mut self) {
+        let rest = self.rest_due();
+        if !rest.is_zero() {
+            tokio::time::sleep(rest).await;
+            self.began = Instant::now();
+        }
+    }
+
+    fn rest_due(&self) -> Duration {
+        let state = self.of.state();
+        match state.lines.get(&self.key) {
+            Some(line) if state.lines.len() > 1 && !line.waiting.is_empty() => line.took.min(REST),
+            _ => Duration::ZERO,
+        }
+    }
+}
+
 impl<K: Hash + Eq + Copy> Drop for Turn<K> {
     fn drop(&mut self) {
         if !self.taken {
@@ -231,6 +259,7 @@ impl<K: Hash + Eq + Copy> Drop for Turn<K> {
         state.taken -= 1;
         if let Some(line) = state.lines.get_mut(&self.key) {
             line.taken -= 1;
+            line.took = self.began.elapsed();
         }
         self.of.serve(&mut state);
     }
@@ -281,6 +310,35 @@ mod tests {
             turns.take('a').await.is_some(),
             "what nobody wants is there for whoever does"
         );
+    }
+
+    #[tokio::test]
+    async fn in_company_a_line_in_which_more_wait_rests_as_long_as_it_works() {
+        let turns = Turns::new(Measure { alone: 1, ..MEASURE });
+        let next = |key| match turns.0.begin(key).expect("room") {
+            Begun::Waiting(turn) => turn,
+            Begun::Turn(_) => unreachable!("its turn is held"),
+        };
+        let worked = Duration::from_millis(5);
+        let mut turn = turns.take('a').await.expect("a turn");
+        let mut waiting: VecDeque<_> = (0..3).map(|_| next('a')).collect();
+        let mut hand_on = async |turn| {
+            tokio::time::sleep(worked).await;
+            drop(turn);
+            waiting.pop_front().expect("somebody waits").await.expect("its turn")
+        };
+        turn = hand_on(turn).await;
+        assert_eq!(turn.rest_due(), Duration::ZERO, "alone it need not");
+        let other = turns.take('b').await.expect("a turn");
+        assert_eq!(other.rest_due(), Duration::ZERO, "nobody waits behind it");
+        turn = hand_on(turn).await;
+        assert!((worked..=REST).contains(&turn.rest_due()));
+        let began = Instant::now();
+        turn.rest().await;
+        assert!(began.elapsed() >= worked);
+        assert!(turn.began >= began + worked, "to rest is no work");
+        turn = hand_on(turn).await;
+        assert_eq!(turn.rest_due(), Duration::ZERO, "it is the last one");
     }
 
     #[tokio::test]

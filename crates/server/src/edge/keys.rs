@@ -190,7 +190,8 @@ pub async fn take_turn(request: &HttpRequest) -> Result<(), Problem> {
     let key = request.extensions().get::<Caller>().map(|caller| caller.key_id);
     let turns = request.app_data::<web::Data<Turns<Uuid>>>();
     if let Some((turns, key)) = turns.zip(key) {
-        let turn = turns.take(key).await.ok_or_else(|| Problem::overloaded(1))?;
+        let mut turn = turns.take(key).await.ok_or_else(|| Problem::overloaded(1))?;
+        turn.rest().await;
         request.extensions_mut().insert(turn);
         after_others().await;
     }
