@@ -134,7 +134,8 @@ async fn a_key_of_one_candidate_sees_no_other(world: World) {
 
 async fn a_key_of_a_group_sees_its_group(world: World) {
     let scene = full(world).await;
-    let member = json!({"name": "Grace Hopper", "time_zone": "UTC", "groups": ["spring", "east"]});
+    // A label that is named twice is one.
+    let member = json!({"name": "Grace Hopper", "time_zone": "UTC", "groups": ["spring", "east", "spring"]});
     let grace = scene.makes("/v1/candidates", member).await;
     let firm = applies(&scene, &grace, "Bolt").await;
     scene

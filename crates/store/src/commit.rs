@@ -1,6 +1,8 @@
 //! What is asked of the appender, and what it answers. One commit is decided on one version of one candidate; all of it
 //! goes in, or nothing.
 
+use std::collections::BTreeSet;
+
 use crate::beside::Beside;
 use crate::keys::WrappedKey;
 use crate::rows::{ApplicationRow, EventRow, IdempotencyRow, StreamRow, TaskRow, TenantId};
@@ -45,7 +47,7 @@ pub struct Commit {
     /// Erase the candidate, after everything else in here.
     pub erase: Option<Erasure>,
     /// The groups that the candidate was in, by keyed hash: who hears of them hears of the erasure.
-    pub of_groups: Vec<Vec<u8>>,
+    pub of_groups: BTreeSet<Vec<u8>>,
     /// The lease that the writer must still hold.
     pub fence: Option<Fence>,
 }
@@ -71,7 +73,7 @@ impl Commit {
             beside: None,
             redactions: Vec::new(),
             erase: None,
-            of_groups: Vec::new(),
+            of_groups: BTreeSet::new(),
             fence: None,
         }
     }

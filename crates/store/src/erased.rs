@@ -107,6 +107,12 @@ impl Store {
             sealed: None,
         }];
         commit.erase = Some(erasure);
+        let labels = Statement::of(
+            "SELECT group_label FROM stream_groups WHERE tenant_id = $1 AND candidate_id = $2",
+            [tenant.into(), candidate.into()],
+        );
+        let labels = self.db().fetch(tenant, labels, |row| row.text(0)).await?;
+        commit.of_groups = labels.iter().map(|label| self.group_hash(tenant, label)).collect();
         Ok(matches!(self.append(commit).await?, Appended::Done { .. }))
     }
 }

@@ -44,6 +44,10 @@ async fn backups_bring_nobody_back(kind: Kind) {
     let client = Client::new(process.address.clone(), empty.clone());
     let ada = registers(&client, "Ada Lovelace").await;
     let grace = registers(&client, "Grace Hopper").await;
+    client.patch(&ada, json!({"groups": ["spring"]})).await.is(200);
+    let coach = json!({"scopes": ["events:read"], "group": "spring"});
+    let coach = client.post("/v1/keys", coach).await.is(201).json["key"].clone();
+    let coach = coach.as_str().expect("a key").to_owned();
     process.stop();
     place.back_up(0, "data").await;
     place.back_up(1, "keys").await;
@@ -61,6 +65,10 @@ async fn backups_bring_nobody_back(kind: Kind) {
         is_gone(&client, &ada).await;
         if backup == "data" {
             client.get(&grace).await.is(200);
+            // Whoever hears of the group hears of it, wherever the log stands now.
+            let coach = Client::new(process.address.clone(), coach.clone());
+            let heard = coach.lists_feed().await;
+            assert_eq!(heard.last().expect("the erasure")["type"], "CandidateErased");
         }
         let erased = client
             .lists_feed()
