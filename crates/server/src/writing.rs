@@ -22,6 +22,7 @@ use crate::{
 };
 
 /// A request that writes: its name, its condition, and the ids that it makes.
+#[derive(Clone)]
 pub struct Writing {
     pub(crate) idempotency: Option<Idempotency>,
     /// When it came, by the wall's clock.
@@ -40,6 +41,7 @@ pub enum Changed {
     Conflict,
 }
 
+#[derive(Clone)]
 enum Fresh {
     Random(Clock),
     /// A repeated request makes the same ids again.

@@ -14,8 +14,11 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    Beside, DataKey, EventRow, Recorder, Store, StoreError, TenantId, envelopes::open, reads::in_group,
-    rows::PlaybookRow, statement::Statement,
+    Beside, DataKey, EventRow, Recorder, Store, StoreError, TenantId,
+    envelopes::open,
+    reads::in_group,
+    rows::PlaybookRow,
+    statement::{Statement, Value},
 };
 
 /// The playbooks of a tenant, by version: those that can be read and are what their hash says. Nobody follows the others.
@@ -109,13 +112,22 @@ impl Beside {
 }
 
 impl Beside {
-    /// The rules of a playbook that was adopted elsewhere.
-    pub(crate) fn playbook_copy(tenant: TenantId, hash: &str, rules: &str) -> Self {
-        Self::may(Statement::of(
-            "INSERT INTO playbook_copies (tenant_id, hash, rules) VALUES ($1, $2, $3) \
-             ON CONFLICT (tenant_id, hash) DO NOTHING",
-            [tenant.into(), hash.into(), rules.into()],
-        ))
+    /// The rules of playbooks that were adopted elsewhere, each with its hash; none where there are none.
+    pub(crate) fn playbook_copies<'a>(
+        tenant: TenantId,
+        copies: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Option<Self> {
+        let rows: Vec<_> = copies
+            .map(|(hash, rules)| [tenant.into(), hash.into(), rules.into()])
+            .collect();
+        let insert = |some: &[[Value; 3]]| {
+            let mut statement = Statement::new("INSERT INTO playbook_copies (tenant_id, hash, rules) VALUES ");
+            statement
+                .bind_rows(some.iter().cloned())
+                .push(" ON CONFLICT (tenant_id, hash) DO NOTHING");
+            Self::may(statement)
+        };
+        rows.chunks(64).map(insert).reduce(Self::and)
     }
 }
 

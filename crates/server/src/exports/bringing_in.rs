@@ -59,14 +59,17 @@ pub(crate) async fn bring_in(
     caller.require(Scope::CandidatesWrite)?;
     let file = body::read_bytes(&request, payload, LIMIT).await?;
     admit_type(&request, &file)?;
-    let mut writing = Writing::of_bytes(&service, &caller, &request, &file)?;
-    let restoring = writing.idempotency.clone();
-    let mut repeated = writing.repeated(&service, &caller).await?.is_some();
+    let restoring = Writing::of_bytes(&service, &caller, &request, &file)?;
     // What is recorded beside what is here has a name of its own.
-    if let Some(named) = &mut writing.idempotency {
+    let mut merging = restoring.clone();
+    if let Some(named) = &mut merging.idempotency {
         named.key = service.hash(&[b"merge", &named.key]);
-        repeated |= writing.repeated(&service, &caller).await?.is_some();
     }
+    let asked_before = async || -> Result<bool, Problem> {
+        Ok(restoring.repeated(&service, &caller).await?.is_some()
+            || merging.repeated(&service, &caller).await?.is_some())
+    };
+    let repeated = asked_before().await?;
     if let Some(id) = named {
         there(&service, &caller, id, false, repeated).await?;
     }
@@ -80,11 +83,15 @@ pub(crate) async fn bring_in(
     }
     admit(&archive, service.now(&caller).await?)?;
     let known = there(&service, &caller, id, true, repeated).await?;
-    if let Some(known) = known.as_ref().filter(|_| !repeated) {
-        writing.meets(&tag(known))?;
+    if let Some(known) = known.as_ref().filter(|_| !repeated)
+        && let Err(changed) = restoring.meets(&tag(id, known.version))
+        // The same request may have been carried out meanwhile.
+        && !asked_before().await?
+    {
+        return Err(changed);
     }
     let facts = Arc::new(archive.facts);
-    let merged = writing.was_made(&service, &caller).await?;
+    let merged = merging.was_made(&service, &caller).await?;
     let condition = |candidate: &Candidate| reaches(&caller, candidate);
     if !merged {
         let wanted = Restoration {
@@ -93,12 +100,12 @@ pub(crate) async fn bring_in(
             facts: Arc::clone(&facts),
             playbooks: archive.playbooks,
             condition: &condition,
-            idempotency: restoring,
+            idempotency: restoring.idempotency,
         };
         let restored = service.recorder.restore(wanted).await;
         let restored = restored.map_err(|error| problem_of(error, known.is_some()))?;
         if let Restored::Done {
-            candidate,
+            version,
             from,
             replayed,
         } = restored
@@ -107,10 +114,10 @@ pub(crate) async fn bring_in(
                 let new = fact.at.version >= from;
                 Row::new(nth + 1, if new { "recorded" } else { "already_recorded" })
             });
-            return Ok(answer(&candidate, replayed, rows.collect()));
+            return Ok(answer(id, version, replayed, rows.collect()));
         }
     }
-    merge(&service, &caller, writing, id, &facts).await
+    merge(&service, &caller, merging, id, &facts).await
 }
 
 /// Both have gone on since: what is missing here is recorded now, each fact for itself.
@@ -136,7 +143,7 @@ async fn merge(service: &Shared, caller: &Caller, writing: Writing, id: Candidat
             ..Row::new(line, "refused")
         },
     });
-    Ok(answer(&done.candidate, done.replayed, rows.collect()))
+    Ok(answer(id, done.candidate.version, done.replayed, rows.collect()))
 }
 
 impl Row {
@@ -150,16 +157,15 @@ impl Row {
     }
 }
 
-fn tag(candidate: &Candidate) -> ETag {
-    let version = i64::try_from(candidate.version).unwrap_or(i64::MAX);
-    ETag::of_candidate(candidate.id.uuid(), version)
+fn tag(id: CandidateId, version: u64) -> ETag {
+    ETag::of_candidate(id.uuid(), i64::try_from(version).unwrap_or(i64::MAX))
 }
 
-fn answer(candidate: &Candidate, replayed: bool, results: Vec<Row>) -> HttpResponse {
+fn answer(id: CandidateId, version: u64, replayed: bool, results: Vec<Row>) -> HttpResponse {
     let mut response = HttpResponse::Ok();
     response
-        .insert_header((header::ETAG, tag(candidate).to_header()))
-        .insert_header((header::LOCATION, format!("/v1/candidates/{}", candidate.id)));
+        .insert_header((header::ETAG, tag(id, version).to_header()))
+        .insert_header((header::LOCATION, format!("/v1/candidates/{id}")));
     if replayed {
         response.insert_header(("Idempotency-Replayed", "true"));
     }

@@ -37,8 +37,8 @@ pub struct Restoration<'a> {
 pub enum Restored {
     /// The stream here is that of the export, or goes on from it.
     Done {
-        /// The candidate as it is now.
-        candidate: Arc<Candidate>,
+        /// The candidate's version with all of them.
+        version: u64,
         /// The facts from this version on were brought in; those before were here.
         from: u64,
         /// Whether the answer is that of an earlier request of the same name.
@@ -70,7 +70,7 @@ impl Recorder {
         if let Some(named) = &wanted.idempotency
             && let Some(row) = self.store.idempotent(tenant, &named.key).await?
         {
-            return self.restored_before(&wanted, named, &row).await;
+            return restored_before(&wanted, named, &row);
         }
         let _turn = self.turn(tenant, id.uuid()).await?;
         for _ in 0..ATTEMPTS {
@@ -95,7 +95,7 @@ impl Recorder {
                 }
                 return Ok(Restored::Done {
                     from: wanted.facts.len() as u64 + 1,
-                    candidate: before,
+                    version: before.version,
                     replayed: false,
                 });
             }
@@ -124,17 +124,17 @@ impl Recorder {
             let bytes = commit.bytes();
             match self.store.append(commit).await? {
                 Appended::Done { .. } => {
-                    let after = Arc::new(after);
-                    self.remember(tenant, &after, bytes);
+                    let version = after.version;
+                    self.remember(tenant, &Arc::new(after), bytes);
                     return Ok(Restored::Done {
                         from: before.version + 1,
-                        candidate: after,
+                        version,
                         replayed: false,
                     });
                 }
                 Appended::KeyUsed(row) => {
                     let Some(named) = &wanted.idempotency else { break };
-                    return self.restored_before(&wanted, named, &row).await;
+                    return restored_before(&wanted, named, &row);
                 }
                 Appended::IdsTaken(taken) if taken.iter().all(|it| it.candidate != id.uuid()) => {
                     let first = taken.first().map(|it| it.event_id);
@@ -158,24 +158,6 @@ impl Recorder {
             }
         }
         Err(RecordError::Store(StoreError::Overloaded))
-    }
-
-    /// What came of an earlier request of the same name.
-    async fn restored_before(
-        &self,
-        wanted: &Restoration<'_>,
-        named: &Idempotency,
-        row: &IdempotencyRow,
-    ) -> Result<Restored, RecordError> {
-        if row.request_hash != named.request || row.candidate != Some(wanted.candidate.uuid()) {
-            return Err(RecordError::IdempotencyReused);
-        }
-        let candidate = self.candidate(wanted.tenant, wanted.candidate).await?;
-        Ok(Restored::Done {
-            candidate,
-            from: row.first_version.unsigned_abs(),
-            replayed: true,
-        })
     }
 
     /// The playbooks that the stream adopted; and what keeps the rules of those that are new here.
@@ -219,11 +201,26 @@ impl Recorder {
         }
         let mut playbooks = (*self.playbooks_adopted(tenant, &wanted.facts).await?).clone();
         let followed = new.iter().filter(|(hash, (rules, _))| playbooks.copy(hash, rules));
-        let keeping = followed
-            .map(|(hash, (_, text))| Beside::playbook_copy(tenant, hash, text))
-            .reduce(Beside::and);
+        let keeping = Beside::playbook_copies(tenant, followed.map(|(hash, (_, text))| (hash.as_str(), text.as_str())));
         Ok((Arc::new(playbooks), keeping))
     }
+}
+
+/// What came of an earlier request of the same name.
+fn restored_before(
+    wanted: &Restoration<'_>,
+    named: &Idempotency,
+    row: &IdempotencyRow,
+) -> Result<Restored, RecordError> {
+    if row.request_hash != named.request || row.candidate != Some(wanted.candidate.uuid()) {
+        return Err(RecordError::IdempotencyReused);
+    }
+    let from = row.first_version.unsigned_abs();
+    Ok(Restored::Done {
+        version: (from + row.facts.unsigned_abs()).saturating_sub(1),
+        from,
+        replayed: true,
+    })
 }
 
 /// The state with the facts that it has not yet; else which of them cannot be, and why.
