@@ -79,6 +79,8 @@ pub struct Candidate {
     pub(crate) announced: OrdSet<Due>,
     /// How many facts were folded again for what was taken back, and as many as that for what was derived anew.
     pub(crate) again: usize,
+    /// As many as that for what was derived anew by the facts that count: whoever folds them again does it again.
+    pub(crate) anew: usize,
     /// The stream itself: timelines, undoing and looking back are folds of it.
     history: Vector<Arc<Envelope>>,
     /// The facts in the stream, by id.
@@ -112,6 +114,7 @@ impl Candidate {
             due: OrdSet::new(),
             announced: OrdSet::new(),
             again: 0,
+            anew: 0,
             history: Vector::new(),
             by_id: OrdMap::new(),
             retracted: OrdSet::new(),
@@ -191,6 +194,11 @@ impl Candidate {
     /// had much derived anew.
     pub fn folds(&self) -> usize {
         self.history.len() + self.again
+    }
+
+    /// About how many facts are folded to take one back: all others, with what they derive anew.
+    pub fn folds_to_retract(&self) -> usize {
+        self.history.len() + self.anew
     }
 
     /// A fact of the stream.

@@ -268,7 +268,9 @@ impl Candidate {
             touched.connections.extend(self.connections.keys().copied());
             touched.openings.extend(self.search.openings.keys().copied());
         }
-        self.again += touched.len() / AS_A_FOLD;
+        let anew = touched.len() / AS_A_FOLD;
+        self.again += anew;
+        self.anew += anew;
         for of in touched.each() {
             let mut owed = play::owed_for(self, of);
             if adopted {

@@ -37,12 +37,22 @@ fn a_move_that_dates_much_anew_counts_as_many_folds() {
     let mut story = Story::begun();
     for nth in 0..40 {
         let opened = json!({"organisation": {"name": format!("Firm {nth}")}, "position": "Engineer"});
-        story = story.records(&format!("ApplicationOpened app_{nth}"), opened);
+        story = story.records(&format!("ApplicationOpened app_{nth} as evt_firm{nth}"), opened);
     }
     let facts = story.candidate().history().len();
     assert_eq!(story.candidate().folds(), facts);
     let moved = story.records("ProfileRevised", json!({"time_zone": "Asia/Tokyo"}));
     assert_eq!(moved.candidate().folds(), facts + 1 + 40 / 16);
+    // And once more for each fact that is taken back.
+    let before = moved.candidate();
+    assert_eq!(before.folds_to_retract(), facts + 1 + 40 / 16);
+    let undone = moved.records("FactRetracted of evt_firm39", json!({"reason": "A mistake."}));
+    // Itself twice, and then all is dated once more.
+    let itself = 2 + 40 / 16;
+    assert_eq!(
+        undone.candidate().folds(),
+        before.folds() + before.folds_to_retract() + itself
+    );
 }
 
 #[test]

@@ -19,7 +19,7 @@ use afterword_domain::{
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Around, Step, replay::Past};
+use super::{Around, Step, folding::Spent, replay::Past};
 use crate::Taken;
 
 /// What comes of a command.
@@ -66,9 +66,16 @@ pub(super) fn decide_all(
     let mut past = Past::of(before, alone);
     let mut results = Vec::with_capacity(proposals.len());
     let (mut external, mut renamed_by) = (external_id(&state).cloned(), None);
+    let mut spent = Spent::of_a_request(&state);
     for (index, proposal) in proposals.iter().enumerate() {
         if let Some(refusal) = taken.facts.get(&index) {
             results.push(Err(refusal.clone()));
+            continue;
+        }
+        if state.fact(proposal.event).is_none()
+            && let Err(refusal) = spent.admit(&state, &proposal.fact)
+        {
+            results.push(Err(refusal));
             continue;
         }
         let before = alone.then(|| state.clone());

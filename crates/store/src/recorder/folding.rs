@@ -12,8 +12,8 @@ use afterword_domain::{
 /// whoever reads the log from its beginning folds as many.
 const MOST: usize = 2_000_000;
 
-/// What facts have folded again: for what is taken back, all that came before, and for whoever is erased from a history, as
-/// many as for the whole of it.
+/// What facts will have folded again: for what is taken back, all that came before and what it derived anew, and for whoever is
+/// erased from a history, as many as for the whole of it. Told before anything is decided, from the state before.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Folds {
     /// For them.
@@ -22,6 +22,8 @@ pub(super) struct Folds {
     ever: usize,
     /// For how many of them.
     facts: usize,
+    /// For what is derived anew, whenever all that came before is folded again.
+    anew: usize,
 }
 
 impl Folds {
@@ -29,24 +31,26 @@ impl Folds {
     pub(super) fn of(before: &Candidate) -> Self {
         Self {
             ever: before.folds() - before.history().len(),
+            anew: before.folds_to_retract() - before.history().len(),
             ..Self::default()
         }
     }
 
     /// For one more, which comes after so many facts; or why it cannot come.
     pub(super) fn add(&mut self, fact: &AnyFact, known: usize) -> Result<(), Refusal> {
+        let others = known + self.anew;
         self.now += match fact {
-            AnyFact::FactRetracted(_) if self.ever + known > MOST => {
+            AnyFact::FactRetracted(_) if self.ever + others > MOST => {
                 let told = "So much of so long a history was taken back already that no more of it can be.";
                 return Err(Refusal::new("too_large", told));
             }
             AnyFact::FactRetracted(_) => {
-                self.ever += known;
-                known
+                self.ever += others;
+                others
             }
             AnyFact::ContactErased(_) => self.ever + known,
-            // Who is to be forgotten is, whatever came before.
-            AnyFact::CandidateErased(_) => return Ok(()),
+            // Who is to be forgotten is, whatever came before; and a letter that the service has sent is on its way.
+            AnyFact::CandidateErased(_) | AnyFact::NoteSent(_) => return Ok(()),
             _ if self.ever > MOST => {
                 let told = "So much of so long a history was worked out anew already that nothing more can be added.";
                 return Err(Refusal::new("too_large", told));
@@ -69,12 +73,71 @@ impl Folds {
 
     /// Whether that is too much at once, where it is done so many times. One of them always can be.
     pub(super) fn too_many(self, times: usize) -> Option<Refusal> {
-        (self.now.saturating_mul(times) > MOST && self.facts > 1).then(|| {
-            let told =
-                "So many facts of so long a history cannot be taken back at once: send them in several requests.";
-            Refusal::new("too_large", told)
-        })
+        (self.now.saturating_mul(times) > MOST && self.facts > 1).then(too_much_at_once)
     }
+}
+
+/// What facts have folded in truth, as they are decided on one after another: what one derives anew is known when it is there.
+#[derive(Debug)]
+pub(super) struct Spent {
+    /// As many as the state had cost when it was last looked at.
+    seen: usize,
+    /// Since the beginning.
+    in_all: usize,
+    /// The first of those that fold all others again always can be, and is not counted.
+    first: bool,
+    most: usize,
+}
+
+impl Spent {
+    /// Nothing yet, of what one request may.
+    pub(super) fn of_a_request(before: &Candidate) -> Self {
+        Self::of(before, MOST)
+    }
+
+    /// Nothing yet, of what a history may that is brought in: one that was recorded request by request may be beyond the
+    /// measure by what was last sent at once.
+    pub(super) fn of_a_history(before: &Candidate) -> Self {
+        Self::of(before, 2 * MOST)
+    }
+
+    fn of(before: &Candidate, most: usize) -> Self {
+        Self {
+            seen: before.folds(),
+            in_all: 0,
+            first: true,
+            most,
+        }
+    }
+
+    /// Before one more is decided on; or why it cannot be.
+    pub(super) fn admit(&mut self, state: &Candidate, fact: &AnyFact) -> Result<(), Refusal> {
+        let folds = state.folds();
+        self.in_all += folds.saturating_sub(self.seen);
+        self.seen = folds;
+        let costs = match fact {
+            AnyFact::CandidateErased(_) => return Ok(()),
+            AnyFact::FactRetracted(_) => state.folds_to_retract(),
+            AnyFact::ContactErased(_) => folds,
+            _ if self.in_all > self.most => return Err(too_much_at_once()),
+            _ => return Ok(()),
+        };
+        if !self.first {
+            if self.in_all + costs > self.most {
+                return Err(too_much_at_once());
+            }
+            self.in_all += costs;
+        }
+        self.first = false;
+        // It is counted, and will be seen in the state.
+        self.seen += costs;
+        Ok(())
+    }
+}
+
+fn too_much_at_once() -> Refusal {
+    let told = "So many facts of so long a history cannot be taken back or worked out anew at once: send them in several requests.";
+    Refusal::new("too_large", told)
 }
 
 /// About how many facts' worth of work it is to decide on these. What is touched is derived anew: at most all tasks. What was
@@ -115,7 +178,9 @@ pub(super) fn work<'a>(known: usize, names: impl Iterator<Item = &'a str>) -> us
 
 #[cfg(test)]
 mod tests {
-    use afterword_domain::ids::CandidateId;
+    use std::sync::Arc;
+
+    use afterword_domain::{decide::decide, ids::CandidateId};
     use uuid::Uuid;
 
     use super::*;
@@ -124,7 +189,8 @@ mod tests {
     fn a_request_folds_no_more_than_its_measure() {
         let told = |now, facts, times| {
             let ever = 0;
-            Folds { now, ever, facts }.too_many(times).map(|it| it.code)
+            let anew = 0;
+            Folds { now, ever, facts, anew }.too_many(times).map(|it| it.code)
         };
         assert_eq!(told(MOST, 2, 1), None);
         assert_eq!(told(MOST + 1, 1, 1), None, "one is always possible");
@@ -163,6 +229,7 @@ mod tests {
             now: 1 + 2 + 3 + 3,
             ever: 3,
             facts: 4,
+            anew: 0,
         };
         let nobody = Candidate::unknown(CandidateId::new(Uuid::nil()));
         assert_eq!(folds(&proposals, &nobody), (wanted, BTreeMap::new()));
@@ -170,6 +237,54 @@ mod tests {
         let (folds, beyond) = folds(&vec![retracted; 2001], &nobody);
         assert!(folds.ever <= MOST && folds.ever + 2000 > MOST, "{folds:?}");
         assert_eq!(beyond.into_keys().collect::<Vec<_>>(), [2000]);
+    }
+
+    #[test]
+    fn what_facts_fold_in_truth_is_counted_as_they_are_decided_on() {
+        let by = Arc::from("key");
+        let event = |nth: usize| EventId::new(Uuid::from_u128(nth as u128 + 1));
+        let retracted = || -> AnyFact {
+            let reason = "So.".to_owned().try_into().expect("a text");
+            FactRetracted { reason }.into()
+        };
+        let mut state = Candidate::unknown(CandidateId::new(Uuid::from_u128(1)));
+        let mut spent = Spent::of(&state, 20);
+        let decides = |state: &mut Candidate, spent: &mut Spent, of: Option<usize>, fact: AnyFact| {
+            spent.admit(state, &fact).map_err(|refusal| refusal.code)?;
+            let proposal = Proposal {
+                event: event(state.history().len()),
+                application: None,
+                subject: of.map(|nth| event(nth).into()),
+                occurred_at: None,
+                fact,
+            };
+            decide(state, proposal, jiff::Timestamp::UNIX_EPOCH, &by)
+                .map(drop)
+                .map_err(|refusal| refusal.code)
+        };
+        let ada = serde_json::json!({"name": "Ada", "time_zone": "UTC"});
+        let ada = AnyFact::CandidateRegistered(serde_json::from_value(ada).expect("a profile"));
+        let grace = serde_json::json!({"name": "Grace"});
+        let renamed = || AnyFact::ProfileRevised(serde_json::from_value(grace.clone()).expect("a name"));
+        assert_eq!(decides(&mut state, &mut spent, None, ada), Ok(()));
+        for _ in 1..8 {
+            assert_eq!(decides(&mut state, &mut spent, None, renamed()), Ok(()));
+        }
+        // Eight, the first for nothing, and nine with the two themselves: more than that is too much.
+        for nth in [3, 4] {
+            assert_eq!(decides(&mut state, &mut spent, Some(nth), retracted()), Ok(()));
+        }
+        let too_large = Err("too_large".into());
+        assert_eq!(decides(&mut state, &mut spent, Some(5), retracted()), too_large);
+        assert_eq!(decides(&mut state, &mut spent, None, renamed()), too_large);
+        assert_eq!(
+            spent.admit(&state, &afterword_domain::profile::CandidateErased {}.into()),
+            Ok(())
+        );
+        // In another request it can be.
+        let mut spent = Spent::of(&state, 20);
+        assert_eq!(decides(&mut state, &mut spent, None, renamed()), Ok(()));
+        assert_eq!(decides(&mut state, &mut spent, Some(5), retracted()), Ok(()));
     }
 
     #[test]

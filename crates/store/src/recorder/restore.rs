@@ -9,7 +9,7 @@ use afterword_domain::{
 use super::{
     ATTEMPTS, Idempotency, RecordError, Recorder,
     deciding::{external_id, given},
-    folding::{Folds, work},
+    folding::{Folds, Spent, work},
 };
 use crate::{
     Appended, Beside, IdempotencyRow, Playbooks, StoreError, TenantId,
@@ -226,7 +226,7 @@ fn restored_before(
 /// The state with the facts that it has not yet; else which of them cannot be, and why.
 fn folded(mut state: Candidate, facts: &[Envelope], playbooks: &Playbooks) -> Result<Candidate, (usize, Refusal)> {
     let known = state.history().len();
-    let mut folds = Folds::of(&state);
+    let (mut folds, mut spent) = (Folds::of(&state), Spent::of_a_history(&state));
     for (index, fact) in facts.iter().enumerate().skip(known) {
         let mut fact = fact.clone();
         put_together(&mut fact, playbooks).map_err(|_| {
@@ -236,7 +236,10 @@ fn folded(mut state: Candidate, facts: &[Envelope], playbooks: &Playbooks) -> Re
         // An archive that was taken after somebody was erased holds nothing of them: there is nothing to write anew.
         let erased_before = matches!(fact.data, AnyFact::ContactErased(_)) && !state.has_particulars(fact.at.subject);
         if !erased_before {
-            folds.add(&fact.data, index).map_err(|refusal| (index, refusal))?;
+            let added = folds.add(&fact.data, index);
+            added
+                .and_then(|()| spent.admit(&state, &fact.data))
+                .map_err(|refusal| (index, refusal))?;
         }
         if let Some(refusal) = folds.too_many(1) {
             return Err((index, refusal));
