@@ -31,6 +31,8 @@ pub struct Measure {
 
 /// For so long after its last request a line counts as company.
 const COMPANY: Duration = Duration::from_secs(5);
+/// Company that has not asked for so long needs no processor.
+const QUIET: Duration = Duration::from_secs(1);
 /// The longest rest. What holds a turn for longer waits for something else than a processor.
 const REST: Duration = Duration::from_millis(100);
 /// So often it is looked who is still there.
@@ -65,6 +67,9 @@ struct State<K: Hash + Eq + Copy> {
     order: VecDeque<K>,
     taken: usize,
     swept: Instant,
+    asked_last: Option<K>,
+    /// When another line than the one before was asked for last.
+    company: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -72,8 +77,8 @@ struct Line<K: Hash + Eq + Copy> {
     taken: usize,
     waiting: VecDeque<oneshot::Sender<Turn<K>>>,
     last: Instant,
-    /// So long its turn before this one was held.
-    took: Duration,
+    /// So long its turns were held since it last rested.
+    worked: Duration,
 }
 
 /// A turn; it is the next one's when this is dropped.
@@ -96,6 +101,8 @@ impl<K: Hash + Eq + Copy> Turns<K> {
                 order: VecDeque::new(),
                 taken: 0,
                 swept: Instant::now(),
+                asked_last: None,
+                company: None,
             }),
         }))
     }
@@ -134,11 +141,15 @@ impl<K: Hash + Eq + Copy> Inner<K> {
         let now = Instant::now();
         let mut state = self.state();
         state.sweep(now);
+        if state.asked_last.is_some_and(|last| last != key) {
+            state.company = Some(now);
+        }
+        state.asked_last = Some(key);
         let line = state.lines.entry(key).or_insert_with(|| Line {
             taken: 0,
             waiting: VecDeque::new(),
             last: now,
-            took: Duration::ZERO,
+            worked: Duration::ZERO,
         });
         line.last = now;
         // Asked before those who left are taken out: a line that had somebody in it has its place in the order.
@@ -241,11 +252,18 @@ impl<K: Hash + Eq + Copy> Turn<K> {
         }
     }
 
+    /// How long to rest for what was done since the last rest.
     fn rest_due(&self) -> Duration {
-        let state = self.of.state();
-        match state.lines.get(&self.key) {
-            Some(line) if state.lines.len() > 1 && !line.waiting.is_empty() => line.took.min(REST),
-            _ => Duration::ZERO,
+        let mut state = self.of.state();
+        let in_company = state.company.is_some_and(|last| last.elapsed() < QUIET);
+        let Some(line) = state.lines.get_mut(&self.key) else {
+            return Duration::ZERO;
+        };
+        let worked = std::mem::take(&mut line.worked);
+        if in_company && line.waiting.iter().any(|waiting| !waiting.is_closed()) {
+            worked.min(REST)
+        } else {
+            Duration::ZERO
         }
     }
 }
@@ -259,7 +277,7 @@ impl<K: Hash + Eq + Copy> Drop for Turn<K> {
         state.taken -= 1;
         if let Some(line) = state.lines.get_mut(&self.key) {
             line.taken -= 1;
-            line.took = self.began.elapsed();
+            line.worked += self.began.elapsed();
         }
         self.of.serve(&mut state);
     }
@@ -314,14 +332,18 @@ mod tests {
 
     #[tokio::test]
     async fn in_company_a_line_in_which_more_wait_rests_as_long_as_it_works() {
-        let turns = Turns::new(Measure { alone: 1, ..MEASURE });
+        let turns = Turns::new(Measure {
+            alone: 1,
+            line: 8,
+            ..MEASURE
+        });
         let next = |key| match turns.0.begin(key).expect("room") {
             Begun::Waiting(turn) => turn,
             Begun::Turn(_) => unreachable!("its turn is held"),
         };
         let worked = Duration::from_millis(5);
         let mut turn = turns.take('a').await.expect("a turn");
-        let mut waiting: VecDeque<_> = (0..3).map(|_| next('a')).collect();
+        let mut waiting: VecDeque<_> = (0..5).map(|_| next('a')).collect();
         let mut hand_on = async |turn| {
             tokio::time::sleep(worked).await;
             drop(turn);
@@ -333,12 +355,15 @@ mod tests {
         assert_eq!(other.rest_due(), Duration::ZERO, "nobody waits behind it");
         turn = hand_on(turn).await;
         assert!((worked..=REST).contains(&turn.rest_due()));
+        assert_eq!(turn.rest_due(), Duration::ZERO, "once for all that it did");
+        turn = hand_on(turn).await;
         let began = Instant::now();
         turn.rest().await;
         assert!(began.elapsed() >= worked);
         assert!(turn.began >= began + worked, "to rest is no work");
         turn = hand_on(turn).await;
-        assert_eq!(turn.rest_due(), Duration::ZERO, "it is the last one");
+        waiting.clear();
+        assert_eq!(turn.rest_due(), Duration::ZERO, "those who left do not count");
     }
 
     #[tokio::test]
