@@ -3,6 +3,9 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
+use crate::KEY_BACKUPS;
 use crate::beside::Beside;
 use crate::keys::WrappedKey;
 use crate::rows::{ApplicationRow, EventRow, IdempotencyRow, StreamRow, TaskRow, TenantId};
@@ -103,6 +106,17 @@ pub struct Erasure {
     pub at: i64,
     /// When the last backup of the key ages out.
     pub keys_gone_by: i64,
+}
+
+impl Erasure {
+    /// One that is made at a moment.
+    pub(crate) fn made(at: Timestamp) -> Self {
+        let keys_gone_by = at.checked_add(KEY_BACKUPS).unwrap_or(Timestamp::MAX);
+        Self {
+            at: at.as_microsecond(),
+            keys_gone_by: keys_gone_by.as_microsecond(),
+        }
+    }
 }
 
 /// An id that an event of the tenant has already.

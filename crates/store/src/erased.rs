@@ -90,22 +90,23 @@ impl Store {
             Some(head) => (head.version, head.recorded_at.max(erasure.at)),
             None => (0, erasure.at),
         };
-        let mut commit = Commit::new(tenant, candidate, version);
-        commit.events = vec![EventRow {
-            position: 0,
-            candidate,
-            version: version + 1,
-            // The same on every instance: of two that sweep at once, one has nothing to do.
-            event_id: Uuid::new_v5(&candidate, b"erased again"),
-            kind: CandidateErased::NAME.to_owned(),
-            schema_version: i64::from(CandidateErased::SCHEMA),
-            application: None,
-            subject: CandidateId::new(candidate).to_string(),
-            occurred_at: erasure.at,
-            recorded_at,
-            recorded_by: CLOCK.to_owned(),
-            sealed: None,
-        }];
+        // The same on every instance: of two that sweep at once, one has nothing to do.
+        let event = Uuid::new_v5(&candidate, b"erased again");
+        let row = erasure_row(candidate, version + 1, event, [erasure.at, recorded_at], CLOCK);
+        let commit = self.erasing(tenant, row, erasure).await?;
+        Ok(matches!(self.append(commit).await?, Appended::Done { .. }))
+    }
+
+    /// What an erasure writes, whatever the stream says that it ends.
+    pub(crate) async fn erasing(
+        &self,
+        tenant: TenantId,
+        row: EventRow,
+        erasure: Erasure,
+    ) -> Result<Commit, StoreError> {
+        let candidate = row.candidate;
+        let mut commit = Commit::new(tenant, candidate, row.version - 1);
+        commit.events = vec![row];
         commit.erase = Some(erasure);
         let labels = Statement::of(
             "SELECT group_label FROM stream_groups WHERE tenant_id = $1 AND candidate_id = $2",
@@ -113,7 +114,31 @@ impl Store {
         );
         let labels = self.db().fetch(tenant, labels, |row| row.text(0)).await?;
         commit.of_groups = labels.iter().map(|label| self.group_hash(tenant, label)).collect();
-        Ok(matches!(self.append(commit).await?, Appended::Done { .. }))
+        Ok(commit)
+    }
+}
+
+/// The row of an erasure, with when it was made and when it is recorded.
+pub(crate) fn erasure_row(
+    candidate: Uuid,
+    version: i64,
+    event_id: Uuid,
+    [occurred_at, recorded_at]: [i64; 2],
+    by: &str,
+) -> EventRow {
+    EventRow {
+        position: 0,
+        candidate,
+        version,
+        event_id,
+        kind: CandidateErased::NAME.to_owned(),
+        schema_version: i64::from(CandidateErased::SCHEMA),
+        application: None,
+        subject: CandidateId::new(candidate).to_string(),
+        occurred_at,
+        recorded_at,
+        recorded_by: by.to_owned(),
+        sealed: None,
     }
 }
 

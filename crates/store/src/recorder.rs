@@ -35,6 +35,7 @@ mod deciding;
 mod folding;
 mod replay;
 mod restore;
+mod unread;
 use deciding::{
     Elsewhere, Outcome, decide_all, external_id, external_id_taken, external_ids, first_refused, ids_taken,
 };
@@ -332,6 +333,9 @@ impl Recorder {
             // Perhaps it is only the same request, carried out meanwhile, that stands in its way.
             Err(error @ (RecordError::Refused { .. } | RecordError::Stale(_))) => {
                 self.earlier(&command).await?.ok_or(error)
+            }
+            Err(RecordError::Store(reason @ (StoreError::Unreadable | StoreError::UnreadablePlaybook(_)))) => {
+                self.erase_unread(&command, reason).await
             }
             outcome => outcome,
         }

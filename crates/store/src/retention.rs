@@ -183,7 +183,10 @@ impl Recorder {
         let candidate = CandidateId::new(silent.candidate);
         let since = silent.since;
         let still = |state: &Candidate| {
-            state.erased_at.is_none() && told_last(state).map(Timestamp::as_microsecond) == since && since.is_some()
+            // Where its history cannot be read, nothing can have been told since.
+            let is_unread = state.version > 0 && state.history().is_empty();
+            let told = told_last(state).map(Timestamp::as_microsecond);
+            state.erased_at.is_none() && since.is_some() && (told == since || is_unread)
         };
         let command = Command {
             tenant,

@@ -1,6 +1,7 @@
 //! Backups and erasure: the data's brings nobody back, the keys' brings keys back that are destroyed again, and only both
 //! together undo an erasure, which is why backups of keys are gone in seven days.
 
+use reqwest::Method;
 use serde_json::json;
 
 use super::service::Place;
@@ -40,6 +41,7 @@ async fn backups_bring_nobody_back(kind: Kind) {
     let empty = client.key().to_owned();
     process.stop();
     place.back_up(0, "data_of_before").await;
+    place.back_up(1, "keys_of_before").await;
     let process = place.start();
     let client = Client::new(process.address.clone(), empty.clone());
     let ada = registers(&client, "Ada Lovelace").await;
@@ -96,8 +98,32 @@ async fn backups_bring_nobody_back(kind: Kind) {
     place.bring_back(0, "data").await;
     place.bring_back(1, "keys").await;
     let process = place.start();
-    is_there(&Client::new(process.address.clone(), empty), &ada).await;
+    is_there(&Client::new(process.address.clone(), empty.clone()), &ada).await;
     process.stop();
+
+    // Keys from before the candidates: nobody can be read any more, and everybody can be forgotten.
+    place.bring_back(1, "keys_of_before").await;
+    let process = place.start();
+    let client = Client::new(process.address.clone(), empty);
+    client.get(&ada).await.refuses(500, "internal");
+    let stale = client.request(Method::DELETE, &ada).header("If-Match", "\"x.1\"");
+    client.send(stale).await.refuses(412, "stale");
+    let send = async |candidate: &str| {
+        let request = client.request(Method::DELETE, candidate);
+        client.send(request.header("Idempotency-Key", candidate)).await
+    };
+    for candidate in [&ada, &grace] {
+        let erased = send(candidate).await;
+        assert_eq!(erased.is(200).json["event"]["type"], "CandidateErased");
+        assert!(erased.json["receipt"]["keys_gone_by"].is_string());
+        let again = send(candidate).await;
+        assert_eq!(again.is(200).json, erased.json);
+        assert_eq!(again.header("idempotency-replayed"), "true");
+        client.delete(candidate).await.refuses(409, "candidate_erased");
+    }
+    is_gone(&client, &ada).await;
+    process.stop();
+    assert!(place.does(&["verify"]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

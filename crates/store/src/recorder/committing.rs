@@ -4,9 +4,8 @@
 use std::sync::Arc;
 
 use afterword_domain::{candidate::Candidate, decide::Decided, fact::Envelope, refusal::Refusal};
-use jiff::Timestamp;
 
-use super::{Command, KEY_BACKUPS, Recorder, Step, replay::keep};
+use super::{Command, Recorder, Step, replay::keep};
 use crate::{
     Commit, DataKey, Erasure, IdempotencyRow, StoreError, TenantId,
     envelopes::{seal, seal_payload, signed},
@@ -79,14 +78,7 @@ impl Recorder {
         };
         commit.events = facts.iter().map(|envelope| seal(tenant, &key, envelope)).collect();
         if let Some(erased_at) = after.erased_at {
-            let keys_gone_by = erased_at
-                .checked_add(KEY_BACKUPS)
-                .unwrap_or(Timestamp::MAX)
-                .as_microsecond();
-            commit.erase = Some(Erasure {
-                at: erased_at.as_microsecond(),
-                keys_gone_by,
-            });
+            commit.erase = Some(Erasure::made(erased_at));
             let groups = before.profile.iter().flat_map(|profile| profile.groups.get());
             let hashed = groups.map(|label| self.store.group_hash(tenant, label.as_str()));
             commit.of_groups = hashed.collect();

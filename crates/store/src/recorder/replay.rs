@@ -62,7 +62,9 @@ impl Recorder {
             }
         };
         if candidate.erased_at.is_some() {
-            return self.replay_erasure(command.tenant, &candidate, row).await;
+            // Of facts that are gone with the candidate nothing can be told.
+            let version = (row.facts > 0).then_some(row.first_version);
+            return self.tell_erasure(command.tenant, &candidate, version).await;
         }
         // The states around a fact, and the one after it, are as many folds as the history, and as many once more.
         let facts = 2 * candidate.folds();
@@ -70,19 +72,18 @@ impl Recorder {
         Ok(self.processors.fold(command.tenant, facts, telling).await??)
     }
 
-    /// Of an erased candidate only the erasure itself can be told again.
-    async fn replay_erasure(
+    /// Of an erased candidate only the erasure itself can be told again, if it is what has this version.
+    pub(super) async fn tell_erasure(
         &self,
         tenant: TenantId,
         candidate: &Candidate,
-        row: &IdempotencyRow,
+        version: Option<i64>,
     ) -> Result<Recorded, RecordError> {
-        let rows = self
-            .store
-            .stream(tenant, candidate.id.uuid(), row.first_version - 1)
-            .await?;
-        let first = rows.first().filter(|_| row.facts > 0);
-        let Some(envelope) = first.and_then(erasure) else {
+        let rows = match version {
+            Some(version) => self.store.stream(tenant, candidate.id.uuid(), version - 1).await?,
+            None => Vec::new(),
+        };
+        let Some(envelope) = rows.first().and_then(erasure) else {
             let refusal = Refusal::new("candidate_erased", "The candidate was erased.");
             return Err(RecordError::Refused { index: 0, refusal });
         };

@@ -384,6 +384,11 @@ async fn a_playbook_that_was_changed_is_told_and_stops_only_who_follows_it() {
     );
     stand.recorder.store().db().execute(T, row).await.unwrap();
     assert_eq!(stand.differences().await, unreadable[1..]);
+    // And who follows it can be forgotten.
+    stand.erase(follows).await;
+    let candidate = stand.recorder.candidate(T, CandidateId::new(follows)).await.unwrap();
+    assert!(candidate.erased_at.is_some() && candidate.version > 5);
+    assert_eq!(stand.recorder.rebuild(T, || ()).await.unwrap().failed, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
