@@ -357,6 +357,25 @@ async fn an_older_export_adds_nothing_and_a_newer_one_what_is_new(world: World) 
     let again = send().await;
     assert_eq!(again.is(200).json, answer.json);
     assert_eq!(again.header("etag"), answer.header("etag"));
+    // So is an archive in which there was nothing new.
+    let tag = other.get(&scene.ada).await.header("etag").to_owned();
+    let send = async || {
+        let request = other
+            .request(Method::POST, "/v1/imports?format=export")
+            .header("If-Match", &tag)
+            .header("Idempotency-Key", "nothing-new")
+            .header("Content-Type", "application/zip");
+        other.send(request.body(new.clone())).await
+    };
+    let answer = send().await;
+    assert_eq!(counted(&answer), all("already_recorded", now));
+    other
+        .records(&format!("{}/search-activities", scene.ada), json!({"kind": "searched"}))
+        .await;
+    let again = send().await;
+    assert_eq!(again.is(200).json, answer.json);
+    assert_eq!(again.header("etag"), tag);
+    assert_eq!(again.header("idempotency-replayed"), "true");
 }
 
 async fn where_both_have_gone_on_what_is_missing_is_recorded_now(world: World) {

@@ -12,7 +12,7 @@ use afterword_domain::{
     values::Line,
 };
 use afterword_letters::eml::Message;
-use afterword_store::{Appended, Beside, Commit, NoteDeliveryEnd, NoteDeliveryRow, NoteDeliveryState, Step};
+use afterword_store::{Appended, Beside, Commit, NoteDeliveryEnd, NoteDeliveryRow, NoteDeliveryState, Recorder, Step};
 use jiff::Timestamp;
 use lettre::Address;
 use uuid::Uuid;
@@ -133,6 +133,7 @@ async fn ready(service: &Shared, caller: &Caller, writing: &Writing, order: &Ord
         .ok_or_else(Problem::not_found)?;
     writing.meets_candidate(&candidate)?;
     note.may_be_delivered().map_err(refused)?;
+    Recorder::goes_on(&candidate).map_err(refused)?;
     if order.revision.is_some_and(|revision| revision != note.revision) {
         let told = format!("must be {}, the newest revision, or be left out", note.revision);
         return Err(Problem::invalid("/revision", told));

@@ -19,7 +19,11 @@ use afterword_domain::{
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Around, Step, folding::Spent, replay::Past};
+use super::{
+    Around, Step,
+    folding::{Spent, is_idle},
+    replay::Past,
+};
 use crate::Taken;
 
 /// What comes of a command.
@@ -66,13 +70,13 @@ pub(super) fn decide_all(
     let mut past = Past::of(before, alone);
     let mut results = Vec::with_capacity(proposals.len());
     let (mut external, mut renamed_by) = (external_id(&state).cloned(), None);
-    let mut spent = Spent::of_a_request(&state);
+    let mut spent = Spent::of_a_request(&state, 1 + taken.found);
     for (index, proposal) in proposals.iter().enumerate() {
         if let Some(refusal) = taken.facts.get(&index) {
             results.push(Err(refusal.clone()));
             continue;
         }
-        if state.fact(proposal.event).is_none()
+        if !is_idle(proposal, &state)
             && let Err(refusal) = spent.admit(&state, &proposal.fact)
         {
             results.push(Err(refusal));

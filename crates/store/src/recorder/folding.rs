@@ -8,6 +8,8 @@ use afterword_domain::{
     refusal::Refusal, undo::FactRetracted,
 };
 
+use super::Recorder;
+
 /// So many facts may be folded again for one request, and for all that was ever taken back of one candidate or derived anew:
 /// whoever reads the log from its beginning folds as many.
 const MOST: usize = 2_000_000;
@@ -49,16 +51,26 @@ impl Folds {
                 others
             }
             AnyFact::ContactErased(_) => self.ever + known,
-            // Who is to be forgotten is, whatever came before; and a letter that the service has sent is on its way.
-            AnyFact::CandidateErased(_) | AnyFact::NoteSent(_) => return Ok(()),
-            _ if self.ever > MOST => {
-                let told = "So much of so long a history was worked out anew already that nothing more can be added.";
-                return Err(Refusal::new("too_large", told));
-            }
-            _ => return Ok(()),
+            // Who is to be forgotten is, whatever came before.
+            AnyFact::CandidateErased(_) => return Ok(()),
+            _ => return self.goes_on(),
         };
         self.facts += 1;
         Ok(())
+    }
+
+    fn goes_on(self) -> Result<(), Refusal> {
+        if self.ever > MOST {
+            let told = "So much of so long a history was worked out anew already that nothing more can be added.";
+            return Err(Refusal::new("too_large", told));
+        }
+        Ok(())
+    }
+
+    /// The same, where other facts have come in between.
+    pub(super) fn seen_from(self, state: &Candidate) -> Self {
+        let anew = Self::of(state).anew;
+        Self { anew, ..self }
     }
 
     /// Whether a state that is brought in has had too much derived anew. One that was recorded fact by fact may be beyond the
@@ -90,9 +102,9 @@ pub(super) struct Spent {
 }
 
 impl Spent {
-    /// Nothing yet, of what one request may.
-    pub(super) fn of_a_request(before: &Candidate) -> Self {
-        Self::of(before, MOST)
+    /// Nothing yet, of what one request may that is decided on so many times.
+    pub(super) fn of_a_request(before: &Candidate, times: usize) -> Self {
+        Self::of(before, MOST / times)
     }
 
     /// Nothing yet, of what a history may that is brought in: one that was recorded request by request may be beyond the
@@ -140,6 +152,23 @@ fn too_much_at_once() -> Refusal {
     Refusal::new("too_large", told)
 }
 
+impl Recorder {
+    /// Whether facts can be added to a candidate yet. To be asked before what cannot be taken back is done, so that it can be
+    /// recorded.
+    ///
+    /// # Errors
+    /// When too much of the history was worked out anew.
+    pub fn goes_on(candidate: &Candidate) -> Result<(), Refusal> {
+        Folds::of(candidate).goes_on()
+    }
+}
+
+/// Whether nothing will be folded for a proposal: it was recorded before, or is about what was taken back.
+pub(super) fn is_idle(proposal: &Proposal, state: &Candidate) -> bool {
+    let is_retracted = |subject| EventId::try_from(subject).is_ok_and(|id| state.is_retracted(id));
+    state.fact(proposal.event).is_some() || proposal.subject.is_some_and(is_retracted)
+}
+
 /// About how many facts' worth of work it is to decide on these. What is touched is derived anew: at most all tasks. What was
 /// recorded before is told again with the states around it, where it is alone.
 pub(super) fn worth(folds: Folds, proposals: &[Proposal], before: &Candidate) -> usize {
@@ -157,8 +186,7 @@ pub(super) fn folds(proposals: &[Proposal], before: &Candidate) -> (Folds, BTree
     let known = before.history().len();
     let (mut folds, mut beyond) = (Folds::of(before), BTreeMap::new());
     for (nth, proposal) in proposals.iter().enumerate() {
-        let is_retracted = |subject| EventId::try_from(subject).is_ok_and(|id| before.is_retracted(id));
-        if before.fact(proposal.event).is_some() || proposal.subject.is_some_and(is_retracted) {
+        if is_idle(proposal, before) {
             continue;
         }
         if let Err(refusal) = folds.add(&proposal.fact, known + nth) {
@@ -274,6 +302,14 @@ mod tests {
         for nth in [3, 4] {
             assert_eq!(decides(&mut state, &mut spent, Some(nth), retracted()), Ok(()));
         }
+        let about = |nth: usize| Proposal {
+            event: event(100),
+            application: None,
+            subject: Some(event(nth).into()),
+            occurred_at: None,
+            fact: retracted(),
+        };
+        assert!(is_idle(&about(3), &state) && !is_idle(&about(5), &state));
         let too_large = Err("too_large".into());
         assert_eq!(decides(&mut state, &mut spent, Some(5), retracted()), too_large);
         assert_eq!(decides(&mut state, &mut spent, None, renamed()), too_large);

@@ -12,7 +12,7 @@ use super::{
     folding::{Folds, Spent, work},
 };
 use crate::{
-    Appended, Beside, IdempotencyRow, Playbooks, StoreError, TenantId,
+    Appended, Beside, Commit, IdempotencyRow, Playbooks, StoreError, TenantId,
     envelopes::signed,
     playbooks::{BYTES_OF_COPIES, MOST_COPIES, put_together, written},
 };
@@ -93,11 +93,20 @@ impl Recorder {
                 if !wanted.facts.iter().all(here) {
                     return Ok(Restored::Diverged);
                 }
-                return Ok(Restored::Done {
-                    from: wanted.facts.len() as u64 + 1,
-                    version: before.version,
-                    replayed: false,
-                });
+                let from = before.version + 1;
+                let Some(named) = &wanted.idempotency else {
+                    return Ok(nothing_new(from));
+                };
+                // What it is answered is kept, whatever is recorded until it is sent again.
+                let mut commit = Commit::new(tenant, id.uuid(), signed(before.version));
+                commit.idempotency = Some(row_of(named, id, from, 0));
+                match self.store.append(commit).await? {
+                    Appended::Done { .. } => return Ok(nothing_new(from)),
+                    Appended::KeyUsed(row) => return restored_before(&wanted, named, &row),
+                    Appended::Erased => self.cache.invalidate(&(tenant, id.uuid())),
+                    _ => {}
+                }
+                continue;
             }
             let (playbooks, copies) = self.adopted_elsewhere(&wanted).await?;
             let (from, facts) = ((*before).clone(), Arc::clone(&wanted.facts));
@@ -111,15 +120,8 @@ impl Recorder {
             }
             let new: Vec<_> = after.history().iter().skip(known.len()).collect();
             let (mut commit, _) = self.written(tenant, false, &before, &after, &new).await?;
-            commit.idempotency = wanted.idempotency.as_ref().map(|named| IdempotencyRow {
-                key_hash: named.key.clone(),
-                request_hash: named.request.clone(),
-                candidate: Some(id.uuid()),
-                first_version: signed(before.version + 1),
-                facts: i64::try_from(new.len()).unwrap_or(i64::MAX),
-                sealed: None,
-                recorded_at: named.at.as_microsecond(),
-            });
+            let named = wanted.idempotency.as_ref();
+            commit.idempotency = named.map(|named| row_of(named, id, before.version + 1, new.len()));
             commit.beside = copies;
             let bytes = commit.bytes();
             match self.store.append(commit).await? {
@@ -206,6 +208,28 @@ impl Recorder {
     }
 }
 
+/// All of it is here, in versions before this one.
+const fn nothing_new(from: u64) -> Restored {
+    Restored::Done {
+        version: from - 1,
+        from,
+        replayed: false,
+    }
+}
+
+/// The name of a request that brings so many facts in, from a version on.
+fn row_of(named: &Idempotency, id: CandidateId, from: u64, facts: usize) -> IdempotencyRow {
+    IdempotencyRow {
+        key_hash: named.key.clone(),
+        request_hash: named.request.clone(),
+        candidate: Some(id.uuid()),
+        first_version: signed(from),
+        facts: i64::try_from(facts).unwrap_or(i64::MAX),
+        sealed: None,
+        recorded_at: named.at.as_microsecond(),
+    }
+}
+
 /// What came of an earlier request of the same name.
 fn restored_before(
     wanted: &Restoration<'_>,
@@ -236,6 +260,7 @@ fn folded(mut state: Candidate, facts: &[Envelope], playbooks: &Playbooks) -> Re
         // An archive that was taken after somebody was erased holds nothing of them: there is nothing to write anew.
         let erased_before = matches!(fact.data, AnyFact::ContactErased(_)) && !state.has_particulars(fact.at.subject);
         if !erased_before {
+            folds = folds.seen_from(&state);
             let added = folds.add(&fact.data, index);
             added
                 .and_then(|()| spent.admit(&state, &fact.data))
