@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
-    Appended, EventRow, Fence, Processors, Store, StoreError, TenantId,
+    Appended, EventRow, Fence, IdempotencyRow, Processors, Store, StoreError, TenantId,
     crash::point,
     envelopes::{moment, signed},
     playbooks::Playbooks,
@@ -105,6 +105,21 @@ pub struct Idempotency {
     pub request: Vec<u8>,
     /// When it came, by the wall's clock: by this the name ages out.
     pub at: Timestamp,
+}
+
+impl Idempotency {
+    /// What is kept under the name: so many facts about a candidate, from this version on.
+    fn row(&self, candidate: CandidateId, first_version: i64, facts: usize) -> IdempotencyRow {
+        IdempotencyRow {
+            key_hash: self.key.clone(),
+            request_hash: self.request.clone(),
+            candidate: Some(candidate.uuid()),
+            first_version,
+            facts: i64::try_from(facts).unwrap_or(i64::MAX),
+            sealed: None,
+            recorded_at: self.at.as_microsecond(),
+        }
+    }
 }
 
 /// What became of one fact of a command.

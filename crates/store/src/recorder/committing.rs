@@ -38,14 +38,10 @@ impl Recorder {
         let asked = command.idempotency.is_some() && after.erased_at.is_none();
         let kept = (asked && facts.len() != announced.len() + results.len() + adopted.len())
             .then(|| keep(tenant, &key, id, results));
-        commit.idempotency = command.idempotency.as_ref().map(|idempotency| IdempotencyRow {
-            key_hash: idempotency.key.clone(),
-            request_hash: idempotency.request.clone(),
-            candidate: Some(id),
-            first_version: signed(before.version + 1 + announced.len() as u64),
-            facts: i64::try_from(results.len()).unwrap_or(i64::MAX),
+        let first = signed(before.version + 1 + announced.len() as u64);
+        commit.idempotency = command.idempotency.as_ref().map(|named| IdempotencyRow {
             sealed: kept,
-            recorded_at: idempotency.at.as_microsecond(),
+            ..named.row(command.candidate, first, results.len())
         });
         Ok(commit)
     }

@@ -99,7 +99,7 @@ impl Recorder {
                 };
                 // What it is answered is kept, whatever is recorded until it is sent again.
                 let mut commit = Commit::new(tenant, id.uuid(), signed(before.version));
-                commit.idempotency = Some(row_of(named, id, from, 0));
+                commit.idempotency = Some(named.row(id, signed(from), 0));
                 match self.store.append(commit).await? {
                     Appended::Done { .. } => return Ok(nothing_new(from)),
                     Appended::KeyUsed(row) => return restored_before(&wanted, named, &row),
@@ -121,7 +121,7 @@ impl Recorder {
             let new: Vec<_> = after.history().iter().skip(known.len()).collect();
             let (mut commit, _) = self.written(tenant, false, &before, &after, &new).await?;
             let named = wanted.idempotency.as_ref();
-            commit.idempotency = named.map(|named| row_of(named, id, before.version + 1, new.len()));
+            commit.idempotency = named.map(|named| named.row(id, signed(before.version + 1), new.len()));
             commit.beside = copies;
             let bytes = commit.bytes();
             match self.store.append(commit).await? {
@@ -214,19 +214,6 @@ const fn nothing_new(from: u64) -> Restored {
         version: from - 1,
         from,
         replayed: false,
-    }
-}
-
-/// The name of a request that brings so many facts in, from a version on.
-fn row_of(named: &Idempotency, id: CandidateId, from: u64, facts: usize) -> IdempotencyRow {
-    IdempotencyRow {
-        key_hash: named.key.clone(),
-        request_hash: named.request.clone(),
-        candidate: Some(id.uuid()),
-        first_version: signed(from),
-        facts: i64::try_from(facts).unwrap_or(i64::MAX),
-        sealed: None,
-        recorded_at: named.at.as_microsecond(),
     }
 }
 

@@ -4,7 +4,7 @@
 use afterword_domain::{candidate::Candidate, catalogue::AnyFact, ids::CandidateId, refusal::Refusal};
 
 use super::{ATTEMPTS, Command, RecordError, Recorded, Recorder};
-use crate::{Appended, Erasure, IdempotencyRow, StoreError, StreamHead, envelopes::moment, erased::erasure_row};
+use crate::{Appended, Erasure, StoreError, StreamHead, envelopes::moment, erased::erasure_row};
 
 impl Recorder {
     /// Carries an erasure out that could not be decided on, for this reason; of everything else that is the answer.
@@ -35,15 +35,8 @@ impl Recorder {
             let version = head.version + 1;
             let row = erasure_row(id.uuid(), version, event, [at.as_microsecond(); 2], &command.by);
             let mut commit = self.store.erasing(tenant, row, Erasure::made(at)).await?;
-            commit.idempotency = command.idempotency.as_ref().map(|named| IdempotencyRow {
-                key_hash: named.key.clone(),
-                request_hash: named.request.clone(),
-                candidate: Some(id.uuid()),
-                first_version: version,
-                facts: 1,
-                sealed: None,
-                recorded_at: named.at.as_microsecond(),
-            });
+            let named = command.idempotency.as_ref();
+            commit.idempotency = named.map(|named| named.row(id, version, 1));
             commit.fence = command.fence;
             match self.store.append(commit).await? {
                 Appended::Done { .. } => {
