@@ -11,7 +11,7 @@ use actix_web::{
 };
 use afterword_domain::{catalogue::AnyFact, decide::Proposal, ids::CandidateId};
 use afterword_store::{Measure, TenantId, Turns};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::StreamExt;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -24,7 +24,7 @@ use crate::{
         codes::Code,
         headers, json as strict,
         keys::{KeyInUse, give_turn_back},
-        pace::{self, Pace},
+        pace,
         problem::Problem,
         query::{NoParameters, Query},
         scopes::{Caller, Scope},
@@ -36,17 +36,12 @@ use crate::{
     writing::Writing,
 };
 
+mod lines;
 mod results;
+use lines::{BYTES, Lines, too_long};
 use results::Results;
 
-/// So many lines a request may have, of so many bytes together.
-const MOST: usize = 20_000;
-const BYTES: usize = 64 << 20;
-/// The longest line.
-const LINE: usize = 1 << 20;
-/// So many lines are recorded at a time, of so many bytes; those of so many candidates at once.
-const TOGETHER: usize = 256;
-const BYTES_TOGETHER: usize = 4 << 20;
+/// Lines of so many candidates are recorded at once.
 const AT_ONCE: usize = 32;
 /// So many such requests at once, of a tenant and in all: each holds a line, and the results that are not fetched yet.
 const OF_A_TENANT: usize = 2;
@@ -149,13 +144,6 @@ fn admit(request: &HttpRequest) -> Result<(), Problem> {
         return Err(too_long());
     }
     Ok(())
-}
-
-fn too_long() -> Problem {
-    Problem::new(
-        Code::TooLarge,
-        format!("A body may have up to {MOST} lines and {BYTES} bytes: send the rest in another request."),
-    )
 }
 
 /// A line's result.
@@ -363,99 +351,4 @@ fn whose(place: usize, bytes: Bytes) -> Result<(CandidateId, Line), Problem> {
     let candidate =
         candidate.ok_or_else(|| Problem::unknown_reference("/candidate", "is not the id of a candidate"))?;
     Ok((candidate, Line { place, bytes, fact }))
-}
-
-/// The body, line by line.
-struct Lines {
-    payload: Pace,
-    held: BytesMut,
-    /// So far into what is held no line ends.
-    looked: usize,
-    bytes: usize,
-    /// The number of the last line.
-    number: usize,
-    /// Whether the line at hand is too long, so that the rest of it is passed over.
-    passing: bool,
-    ended: bool,
-}
-
-/// How the body ended.
-type End = Result<(), Problem>;
-
-impl Lines {
-    fn of(payload: web::Payload) -> Self {
-        Self {
-            payload: Pace::of(payload),
-            held: BytesMut::new(),
-            looked: 0,
-            bytes: 0,
-            number: 0,
-            passing: false,
-            ended: false,
-        }
-    }
-
-    /// The next lines, as many as are recorded together, with their numbers; and how the body ended, if it did.
-    async fn some(&mut self) -> (Vec<(usize, Result<Bytes, Problem>)>, Option<End>) {
-        let (mut some, began) = (Vec::new(), self.bytes);
-        while some.len() < TOGETHER && self.bytes - began < BYTES_TOGETHER {
-            match self.next().await {
-                Ok(Some(line)) => {
-                    self.number += 1;
-                    if self.number > MOST {
-                        self.number = MOST;
-                        return (some, Some(Err(too_long())));
-                    }
-                    if !line.as_ref().is_ok_and(|line| line.trim_ascii().is_empty()) {
-                        some.push((self.number, line));
-                    }
-                }
-                Ok(None) => return (some, Some(Ok(()))),
-                Err(problem) => return (some, Some(Err(problem))),
-            }
-        }
-        (some, None)
-    }
-
-    /// The next line; none at the end. What is wrong with one line is that line's.
-    async fn next(&mut self) -> Result<Option<Result<Bytes, Problem>>, Problem> {
-        loop {
-            let end = self.held[self.looked..].iter().position(|byte| *byte == b'\n');
-            if let Some(end) = end {
-                let line = self.held.split_to(self.looked + end + 1).freeze();
-                return Ok(Some(self.whole(line.slice(..line.len() - 1))));
-            }
-            self.looked = self.held.len();
-            if self.held.len() > LINE {
-                self.passing = true;
-                self.held.clear();
-                self.looked = 0;
-            }
-            if self.ended {
-                let line = self.held.split().freeze();
-                let any = !line.is_empty() || self.passing;
-                return Ok(any.then(|| self.whole(line)));
-            }
-            match self.payload.next().await? {
-                None => self.ended = true,
-                Some(part) => {
-                    self.bytes += part.len();
-                    if self.bytes > BYTES {
-                        return Err(too_long());
-                    }
-                    self.held.extend_from_slice(&part);
-                }
-            }
-        }
-    }
-
-    /// A line of which the end was found.
-    fn whole(&mut self, line: Bytes) -> Result<Bytes, Problem> {
-        self.looked = 0;
-        if std::mem::take(&mut self.passing) || line.len() > LINE {
-            let told = format!("A line may have up to {LINE} bytes.");
-            return Err(Problem::new(Code::TooLarge, told));
-        }
-        Ok(line)
-    }
 }

@@ -33,6 +33,7 @@ use crate::{
 mod committing;
 mod deciding;
 mod folding;
+mod held;
 mod replay;
 mod restore;
 mod unread;
@@ -40,12 +41,9 @@ use deciding::{
     Elsewhere, Outcome, decide_all, external_id, external_id_taken, external_ids, first_refused, ids_taken,
 };
 use folding::{folds, work, worth};
+use held::Held;
 pub use restore::{Restoration, Restored};
 
-/// How many bytes of candidates are held in memory, about: 400,000 facts of the usual length.
-const CACHED: u64 = 640 << 20;
-/// What a fact takes beside its own text.
-const OF_A_FACT: usize = 1024;
 /// How many bytes of tasks that were read last are held, in plain text.
 const CACHED_TEXTS: u64 = 64 << 20;
 /// How long a candidate stays in the cache unused, and so in memory in plain text.
@@ -175,14 +173,6 @@ pub enum RecordError {
     Store(#[from] StoreError),
 }
 
-/// A candidate in memory.
-#[derive(Clone)]
-struct Held {
-    candidate: Arc<Candidate>,
-    /// How long its facts are, sealed.
-    bytes: usize,
-}
-
 /// Records facts, and holds the candidates that were used last.
 #[derive(Clone)]
 pub struct Recorder {
@@ -202,16 +192,8 @@ pub struct Recorder {
 impl Recorder {
     /// A recorder over a store.
     pub fn new(store: Store) -> Self {
-        let weigh = |_: &(TenantId, Uuid), held: &Held| {
-            let facts = held.candidate.history().len() + 8;
-            u32::try_from(facts.saturating_mul(OF_A_FACT).saturating_add(held.bytes)).unwrap_or(u32::MAX)
-        };
         Self {
-            cache: Cache::builder()
-                .weigher(weigh)
-                .max_capacity(CACHED)
-                .time_to_idle(CACHED_FOR)
-                .build(),
+            cache: held::cache(),
             texts: Cache::builder()
                 .weigher(|_, text: &Arc<[u8]>| u32::try_from(text.len() + 64).unwrap_or(u32::MAX))
                 .max_capacity(CACHED_TEXTS)
@@ -264,75 +246,6 @@ impl Recorder {
     async fn turn(&self, tenant: TenantId, candidate: Uuid) -> Result<Turn<(TenantId, Uuid)>, StoreError> {
         let turn = self.turns.take((tenant, candidate)).await;
         turn.ok_or(StoreError::Overloaded)
-    }
-
-    /// The newest state of a candidate.
-    ///
-    /// # Errors
-    /// When the store does not answer, or holds what this release cannot read.
-    pub async fn candidate(&self, tenant: TenantId, id: CandidateId) -> Result<Arc<Candidate>, StoreError> {
-        let from = self
-            .cached(tenant, id)
-            .unwrap_or_else(|| Arc::new(Candidate::unknown(id)));
-        if from.erased_at.is_some() {
-            return Ok(from);
-        }
-        let rows = self.store.stream(tenant, id.uuid(), signed(from.version)).await?;
-        if rows.is_empty() {
-            return Ok(from);
-        }
-        let bytes = rows.iter().flat_map(|row| &row.sealed).map(Vec::len).sum();
-        let newest = Arc::new(self.read(tenant, (*from).clone(), rows).await?);
-        self.remember(tenant, &newest, bytes);
-        Ok(newest)
-    }
-
-    fn cached(&self, tenant: TenantId, id: CandidateId) -> Option<Arc<Candidate>> {
-        let known = self.cache.get(&(tenant, id.uuid()));
-        metrics::counter!("afterword_candidate_cache_total", "hit" => if known.is_some() { "true" } else { "false" })
-            .increment(1);
-        known.map(|held| held.candidate)
-    }
-
-    /// Holds a state that is so many bytes longer than the one that was held.
-    fn remember(&self, tenant: TenantId, candidate: &Arc<Candidate>, longer: usize) {
-        let key = (tenant, candidate.id.uuid());
-        let known = self.cache.get(&key);
-        if known
-            .as_ref()
-            .is_none_or(|known| known.candidate.version < candidate.version)
-        {
-            let held = Held {
-                candidate: Arc::clone(candidate),
-                bytes: known.map_or(0, |known| known.bytes) + longer,
-            };
-            self.cache.insert(key, held);
-        }
-    }
-
-    /// Folds rows of the log onto a state.
-    async fn read(&self, tenant: TenantId, from: Candidate, rows: Vec<EventRow>) -> Result<Candidate, StoreError> {
-        let id = from.id;
-        let key = self.store.keys().get(tenant, id.uuid()).await?;
-        let folded = match key {
-            Some(key) => {
-                let playbooks = self.playbooks_of(tenant, &key, &rows).await?;
-                let facts = work(from.history().len(), rows.iter().map(|row| row.kind.as_str()));
-                let replaying = move || replay(tenant, from, &key, &rows, &playbooks);
-                Some(self.processors.fold(tenant, facts, replaying).await?)
-            }
-            None => None,
-        };
-        match folded {
-            Some(Ok(candidate)) => Ok(candidate),
-            unreadable => {
-                let head = self.store.stream_head(tenant, id.uuid()).await?;
-                match head.and_then(|head| head.erased_at.map(|at| (head.version, at))) {
-                    Some((version, at)) => Ok(Candidate::erased(id, version.unsigned_abs(), moment(at))),
-                    None => Err(unreadable.and_then(Result::err).unwrap_or(StoreError::Unreadable)),
-                }
-            }
-        }
     }
 
     /// Records what a command asks for.

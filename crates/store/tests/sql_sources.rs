@@ -188,7 +188,13 @@ fn sources() -> BTreeMap<String, String> {
     let mut sources = BTreeMap::new();
     for path in found {
         let name = path.strip_prefix(root()).expect("within").display().to_string();
-        let apart = ["tests.rs", "testing.rs", "migrate.rs", "second_wall.rs"];
+        let apart = [
+            "tests.rs",
+            "testing.rs",
+            "testing/standby.rs",
+            "migrate.rs",
+            "second_wall.rs",
+        ];
         if apart.iter().any(|end| name.ends_with(end)) {
             continue;
         }
