@@ -35,6 +35,8 @@ const COMPANY: Duration = Duration::from_secs(5);
 const QUIET: Duration = Duration::from_secs(1);
 /// The longest rest. What holds a turn for longer waits for something else than a processor.
 const REST: Duration = Duration::from_millis(100);
+/// What is owed less than this waits for more: timers go by milliseconds.
+const WORTH_A_REST: Duration = Duration::from_millis(5);
 /// So often it is looked who is still there.
 const SWEPT: Duration = Duration::from_millis(250);
 
@@ -89,6 +91,8 @@ pub struct Turn<K: Hash + Eq + Copy> {
     /// Whether it was taken: one that nobody waited for any more was not.
     taken: bool,
     began: Instant,
+    /// While it rests: what for.
+    owes: Option<Duration>,
 }
 
 impl<K: Hash + Eq + Copy> Turns<K> {
@@ -182,6 +186,7 @@ impl<K: Hash + Eq + Copy> Inner<K> {
             key,
             taken: true,
             began: Instant::now(),
+            owes: None,
         }
     }
 
@@ -247,7 +252,9 @@ impl<K: Hash + Eq + Copy> Turn<K> {
     pub async fn rest(&mut self) {
         let rest = self.rest_due();
         if !rest.is_zero() {
+            self.owes = Some(rest);
             tokio::time::sleep(rest).await;
+            self.owes = None;
             self.began = Instant::now();
         }
     }
@@ -259,12 +266,12 @@ impl<K: Hash + Eq + Copy> Turn<K> {
         let Some(line) = state.lines.get_mut(&self.key) else {
             return Duration::ZERO;
         };
-        let worked = std::mem::take(&mut line.worked);
-        if in_company && line.waiting.iter().any(|waiting| !waiting.is_closed()) {
-            worked.min(REST)
-        } else {
-            Duration::ZERO
+        let owes = in_company && line.waiting.iter().any(|waiting| !waiting.is_closed());
+        if owes && line.worked < WORTH_A_REST {
+            return Duration::ZERO;
         }
+        let worked = std::mem::take(&mut line.worked);
+        if owes { worked.min(REST) } else { Duration::ZERO }
     }
 }
 
@@ -277,7 +284,8 @@ impl<K: Hash + Eq + Copy> Drop for Turn<K> {
         state.taken -= 1;
         if let Some(line) = state.lines.get_mut(&self.key) {
             line.taken -= 1;
-            line.worked += self.began.elapsed();
+            // Who leaves while it rests has done nothing, and leaves the rest to the next.
+            line.worked += self.owes.unwrap_or_else(|| self.began.elapsed());
         }
         self.of.serve(&mut state);
     }
@@ -343,25 +351,34 @@ mod tests {
         };
         let worked = Duration::from_millis(5);
         let mut turn = turns.take('a').await.expect("a turn");
-        let mut waiting: VecDeque<_> = (0..5).map(|_| next('a')).collect();
-        let mut hand_on = async |turn| {
+        let mut waiting: VecDeque<_> = (0..7).map(|_| next('a')).collect();
+        let mut hand_on = async |turn, worked| {
             tokio::time::sleep(worked).await;
             drop(turn);
             waiting.pop_front().expect("somebody waits").await.expect("its turn")
         };
-        turn = hand_on(turn).await;
+        turn = hand_on(turn, worked).await;
         assert_eq!(turn.rest_due(), Duration::ZERO, "alone it need not");
         let other = turns.take('b').await.expect("a turn");
         assert_eq!(other.rest_due(), Duration::ZERO, "nobody waits behind it");
-        turn = hand_on(turn).await;
+        turn = hand_on(turn, worked).await;
         assert!((worked..=REST).contains(&turn.rest_due()));
         assert_eq!(turn.rest_due(), Duration::ZERO, "once for all that it did");
-        turn = hand_on(turn).await;
+        turn = hand_on(turn, worked).await;
         let began = Instant::now();
         turn.rest().await;
         assert!(began.elapsed() >= worked);
         assert!(turn.began >= began + worked, "to rest is no work");
-        turn = hand_on(turn).await;
+        turn = hand_on(turn, worked).await;
+        let instant = Duration::from_millis(1);
+        assert!(tokio::time::timeout(instant, turn.rest()).await.is_err());
+        turn = hand_on(turn, Duration::ZERO).await;
+        let owed = turn.rest_due();
+        assert!(owed >= worked, "who leaves while it rests leaves that to the next");
+        turns.0.state().lines.get_mut(&'a').expect("its line").worked = instant;
+        assert_eq!(turn.rest_due(), Duration::ZERO, "a little can wait");
+        assert_eq!(turns.0.state().lines[&'a'].worked, instant);
+        turn = hand_on(turn, worked).await;
         waiting.clear();
         assert_eq!(turn.rest_due(), Duration::ZERO, "those who left do not count");
     }
