@@ -16,6 +16,7 @@ use afterword_domain::{
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::envelopes::signed;
 use crate::error::code;
 use crate::statement::Statement;
 use crate::{Command, Fence, RecordError, Recorder, Store, StoreError, TenantId};
@@ -88,7 +89,7 @@ impl Store {
         after: Option<(i64, Uuid)>,
         limit: i64,
     ) -> Result<Vec<Silent>, StoreError> {
-        let mut statement = Statement::new("SELECT told_since, candidate_id FROM streams WHERE tenant_id = ");
+        let mut statement = Statement::new("SELECT told_since, candidate_id, version FROM streams WHERE tenant_id = ");
         statement.bind(tenant).push(" AND erased_at IS NULL");
         if let Some((since, candidate)) = after {
             statement
@@ -101,7 +102,7 @@ impl Store {
         statement.push(" ORDER BY told_since, candidate_id LIMIT ").bind(limit);
         let hints = self
             .db()
-            .fetch(tenant, statement, |row| Ok((row.int(0)?, row.id(1)?)))
+            .fetch(tenant, statement, |row| Ok((row.int(0)?, row.id(1)?, row.int(2)?)))
             .await?;
         if hints.is_empty() {
             return Ok(Vec::new());
@@ -110,16 +111,17 @@ impl Store {
         statement.bind(tenant).push(" AND recorded_by <> ").bind(CLOCK);
         statement
             .push(" AND candidate_id IN ")
-            .bind_list(hints.iter().map(|(_, candidate)| *candidate));
+            .bind_list(hints.iter().map(|(_, candidate, _)| *candidate));
         statement.push(" GROUP BY candidate_id");
         let told = self
             .db()
             .fetch(tenant, statement, |row| Ok((row.id(0)?, row.int(1)?)))
             .await?;
         let told: HashMap<Uuid, i64> = told.into_iter().collect();
-        let silent = hints.into_iter().map(|(hint, candidate)| Silent {
+        let silent = hints.into_iter().map(|(hint, candidate, version)| Silent {
             candidate,
             hint,
+            version,
             // Of whom nobody told anything there is nothing to go by.
             since: told.get(&candidate).copied(),
         });
@@ -156,6 +158,8 @@ pub struct Silent {
     pub candidate: Uuid,
     /// Not earlier than this.
     pub hint: i64,
+    /// The candidate's version when that was looked up.
+    pub version: i64,
     /// Since when the log says.
     pub since: Option<i64>,
 }
@@ -183,8 +187,8 @@ impl Recorder {
         let candidate = CandidateId::new(silent.candidate);
         let since = silent.since;
         let still = |state: &Candidate| {
-            // Where its history cannot be read, nothing can have been told since.
-            let is_unread = state.version > 0 && state.history().is_empty();
+            // Of a history that cannot be read here, another instance may still read, and have told, more.
+            let is_unread = state.history().is_empty() && signed(state.version) == silent.version;
             let told = told_last(state).map(Timestamp::as_microsecond);
             state.erased_at.is_none() && since.is_some() && (told == since || is_unread)
         };
