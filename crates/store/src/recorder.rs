@@ -20,14 +20,12 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::{
-    Appended, EventRow, Fence, IdempotencyRow, Processors, Store, StoreError, TenantId,
+    Appended, Fence, IdempotencyRow, Processors, Store, StoreError, TenantId,
     crash::point,
-    envelopes::{moment, signed},
     playbooks::Playbooks,
     projection::external_hash,
     rendered,
     turns::{Measure, Turn, Turns},
-    verify::replay,
 };
 
 mod committing;
@@ -40,7 +38,7 @@ mod unread;
 use deciding::{
     Elsewhere, Outcome, decide_all, external_id, external_id_taken, external_ids, first_refused, ids_taken,
 };
-use folding::{folds, work, worth};
+use folding::{folds, worth};
 use held::Held;
 pub use restore::{Restoration, Restored};
 
@@ -257,13 +255,16 @@ impl Recorder {
         if let Some(earlier) = self.earlier(&command).await? {
             return Ok(earlier);
         }
-        match self.carry_out(&command).await {
+        let outcome = match self.carry_out(&command).await {
+            Err(RecordError::Store(reason @ (StoreError::Unreadable | StoreError::UnreadablePlaybook(_)))) => {
+                self.erase_unread(&command, reason).await
+            }
+            outcome => outcome,
+        };
+        match outcome {
             // Perhaps it is only the same request, carried out meanwhile, that stands in its way.
             Err(error @ (RecordError::Refused { .. } | RecordError::Stale(_))) => {
                 self.earlier(&command).await?.ok_or(error)
-            }
-            Err(RecordError::Store(reason @ (StoreError::Unreadable | StoreError::UnreadablePlaybook(_)))) => {
-                self.erase_unread(&command, reason).await
             }
             outcome => outcome,
         }

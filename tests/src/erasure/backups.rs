@@ -113,9 +113,10 @@ async fn backups_bring_nobody_back(kind: Kind) {
         client.send(request.header("Idempotency-Key", candidate)).await
     };
     for candidate in [&ada, &grace] {
-        let erased = send(candidate).await;
+        let (erased, twin) = tokio::join!(send(candidate), send(candidate));
         assert_eq!(erased.is(200).json["event"]["type"], "CandidateErased");
         assert!(erased.json["receipt"]["keys_gone_by"].is_string());
+        assert_eq!(twin.is(200).json, erased.json, "sent twice at once");
         let again = send(candidate).await;
         assert_eq!(again.is(200).json, erased.json);
         assert_eq!(again.header("idempotency-replayed"), "true");
