@@ -325,6 +325,12 @@ async fn an_older_export_adds_nothing_and_a_newer_one_what_is_new(world: World) 
         .header("If-Match", "\"x.1\"")
         .header("Content-Type", "application/zip");
     other.send(stale.body(new.clone())).await.refuses(412, "stale");
+    let nobody = scene.neighbour().await;
+    let stale = nobody
+        .request(Method::POST, "/v1/imports?format=export")
+        .header("If-Match", "\"x.1\"")
+        .header("Content-Type", "application/zip");
+    nobody.send(stale.body(new.clone())).await.refuses(412, "stale");
     // To the candidate's own address, as it is known.
     let tag = other.get(&scene.ada).await.header("etag").to_owned();
     let send = async || {
@@ -409,6 +415,17 @@ async fn where_both_have_gone_on_what_is_missing_is_recorded_now(world: World) {
     assert_eq!(names.len(), 3, "{names:?}");
     let told = counted(&imports(&other, archive).await);
     assert_eq!(told, all("already_recorded", 5));
+    // Nobody is erased by what would be missing here.
+    let erasing = forged(&exports(&scene, &scene.ada).await, |facts| {
+        facts.truncate(2);
+        facts[1]["id"] = json!("evt_01k9ze3n8qfq7s5b1x5n0v3gk2");
+        facts[1]["subject"] = facts[0]["subject"].clone();
+        facts[1]["type"] = json!("CandidateErased");
+        facts[1]["data"] = json!({});
+    });
+    let refused = imports(&other, erasing).await;
+    refused.refuses(422, "invalid");
+    assert_eq!(refused.json["errors"][0]["pointer"], "facts.ndjson line 2", "{refused}");
     is_what_its_log_says(&other).await;
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix_web::{HttpRequest, HttpResponse, http::header, web};
 use afterword_domain::{
     candidate::Candidate,
+    catalogue::AnyFact,
     decide::{Decided, Proposal},
     fact::Envelope,
     ids::CandidateId,
@@ -65,11 +66,8 @@ pub(crate) async fn bring_in(
     if let Some(named) = &mut merging.idempotency {
         named.key = service.hash(&[b"merge", &named.key]);
     }
-    let asked_before = async || -> Result<bool, Problem> {
-        Ok(restoring.repeated(&service, &caller).await?.is_some()
-            || merging.repeated(&service, &caller).await?.is_some())
-    };
-    let repeated = asked_before().await?;
+    let repeated =
+        restoring.repeated(&service, &caller).await?.is_some() || merging.repeated(&service, &caller).await?.is_some();
     if let Some(id) = named {
         there(&service, &caller, id, false, repeated).await?;
     }
@@ -82,28 +80,44 @@ pub(crate) async fn bring_in(
         return Err(wrong("manifest.json", told.to_owned()));
     }
     admit(&archive, service.now(&caller).await?)?;
-    let known = there(&service, &caller, id, true, repeated).await?;
-    if let Some(known) = known.as_ref().filter(|_| !repeated)
-        && let Err(changed) = restoring.meets(&tag(id, known.version))
-        // The same request may have been carried out meanwhile.
-        && !asked_before().await?
-    {
-        return Err(changed);
-    }
+    there(&service, &caller, id, true, repeated).await?;
     let facts = Arc::new(archive.facts);
-    let merged = merging.was_made(&service, &caller).await?;
-    let condition = |candidate: &Candidate| reaches(&caller, candidate);
-    if !merged {
+    let reached = |candidate: &Candidate| reaches(&caller, candidate);
+    let stands = |candidate: &Candidate| {
+        (candidate.version == 0 || reached(candidate)) && restoring.meets_candidate(candidate).is_ok()
+    };
+    if !merging.was_made(&service, &caller).await? {
         let wanted = Restoration {
             tenant: tenant(&caller),
             candidate: id,
             facts: Arc::clone(&facts),
             playbooks: archive.playbooks,
-            condition: &condition,
-            idempotency: restoring.idempotency,
+            before: &stands,
+            after: &reached,
+            idempotency: restoring.idempotency.clone(),
         };
-        let restored = service.recorder.restore(wanted).await;
-        let restored = restored.map_err(|error| problem_of(error, known.is_some()))?;
+        let mut restored = service.recorder.restore(wanted).await;
+        let in_vain = match &restored {
+            Ok(Restored::Done {
+                version,
+                from,
+                replayed,
+            }) => !replayed && from > version,
+            Ok(Restored::Diverged) => false,
+            Err(error) => matches!(error, RecordError::Stale(_)),
+        };
+        if in_vain && merging.was_made(&service, &caller).await? {
+            // Another instance has carried the same request out meanwhile.
+            restored = Ok(Restored::Diverged);
+        }
+        let restored = restored.map_err(|error| match error {
+            RecordError::Stale(newest) if newest.version == 0 || reached(&newest) => {
+                let told = "This key may only bring in candidates that it will reach.";
+                let beyond = || Problem::new(Code::InsufficientScope, told);
+                restoring.meets_candidate(&newest).err().unwrap_or_else(beyond)
+            }
+            error => problem_of(error),
+        })?;
         if let Restored::Done {
             version,
             from,
@@ -172,25 +186,25 @@ fn answer(id: CandidateId, version: u64, replayed: bool, results: Vec<Row>) -> H
     response.json(json!({"results": results}))
 }
 
-/// The candidate as it is here, if the caller may write about it, or has, and only asks again.
+/// Whether there is a candidate about whom the caller may write, or has written, and only asks again.
 async fn there(
     service: &Shared,
     caller: &Caller,
     id: CandidateId,
     may_be_new: bool,
     repeated: bool,
-) -> Result<Option<Arc<Candidate>>, Problem> {
+) -> Result<(), Problem> {
     let candidate = service.recorder.candidate(tenant(caller), id).await;
     let candidate = candidate.map_err(unavailable)?;
     match candidate.version {
-        0 if may_be_new => Ok(None),
+        0 if may_be_new => Ok(()),
         0 => Err(Problem::not_found()),
         _ if !repeated && !reaches(caller, &candidate) => Err(Problem::not_found()),
         _ if candidate.erased_at.is_some() => Err(Problem::refused(
             "candidate_erased",
             "The candidate was erased: nothing more can be recorded.",
         )),
-        _ => Ok(Some(candidate)),
+        _ => Ok(()),
     }
 }
 
@@ -201,6 +215,10 @@ fn admit(archive: &Archive, now: Timestamp) -> Result<(), Problem> {
         let place = format!("facts.ndjson line {}", nth + 1);
         if fact.at.recorded_at > latest {
             return Err(wrong(&place, "recorded_at must not be in the future".to_owned()));
+        }
+        // Not among what is missing here either: nobody is erased but by a request of its own.
+        if let AnyFact::CandidateErased(_) = fact.data {
+            return Err(wrong(&place, "of an erased candidate there is no export".to_owned()));
         }
         let by = &fact.at.recorded_by;
         if by.is_empty() || by.len() > BY || !by.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -226,7 +244,7 @@ fn admit_type(request: &HttpRequest, file: &[u8]) -> Result<(), Problem> {
     ))
 }
 
-fn problem_of(error: RecordError, was_here: bool) -> Problem {
+fn problem_of(error: RecordError) -> Problem {
     match error {
         RecordError::Refused { index, refusal } => {
             let place = format!("facts.ndjson line {}", index + 1);
@@ -243,11 +261,7 @@ fn problem_of(error: RecordError, was_here: bool) -> Problem {
                 problem.at(format!("{place}{pointer}"), told.clone())
             })
         }
-        RecordError::Stale(_) if was_here => Problem::not_found(),
-        RecordError::Stale(_) => Problem::new(
-            Code::InsufficientScope,
-            "This key may only bring in candidates that it will reach.",
-        ),
+        RecordError::Stale(_) => Problem::not_found(),
         RecordError::IdempotencyReused => reused(),
         fenced @ RecordError::Fenced => Problem::internal(fenced),
         RecordError::Store(error) => unavailable(error),

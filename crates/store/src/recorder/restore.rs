@@ -27,8 +27,10 @@ pub struct Restoration<'a> {
     pub facts: Arc<Vec<Envelope>>,
     /// The rules of the playbooks that were adopted in it.
     pub playbooks: Vec<afterword_domain::playbook::PlaybookRules>,
-    /// What must hold of the state before and of the state after.
-    pub condition: &'a (dyn Fn(&Candidate) -> bool + Send + Sync),
+    /// What must hold of the state that it goes on from,
+    pub before: &'a (dyn Fn(&Candidate) -> bool + Send + Sync),
+    /// and of the state that comes of it.
+    pub after: &'a (dyn Fn(&Candidate) -> bool + Send + Sync),
     /// Where the client names the request.
     pub idempotency: Option<Idempotency>,
 }
@@ -63,15 +65,32 @@ impl Recorder {
     /// Brings a stream in.
     ///
     /// # Errors
-    /// When one of its facts cannot be, the condition does not hold, the idempotency key was used otherwise, or the
+    /// When one of its facts cannot be, a condition does not hold, the idempotency key was used otherwise, or the
     /// store cannot.
     pub async fn restore(&self, wanted: Restoration<'_>) -> Result<Restored, RecordError> {
-        let (tenant, id) = (wanted.tenant, wanted.candidate);
-        if let Some(named) = &wanted.idempotency
-            && let Some(row) = self.store.idempotent(tenant, &named.key).await?
-        {
-            return restored_before(&wanted, named, &row);
+        if let Some(earlier) = self.restored_earlier(&wanted).await? {
+            return Ok(earlier);
         }
+        match self.bring_in(&wanted).await {
+            // Perhaps it is only the same request, carried out meanwhile, that stands in its way.
+            Err(error @ RecordError::Stale(_)) => self.restored_earlier(&wanted).await?.ok_or(error),
+            outcome => outcome,
+        }
+    }
+
+    /// What came of a request of the same name, if there was one.
+    async fn restored_earlier(&self, wanted: &Restoration<'_>) -> Result<Option<Restored>, RecordError> {
+        let Some(named) = &wanted.idempotency else {
+            return Ok(None);
+        };
+        match self.store.idempotent(wanted.tenant, &named.key).await? {
+            Some(row) => restored_before(wanted, named, &row).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    async fn bring_in(&self, wanted: &Restoration<'_>) -> Result<Restored, RecordError> {
+        let (tenant, id) = (wanted.tenant, wanted.candidate);
         let _turn = self.turn(tenant, id.uuid()).await?;
         for _ in 0..ATTEMPTS {
             let before = self.candidate(tenant, id).await?;
@@ -82,7 +101,7 @@ impl Recorder {
                 );
                 return Err(RecordError::Refused { index: 0, refusal });
             }
-            if before.version > 0 && !(wanted.condition)(&before) {
+            if !(wanted.before)(&before) {
                 return Err(RecordError::Stale(Box::new((*before).clone())));
             }
             let known = before.history();
@@ -102,20 +121,18 @@ impl Recorder {
                 commit.idempotency = Some(named.row(id, signed(from), 0));
                 match self.store.append(commit).await? {
                     Appended::Done { .. } => return Ok(nothing_new(from)),
-                    Appended::KeyUsed(row) => return restored_before(&wanted, named, &row),
-                    Appended::Erased => self.cache.invalidate(&(tenant, id.uuid())),
-                    _ => {}
+                    Appended::KeyUsed(row) => return restored_before(wanted, named, &row),
+                    _ => continue,
                 }
-                continue;
             }
-            let (playbooks, copies) = self.adopted_elsewhere(&wanted).await?;
+            let (playbooks, copies) = self.adopted_elsewhere(wanted).await?;
             let (from, facts) = ((*before).clone(), Arc::clone(&wanted.facts));
             // Thousands of facts are folded: that would hold up whoever shares this thread.
             let many = work(0, facts.iter().map(|fact| fact.data.name()));
             let folding = move || folded(from, &facts, &playbooks);
             let folded = self.processors.fold(tenant, many, folding).await?;
             let after = folded.map_err(|(index, refusal)| RecordError::Refused { index, refusal })?;
-            if !(wanted.condition)(&after) {
+            if !(wanted.after)(&after) {
                 return Err(RecordError::Stale(Box::new((*before).clone())));
             }
             let new: Vec<_> = after.history().iter().skip(known.len()).collect();
@@ -136,7 +153,7 @@ impl Recorder {
                 }
                 Appended::KeyUsed(row) => {
                     let Some(named) = &wanted.idempotency else { break };
-                    return restored_before(&wanted, named, &row);
+                    return restored_before(wanted, named, &row);
                 }
                 Appended::IdsTaken(taken) if taken.iter().all(|it| it.candidate != id.uuid()) => {
                     let first = taken.first().map(|it| it.event_id);
