@@ -1,16 +1,19 @@
 //! Making and checking the schema. The migrations are embedded, so that no file is needed at run time.
 
 use crate::error::{OpenError, code};
-use sqlx::migrate::{Migrate, MigrateError, Migrator};
+use include_dir::{Dir, File, include_dir};
+use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqlSafeStr};
 use std::collections::HashMap;
+use std::sync::LazyLock;
 use std::time::Duration;
 
-pub(crate) static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
-pub(crate) static SQLITE_KEYS: Migrator = sqlx::migrate!("../../migrations/keys-sqlite");
-pub(crate) static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
-pub(crate) static POSTGRES_KEYS: Migrator = sqlx::migrate!("../../migrations/keys-postgres");
+static MIGRATIONS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../migrations");
+pub(crate) static SQLITE: LazyLock<Migrator> = LazyLock::new(|| in_folder("sqlite"));
+pub(crate) static SQLITE_KEYS: LazyLock<Migrator> = LazyLock::new(|| in_folder("keys-sqlite"));
+pub(crate) static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| in_folder("postgres"));
+pub(crate) static POSTGRES_KEYS: LazyLock<Migrator> = LazyLock::new(|| in_folder("keys-postgres"));
 
 /// Where sqlx notes what it has applied.
 const APPLIED: &str = "_sqlx_migrations";
@@ -25,6 +28,26 @@ const LETS_GO_FIRST: Duration = Duration::from_secs(2);
 const TIMES_IN_LINE: u32 = 300;
 /// Its code for having stood in line for too long.
 const STOOD_TOO_LONG: &str = "55P03";
+
+/// What `sqlx::migrate!` would embed: with its macros, all of sqlx and SQLite is built a second time, for the compiler.
+fn in_folder(name: &str) -> Migrator {
+    let files = MIGRATIONS.get_dir(name).into_iter().flat_map(Dir::files);
+    Migrator::with_migrations(files.filter_map(migration).collect())
+}
+
+/// `VERSION_WHAT_IT_DOES.sql`.
+fn migration(file: &'static File<'_>) -> Option<Migration> {
+    let (version, does) = file.path().file_stem()?.to_str()?.split_once('_')?;
+    let sql = file.contents_utf8()?.into_sql_str();
+    let does = does.replace('_', " ").into();
+    Some(Migration::new(
+        version.parse().ok()?,
+        does,
+        MigrationType::Simple,
+        sql,
+        false,
+    ))
+}
 
 /// A URL with a database in it.
 pub(crate) fn parse(url: &str) -> Result<PgConnectOptions, OpenError> {
@@ -210,6 +233,23 @@ async fn pause(attempt: u32) {
 mod tests {
     use super::*;
     use crate::testing::PrivatePostgres;
+
+    #[test]
+    fn every_file_is_a_migration_and_no_number_is_left_out() {
+        let folders = [
+            ("sqlite", &SQLITE),
+            ("keys-sqlite", &SQLITE_KEYS),
+            ("postgres", &POSTGRES),
+            ("keys-postgres", &POSTGRES_KEYS),
+        ];
+        assert_eq!(MIGRATIONS.dirs().count(), folders.len());
+        for (name, migrator) in folders {
+            let files = std::fs::read_dir(format!("../../migrations/{name}")).expect("a folder");
+            let versions: Vec<i64> = migrator.iter().map(|one| one.version).collect();
+            let all: Vec<i64> = (1..).take(files.count()).collect();
+            assert_eq!(versions, all, "{name}");
+        }
+    }
 
     /// A backup reads every table for as long as it takes.
     #[tokio::test]

@@ -2,7 +2,7 @@
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{ConnectOptions, Connection, FromRow};
+use sqlx::{ConnectOptions, Connection};
 use std::time::Duration;
 
 use super::{Finding, Health, schema, unavailable};
@@ -115,17 +115,6 @@ async fn one(
 }
 
 /// What of the server decides whether a commit outlasts a power cut, whether others can listen, and what time it is.
-#[derive(FromRow)]
-struct Server {
-    version: String,
-    fsync: String,
-    synchronous_commit: String,
-    full_page_writes: String,
-    connections: i64,
-    encrypted: bool,
-    local: bool,
-}
-
 async fn server(
     check: &'static str,
     options: &PgConnectOptions,
@@ -133,45 +122,42 @@ async fn server(
     now: &impl Fn() -> i64,
     found: &mut Vec<Finding>,
 ) -> Result<(), sqlx::Error> {
-    let server: Server = sqlx::query_as(
-        "SELECT current_setting('server_version') AS version, current_setting('fsync') AS fsync, \
-         current_setting('synchronous_commit') AS synchronous_commit, \
-         current_setting('full_page_writes') AS full_page_writes, \
-         current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint AS connections, \
-         COALESCE((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false) AS encrypted, \
-         COALESCE(inet_server_addr() IS NULL OR inet_client_addr() = inet_server_addr(), true) AS local",
+    type Server = (String, String, String, String, i64, bool, bool);
+    let (version, fsync, synchronous_commit, full_page_writes, connections, encrypted, local): Server = sqlx::query_as(
+        "SELECT current_setting('server_version'), current_setting('fsync'), \
+         current_setting('synchronous_commit'), current_setting('full_page_writes'), \
+         current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint, \
+         COALESCE((SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), false), \
+         COALESCE(inet_server_addr() IS NULL OR inet_client_addr() = inet_server_addr(), true)",
     )
     .fetch_one(&mut *connection)
     .await?;
     let before = found.len();
-    if server.fsync == "off" || server.full_page_writes == "off" {
+    if fsync == "off" || full_page_writes == "off" {
         found.push(Finding::fault(
             check,
             "The server runs with fsync or full_page_writes off: a power cut can destroy everything.",
             "Switch both on in postgresql.conf.",
         ));
     }
-    if server.synchronous_commit == "off" {
+    if synchronous_commit == "off" {
         found.push(Finding::fault(
             check,
             "The server runs with synchronous_commit off: what was acknowledged can be lost in a crash.",
             "Switch it on, for the server or for this database and user.",
         ));
     }
-    if !server.encrypted && !server.local {
+    if !encrypted && !local {
         found.push(Finding::warning(
             check,
             format!("The connection to {} is not encrypted.", options.get_host()),
             "Add ?sslmode=verify-full to the URL, and &sslrootcert=FILE for an authority of one's own.",
         ));
     }
-    if server.connections < CONNECTIONS {
+    if connections < CONNECTIONS {
         found.push(Finding::warning(
             check,
-            format!(
-                "The server takes {} connections; one instance opens up to {CONNECTIONS}.",
-                server.connections
-            ),
+            format!("The server takes {connections} connections; one instance opens up to {CONNECTIONS}."),
             "Raise max_connections: so many for each instance.",
         ));
     }
@@ -194,35 +180,24 @@ async fn server(
         found.push(Finding::warning(check, says, "Let both keep time by NTP."));
     }
     if found.len() == before {
-        let says = format!(
-            "PostgreSQL {} answers, writes durably, and its clock agrees.",
-            server.version
-        );
+        let says = format!("PostgreSQL {version} answers, writes durably, and its clock agrees.");
         found.push(Finding::good(check, says));
     }
     Ok(())
 }
 
-#[derive(FromRow)]
-struct Role {
-    user_is_above: bool,
-    there: bool,
-    above: bool,
-    member: bool,
-}
-
 /// Whether row-level security is a wall: the service's role is under it, and every table has it.
 async fn role(check: &'static str, connection: &mut PgConnection, found: &mut Vec<Finding>) -> Result<(), sqlx::Error> {
     let check = if check == "store" { "role" } else { "key_store_role" };
-    let role: Role = sqlx::query_as(
-        "SELECT (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AS user_is_above, \
-         EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'afterword_app') AS there, \
-         EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'afterword_app' AND (rolsuper OR rolbypassrls OR rolcanlogin)) AS above, \
-         EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'afterword_app' AND pg_has_role(current_user, oid, 'MEMBER')) AS member",
+    let (user_is_above, there, above, member): (bool, bool, bool, bool) = sqlx::query_as(
+        "SELECT (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user), \
+         EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'afterword_app'), \
+         EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'afterword_app' AND (rolsuper OR rolbypassrls OR rolcanlogin)), \
+         EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'afterword_app' AND pg_has_role(current_user, oid, 'MEMBER'))",
     )
     .fetch_one(&mut *connection)
     .await?;
-    if !role.there || !role.member {
+    if !there || !member {
         found.push(Finding::fault(
             check,
             "The role afterword_app is missing, or the service's user may not become it.",
@@ -231,14 +206,14 @@ async fn role(check: &'static str, connection: &mut PgConnection, found: &mut Ve
         return Ok(());
     }
     let before = found.len();
-    if role.above {
+    if above {
         found.push(Finding::fault(
             check,
             "The role afterword_app may log in, is a superuser, or stands above row-level security.",
             "ALTER ROLE afterword_app NOLOGIN NOSUPERUSER NOBYPASSRLS.",
         ));
     }
-    if role.user_is_above {
+    if user_is_above {
         found.push(Finding::warning(
             check,
             "The service's user is a superuser or stands above row-level security; it becomes afterword_app for its work, but whoever has its password need not.",
