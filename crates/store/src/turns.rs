@@ -1,7 +1,8 @@
 //! Whose turn it is. What there is too little of for everybody at once (carrying out requests, processors for letters)
 //! is taken by turns: each key or tenant has a line of its own, and what gets free goes to the lines one after another.
 //! Who is alone takes nearly all there is; in company nobody takes more than a share of what is worth having at once, so
-//! that a flood from one key waits behind itself, and rests as long as it works where its turns ask for that (`Turn::rest`).
+//! that a flood from one key waits behind itself, and rests twice as long as it works where its turns ask for that
+//! (`Turn::rest`).
 //! A line is bounded, and so is the time that anybody stands in it.
 
 use std::{
@@ -33,10 +34,12 @@ pub struct Measure {
 const COMPANY: Duration = Duration::from_secs(5);
 /// Company that has not asked for so long needs no processor.
 const QUIET: Duration = Duration::from_secs(1);
+/// So many times as long as it works rests who would keep processors busy: two thirds of them are others', whenever they come.
+const RESTS: u32 = 2;
 /// The longest rest. What holds a turn for longer waits for something else than a processor.
 const REST: Duration = Duration::from_millis(100);
-/// What is owed less than this waits for more: timers go by milliseconds.
-const WORTH_A_REST: Duration = Duration::from_millis(5);
+/// Less work than this waits for more before it is rested for: timers go by milliseconds.
+const WORTH_A_REST: Duration = Duration::from_millis(2);
 /// So often it is looked who is still there.
 const SWEPT: Duration = Duration::from_millis(250);
 
@@ -247,15 +250,14 @@ impl<K: Hash + Eq + Copy> State<K> {
 }
 
 impl<K: Hash + Eq + Copy> Turn<K> {
-    /// In company a line in which more wait rests as long as it works, before its next turn begins. A flood has always more to
+    /// In company a line in which more wait rests twice as long as it works, before its next turn begins. A flood has always more to
     /// do: with its share alone it keeps every processor busy, and each step of others' work waits for one.
     pub async fn rest(&mut self) {
         let rest = self.rest_due();
         if !rest.is_zero() {
-            self.owes = Some(rest);
+            (self.began, self.owes) = (Instant::now(), Some(rest));
             tokio::time::sleep(rest).await;
-            self.owes = None;
-            self.began = Instant::now();
+            (self.began, self.owes) = (Instant::now(), None);
         }
     }
 
@@ -271,7 +273,11 @@ impl<K: Hash + Eq + Copy> Turn<K> {
             return Duration::ZERO;
         }
         let worked = std::mem::take(&mut line.worked);
-        if owes { worked.min(REST) } else { Duration::ZERO }
+        if owes {
+            (worked * RESTS).min(REST)
+        } else {
+            Duration::ZERO
+        }
     }
 }
 
@@ -284,8 +290,9 @@ impl<K: Hash + Eq + Copy> Drop for Turn<K> {
         state.taken -= 1;
         if let Some(line) = state.lines.get_mut(&self.key) {
             line.taken -= 1;
-            // Who leaves while it rests has done nothing, and leaves the rest to the next.
-            line.worked += self.owes.unwrap_or_else(|| self.began.elapsed());
+            let since = self.began.elapsed();
+            // Who leaves while it rests has done nothing, and leaves what is left of the rest to the next.
+            line.worked += self.owes.map_or(since, |owes| owes.saturating_sub(since) / RESTS);
         }
         self.of.serve(&mut state);
     }
@@ -294,6 +301,7 @@ impl<K: Hash + Eq + Copy> Drop for Turn<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt;
 
     const MEASURE: Measure = Measure {
         in_all: 6,
@@ -339,7 +347,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn in_company_a_line_in_which_more_wait_rests_as_long_as_it_works() {
+    async fn in_company_a_line_in_which_more_wait_rests_twice_as_long_as_it_works() {
         let turns = Turns::new(Measure {
             alone: 1,
             line: 8,
@@ -362,22 +370,27 @@ mod tests {
         let other = turns.take('b').await.expect("a turn");
         assert_eq!(other.rest_due(), Duration::ZERO, "nobody waits behind it");
         turn = hand_on(turn, worked).await;
-        assert!((worked..=REST).contains(&turn.rest_due()));
+        assert!((worked * RESTS..=REST).contains(&turn.rest_due()));
         assert_eq!(turn.rest_due(), Duration::ZERO, "once for all that it did");
         turn = hand_on(turn, worked).await;
         let began = Instant::now();
         turn.rest().await;
-        assert!(began.elapsed() >= worked);
-        assert!(turn.began >= began + worked, "to rest is no work");
+        assert!(began.elapsed() >= worked * RESTS);
+        assert!(turn.began >= began + worked * RESTS, "to rest is no work");
         turn = hand_on(turn, worked).await;
-        let instant = Duration::from_millis(1);
-        assert!(tokio::time::timeout(instant, turn.rest()).await.is_err());
+        let has_worked = |long| turns.0.state().lines.get_mut(&'a').expect("its line").worked = long;
+        has_worked(REST);
+        assert_eq!(turn.rest().now_or_never(), None);
         turn = hand_on(turn, Duration::ZERO).await;
-        let owed = turn.rest_due();
-        assert!(owed >= worked, "who leaves while it rests leaves that to the next");
-        turns.0.state().lines.get_mut(&'a').expect("its line").worked = instant;
+        let left = turn.rest_due();
+        assert!(
+            left > Duration::ZERO && left < REST,
+            "who leaves while it rests leaves what is left to the next"
+        );
+        let little = Duration::from_millis(1);
+        has_worked(little);
         assert_eq!(turn.rest_due(), Duration::ZERO, "a little can wait");
-        assert_eq!(turns.0.state().lines[&'a'].worked, instant);
+        assert_eq!(turns.0.state().lines[&'a'].worked, little);
         turn = hand_on(turn, worked).await;
         waiting.clear();
         assert_eq!(turn.rest_due(), Duration::ZERO, "those who left do not count");
