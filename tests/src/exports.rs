@@ -326,11 +326,17 @@ async fn an_older_export_adds_nothing_and_a_newer_one_what_is_new(world: World) 
         .header("Content-Type", "application/zip");
     other.send(stale.body(new.clone())).await.refuses(412, "stale");
     let nobody = scene.neighbour().await;
-    let stale = nobody
-        .request(Method::POST, "/v1/imports?format=export")
-        .header("If-Match", "\"x.1\"")
-        .header("Content-Type", "application/zip");
-    nobody.send(stale.body(new.clone())).await.refuses(412, "stale");
+    let tag = scene.get(&scene.ada).await.header("etag").to_owned();
+    let of_nobody = format!("{}.0\"", tag.split('.').next().expect("an id"));
+    for tag in ["\"x.1\"", "*", &of_nobody] {
+        let stale = nobody
+            .request(Method::POST, "/v1/imports?format=export")
+            .header("If-Match", tag)
+            .header("Content-Type", "application/zip");
+        let refused = nobody.send(stale.body(new.clone())).await;
+        refused.refuses(412, "stale");
+        assert_eq!(refused.maybe_header("etag"), None, "{tag}");
+    }
     // To the candidate's own address, as it is known.
     let tag = other.get(&scene.ada).await.header("etag").to_owned();
     let send = async || {

@@ -196,7 +196,7 @@ impl Writing {
 
     /// Whether the request's condition holds for a candidate.
     pub fn meets_candidate(&self, newest: &Candidate) -> Result<(), Problem> {
-        self.meets(&tag_of(newest))
+        holds_for(&self.if_match, newest)
     }
 
     /// Records facts for the caller.
@@ -239,7 +239,7 @@ impl Writing {
         // What a key reaches may change until the fact is recorded.
         let reached =
             |candidate: &Candidate| unbound || reaches(caller, candidate) || (registers && candidate.version == 0);
-        let condition = |candidate: &Candidate| reached(candidate) && if_match.check(&tag_of(candidate)).is_ok();
+        let condition = |candidate: &Candidate| reached(candidate) && holds_for(&if_match, candidate).is_ok();
         let command = Command {
             tenant: tenant(caller),
             candidate,
@@ -261,14 +261,20 @@ impl Writing {
                 "candidate_erased",
                 "The candidate was erased: nothing more can be recorded.",
             ),
-            RecordError::Stale(newest) => if_match
-                .check(&tag_of(&newest))
+            RecordError::Stale(newest) => holds_for(&if_match, &newest)
                 .err()
                 .unwrap_or_else(|| Problem::new(Code::Stale, "The candidate has moved on.")),
             RecordError::IdempotencyReused => reused(),
             fenced @ RecordError::Fenced => Problem::internal(fenced),
             RecordError::Store(error) => unavailable(error),
         })
+    }
+}
+
+fn holds_for(if_match: &IfMatch, newest: &Candidate) -> Result<(), Problem> {
+    match newest.version {
+        0 => if_match.check_new(),
+        _ => if_match.check(&tag_of(newest)),
     }
 }
 

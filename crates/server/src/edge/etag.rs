@@ -74,6 +74,14 @@ impl IfMatch {
             .header(header::ETAG, newest.to_header())),
         }
     }
+
+    /// Whether it holds where nothing is there yet: no tag does, nor any.
+    pub fn check_new(&self) -> Result<(), Problem> {
+        match self {
+            Self::Absent => Ok(()),
+            Self::Any | Self::Tags(_) => Err(Problem::new(Code::Stale, "There is no such candidate yet.")),
+        }
+    }
 }
 
 /// The answer to a read: the value as JSON with its tag, or `304`. Without a tag given it is that of the

@@ -98,11 +98,7 @@ pub(crate) async fn bring_in(
         };
         let mut restored = service.recorder.restore(wanted).await;
         let in_vain = match &restored {
-            Ok(Restored::Done {
-                version,
-                from,
-                replayed,
-            }) => !replayed && from > version,
+            Ok(Restored::Done { version, from, .. }) => from > version,
             Ok(Restored::Diverged) => false,
             Err(error) => matches!(error, RecordError::Stale(_)),
         };
