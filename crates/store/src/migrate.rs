@@ -37,7 +37,8 @@ fn in_folder(name: &str) -> Migrator {
 
 /// `VERSION_WHAT_IT_DOES.sql`.
 fn migration(file: &'static File<'_>) -> Option<Migration> {
-    let (version, does) = file.path().file_stem()?.to_str()?.split_once('_')?;
+    let name = file.path().file_name()?.to_str()?;
+    let (version, does) = name.strip_suffix(".sql")?.split_once('_')?;
     let sql = file.contents_utf8()?.into_sql_str();
     let does = does.replace('_', " ").into();
     Some(Migration::new(
