@@ -35,19 +35,14 @@ fn in_folder(name: &str) -> Migrator {
     Migrator::with_migrations(files.filter_map(migration).collect())
 }
 
-/// `VERSION_WHAT_IT_DOES.sql`.
+/// `VERSION_WHAT_IT_DOES.sql`, in UTF-8; whatever else a file's name says, it is none. It is carried out in a transaction.
 fn migration(file: &'static File<'_>) -> Option<Migration> {
-    let name = file.path().file_name()?.to_str()?;
-    let (version, does) = name.strip_suffix(".sql")?.split_once('_')?;
-    let sql = file.contents_utf8()?.into_sql_str();
+    let name = file.path().file_name()?.to_str()?.strip_suffix(".sql")?;
+    let (version, does) = name.split_once('_').expect("a version and what it does");
+    let version = version.parse().expect("a migration's version is a number");
+    let sql = file.contents_utf8().expect("a migration is UTF-8").into_sql_str();
     let does = does.replace('_', " ").into();
-    Some(Migration::new(
-        version.parse().ok()?,
-        does,
-        MigrationType::Simple,
-        sql,
-        false,
-    ))
+    Some(Migration::new(version, does, MigrationType::Simple, sql, false))
 }
 
 /// A URL with a database in it.
@@ -249,6 +244,8 @@ mod tests {
             let versions: Vec<i64> = migrator.iter().map(|one| one.version).collect();
             let all: Vec<i64> = (1..).take(files.count()).collect();
             assert_eq!(versions, all, "{name}");
+            let outside = migrator.iter().any(|one| one.sql.as_str().contains("no-transaction"));
+            assert!(!outside, "{name}: each is carried out in a transaction");
         }
     }
 
