@@ -147,6 +147,15 @@ impl Writing {
         Ok(self.before(service, caller).await?.is_some())
     }
 
+    /// What stands in the request's way, unless it is only the same request, carried out meanwhile.
+    pub async fn made_meanwhile(&self, service: &Service, caller: &Caller, problem: Problem) -> Result<(), Problem> {
+        if self.was_made(service, caller).await? {
+            Ok(())
+        } else {
+            Err(problem)
+        }
+    }
+
     /// Makes a change of what is no fact. It goes in together with the request's name, so that it is made once however
     /// often the request comes, and whatever happens to the service in between.
     pub async fn change(&self, service: &Service, caller: &Caller, change: Beside) -> Result<Changed, Problem> {

@@ -29,7 +29,7 @@ use crate::{
         body,
         calendar_token::CalendarToken,
         codes::Code,
-        etag::{self, ETag},
+        etag,
         middleware::Edge,
         problem::Problem,
         query::{NoParameters, Query},
@@ -172,8 +172,7 @@ async fn writable(service: &Shared, caller: &Caller, writing: &Writing, id: Cand
     if candidate.erased_at.is_some() {
         return Err(Problem::refused("candidate_erased", "The candidate was erased."));
     }
-    let version = i64::try_from(candidate.version).unwrap_or(i64::MAX);
-    writing.meets(&ETag::of_candidate(id.uuid(), version))
+    writing.meets_candidate(&candidate)
 }
 
 async fn rows(service: &Shared, caller: &Caller, id: CandidateId) -> Result<Vec<CalendarRow>, Problem> {
@@ -201,7 +200,10 @@ async fn make(
     if writing.was_made(&service, &caller).await? {
         return made_before().await;
     }
-    writable(&service, &caller, &writing, id).await?;
+    if let Err(problem) = writable(&service, &caller, &writing, id).await {
+        writing.made_meanwhile(&service, &caller, problem).await?;
+        return made_before().await;
+    }
     caller.require(Scope::CandidatesRead)?;
     let known = rows(&service, &caller, id).await?;
     if known.iter().filter(|row| row.revoked_at.is_none()).count() >= MOST {
@@ -284,10 +286,14 @@ async fn revoke(caller: Caller, request: HttpRequest, service: Shared, _: Query<
     let writing = Writing::of_bytes(&service, &caller, &request, &[])?;
     // Looked at first: what the same request does meanwhile does not stand in its way.
     let known = rows(&service, &caller, candidate).await?;
+    let made_before = || again(&service, &caller, candidate, id, HttpResponse::Ok());
     if writing.was_made(&service, &caller).await? {
-        return again(&service, &caller, candidate, id, HttpResponse::Ok()).await;
+        return made_before().await;
     }
-    writable(&service, &caller, &writing, candidate).await?;
+    if let Err(problem) = writable(&service, &caller, &writing, candidate).await {
+        writing.made_meanwhile(&service, &caller, problem).await?;
+        return made_before().await;
+    }
     let row = known
         .iter()
         .find(|row| row.calendar_id == id.uuid() && row.revoked_at.is_none())
@@ -296,7 +302,7 @@ async fn revoke(caller: Caller, request: HttpRequest, service: Shared, _: Query<
     let revoked = Beside::calendar_revoked(tenant(&caller), row, now);
     match writing.change(&service, &caller, revoked).await? {
         Changed::Done => Ok(HttpResponse::Ok().json(Calendar::of(row, None))),
-        Changed::Before | Changed::Conflict => again(&service, &caller, candidate, id, HttpResponse::Ok()).await,
+        Changed::Before | Changed::Conflict => made_before().await,
     }
 }
 

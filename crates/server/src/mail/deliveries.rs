@@ -289,11 +289,14 @@ async fn resolved(
     let writing = Writing::of(&service, &caller, &request, &body)?;
     let candidate: CandidateId = path_id(&request, "candidate")?;
     let state = writable(&caller, &service, candidate).await?;
-    let replayed = writing.was_made(&service, &caller).await?;
+    let mut replayed = writing.was_made(&service, &caller).await?;
     let row = found(&request, &service, &caller, candidate).await?;
     let wanted: NoteDeliveryToResolve = body::into_typed(Value::Object(body))?;
-    if !replayed {
-        writing.meets_candidate(&state)?;
+    if let Err(problem) = writing.meets_candidate(&state)
+        && !replayed
+    {
+        writing.made_meanwhile(&service, &caller, problem).await?;
+        replayed = true;
     }
     let delivered = resolve(&service, &caller, &writing, row, wanted.accepted).await?;
     Ok(answered(&delivered, replayed))

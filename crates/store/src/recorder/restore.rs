@@ -116,7 +116,8 @@ impl Recorder {
                 let Some(named) = &wanted.idempotency else {
                     return Ok(nothing_new(from));
                 };
-                // What it is answered is kept, whatever is recorded until it is sent again.
+                // What it is answered is kept, whatever is recorded until it is sent again. A name alone asks nothing of the
+                // stream: only the same name can be there already.
                 let mut commit = Commit::new(tenant, id.uuid(), signed(before.version));
                 commit.idempotency = Some(named.row(id, signed(from), 0));
                 match self.store.append(commit).await? {
