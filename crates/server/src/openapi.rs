@@ -156,7 +156,7 @@ fn describe(api: &Api, operation: &Operation) -> Value {
         if operation.path.starts_with("/v1/candidates/") {
             parameters.push(json!({"name": "If-Match", "in": "header", "required": false,
                 "description": "The candidate's ETag: the write is refused when the candidate has moved on.",
-                "schema": {"type": "string"}, "example": "\"3vQB7B6MrGQZaxCuFg4oh.7\""}));
+                "schema": {"type": "string"}, "example": "\"0192d5f0a1b27c3d8e4f5061728394a5.7\""}));
         }
     }
     let (status, schema) = &operation.answer;

@@ -75,7 +75,7 @@ impl IfMatch {
         }
     }
 
-    /// Whether it holds where nothing is there yet: no tag does, nor any.
+    /// Whether it holds where nothing is there yet: no tag does, nor `*`.
     pub fn check_new(&self) -> Result<(), Problem> {
         match self {
             Self::Absent => Ok(()),
