@@ -134,6 +134,17 @@ impl Processors {
     }
 }
 
+/// How long processors have worked for this program so far. Where the system does not tell: none.
+pub(crate) fn time_spent() -> Duration {
+    #[cfg(unix)]
+    {
+        let spent = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        Duration::try_from(spent).unwrap_or_default()
+    }
+    #[cfg(not(unix))]
+    Duration::ZERO
+}
+
 fn behind_those_that_serve() {
     afterword_domain::giving_way::begin();
     // Elsewhere a priority is the whole process's.

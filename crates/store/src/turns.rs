@@ -1,7 +1,7 @@
 //! Whose turn it is. What there is too little of for everybody at once (carrying out requests, processors for letters)
 //! is taken by turns: each key or tenant has a line of its own, and what gets free goes to the lines one after another.
 //! Who is alone takes nearly all there is; in company nobody takes more than a share of what is worth having at once, so
-//! that a flood from one key waits behind itself, and rests twice as long as it works where its turns ask for that
+//! that a flood from one key waits behind itself, and rests thrice as long as it works where its turns ask for that
 //! (`Turn::rest`). A line is bounded, and so is the time that anybody stands in it.
 
 use std::{
@@ -12,6 +12,8 @@ use std::{
 };
 
 use tokio::{sync::oneshot, time::Instant};
+
+use crate::processors;
 
 /// How much there is, and how long one may wait for it.
 #[derive(Clone, Copy, Debug)]
@@ -25,20 +27,33 @@ pub struct Measure {
     pub together: usize,
     /// So many wait in one line.
     pub line: usize,
-    /// So long anybody waits.
+    /// So long anybody waits, or up to a quarter less.
     pub patience: Duration,
+}
+
+impl Measure {
+    /// Who began to wait at once would give up at once and ask again at once, for as long as a flood lasts: hundreds of answers
+    /// in a row that nobody else's comes between.
+    fn patience_of(&self, nth: usize) -> Duration {
+        const APART: u32 = 64;
+        let nth = u32::try_from(nth).unwrap_or_default() % APART;
+        self.patience - self.patience / 4 * nth / APART
+    }
 }
 
 /// For so long after its last request a line counts as company.
 const COMPANY: Duration = Duration::from_secs(5);
 /// Company that has not asked for so long needs no processor.
 const QUIET: Duration = Duration::from_secs(1);
-/// So many times as long as it works rests who would keep processors busy: two thirds of them are others', whenever they come.
-const RESTS: u32 = 2;
-/// The longest rest. What holds a turn for longer waits for something else than a processor.
+/// Whose line was not empty for so long is no client that has met with a moment's stall: each of its turns begins behind it.
+const FLOOD: Duration = Duration::from_millis(500);
+/// So many times as long as it works rests who would keep processors busy: a quarter of them at least is others', whenever they
+/// come.
+const RESTS: u32 = 3;
+/// The longest rest; more is let off.
 const REST: Duration = Duration::from_millis(100);
-/// Less work than this waits for more before it is rested for: timers go by milliseconds.
-const WORTH_A_REST: Duration = Duration::from_millis(2);
+/// A shorter one waits for more work: timers go by milliseconds.
+const WORTH_A_REST: Duration = Duration::from_millis(4);
 /// So often it is looked who is still there.
 const SWEPT: Duration = Duration::from_millis(250);
 
@@ -81,8 +96,13 @@ struct Line<K: Hash + Eq + Copy> {
     taken: usize,
     waiting: VecDeque<oneshot::Sender<Turn<K>>>,
     last: Instant,
-    /// So long its turns were held since it last rested.
+    /// Since when somebody has always waited in it.
+    crowded: Instant,
+    /// So long its turns were held since it last rested, and how long all of this program had worked by then.
     worked: Duration,
+    program: Duration,
+    /// What those who left while they rested left to the next.
+    owes: Duration,
 }
 
 /// A turn; it is the next one's when this is dropped.
@@ -115,11 +135,10 @@ impl<K: Hash + Eq + Copy> Turns<K> {
 
     /// A turn, perhaps after waiting; none where too many wait, or none came in time.
     pub async fn take(&self, key: K) -> Option<Turn<K>> {
-        let turn = match self.0.begin(key)? {
-            Begun::Turn(turn) => return Some(turn),
-            Begun::Waiting(turn) => turn,
-        };
-        tokio::time::timeout(self.0.measure.patience, turn).await.ok()?.ok()
+        match self.0.begin(key)? {
+            Begun::Turn(turn) => Some(turn),
+            Begun::Waiting(turn, patience) => tokio::time::timeout(patience, turn).await.ok()?.ok(),
+        }
     }
 
     /// A turn, however long it takes: for work that is done bit by bit.
@@ -135,7 +154,8 @@ impl<K: Hash + Eq + Copy> Turns<K> {
 
 enum Begun<K: Hash + Eq + Copy> {
     Turn(Turn<K>),
-    Waiting(oneshot::Receiver<Turn<K>>),
+    /// And so long.
+    Waiting(oneshot::Receiver<Turn<K>>, Duration),
 }
 
 impl<K: Hash + Eq + Copy> Inner<K> {
@@ -155,11 +175,17 @@ impl<K: Hash + Eq + Copy> Inner<K> {
             taken: 0,
             waiting: VecDeque::new(),
             last: now,
+            crowded: now,
             worked: Duration::ZERO,
+            program: Duration::ZERO,
+            owes: Duration::ZERO,
         });
         line.last = now;
         // Asked before those who left are taken out: a line that had somebody in it has its place in the order.
         let nobody_waits = line.waiting.is_empty();
+        if nobody_waits {
+            line.crowded = now;
+        }
         if line.waiting.len() >= self.measure.line {
             line.waiting.retain(|waiting| !waiting.is_closed());
             if line.waiting.len() >= self.measure.line {
@@ -175,11 +201,12 @@ impl<K: Hash + Eq + Copy> Inner<K> {
             return Some(Begun::Turn(self.turn(key)));
         }
         let (sender, receiver) = oneshot::channel();
+        let patience = self.measure.patience_of(line.waiting.len());
         line.waiting.push_back(sender);
         if nobody_waits {
             state.order.push_back(key);
         }
-        Some(Begun::Waiting(receiver))
+        Some(Begun::Waiting(receiver, patience))
     }
 
     fn turn(self: &Arc<Self>, key: K) -> Turn<K> {
@@ -249,10 +276,11 @@ impl<K: Hash + Eq + Copy> State<K> {
 }
 
 impl<K: Hash + Eq + Copy> Turn<K> {
-    /// In company a line in which more wait rests twice as long as it works, before its next turn begins. A flood has always
-    /// more to do: with its share alone it keeps every processor busy, and each step of others' work waits for one.
+    /// In company a line in which more wait, and have for half a second, rests thrice as long as it works, before its next turn
+    /// begins. A flood has always more to do: with its share alone it keeps every processor busy, and each step of others'
+    /// work waits for one. Its turns that wait for the store are no work.
     pub async fn rest(&mut self) {
-        let rest = self.rest_due();
+        let rest = self.rest_due(processors::time_spent());
         if !rest.is_zero() {
             (self.began, self.owes) = (Instant::now(), Some(rest));
             tokio::time::sleep(rest).await;
@@ -260,23 +288,22 @@ impl<K: Hash + Eq + Copy> Turn<K> {
         }
     }
 
-    /// How long to rest for what was done since the last rest.
-    fn rest_due(&self) -> Duration {
+    /// How long to rest for what was done since the last rest: no longer than the program itself has worked since then.
+    fn rest_due(&self, program: Duration) -> Duration {
         let mut state = self.of.state();
         let in_company = state.company.is_some_and(|last| last.elapsed() < QUIET);
         let Some(line) = state.lines.get_mut(&self.key) else {
             return Duration::ZERO;
         };
-        let owes = in_company && line.waiting.iter().any(|waiting| !waiting.is_closed());
-        if owes && line.worked < WORTH_A_REST {
+        let more_wait = line.waiting.iter().any(|waiting| !waiting.is_closed());
+        let rests = in_company && more_wait && line.crowded.elapsed() >= FLOOD;
+        let worked = line.worked.min(program.saturating_sub(line.program));
+        let rest = (line.owes + worked * RESTS).min(REST);
+        if rests && rest < WORTH_A_REST {
             return Duration::ZERO;
         }
-        let worked = std::mem::take(&mut line.worked);
-        if owes {
-            (worked * RESTS).min(REST)
-        } else {
-            Duration::ZERO
-        }
+        (line.worked, line.program, line.owes) = (Duration::ZERO, program, Duration::ZERO);
+        if rests { rest } else { Duration::ZERO }
     }
 }
 
@@ -290,8 +317,10 @@ impl<K: Hash + Eq + Copy> Drop for Turn<K> {
         if let Some(line) = state.lines.get_mut(&self.key) {
             line.taken -= 1;
             let since = self.began.elapsed();
-            // Who leaves while it rests has done nothing, and leaves what is left of the rest to the next.
-            line.worked += self.owes.map_or(since, |owes| owes.saturating_sub(since) / RESTS);
+            match self.owes {
+                None => line.worked += since,
+                Some(rest) => line.owes += rest.saturating_sub(since),
+            }
         }
         self.of.serve(&mut state);
     }

@@ -1,5 +1,6 @@
 use super::*;
 use futures_util::FutureExt;
+use std::cell::Cell;
 
 const MEASURE: Measure = Measure {
     in_all: 6,
@@ -45,53 +46,79 @@ async fn in_company_a_flood_waits_behind_itself() {
 }
 
 #[tokio::test]
-async fn in_company_a_line_in_which_more_wait_rests_twice_as_long_as_it_works() {
+async fn in_company_a_line_in_which_more_wait_all_the_time_rests_thrice_as_long_as_it_works() {
     let turns = Turns::new(Measure {
         alone: 1,
-        line: 8,
+        line: 9,
         ..MEASURE
     });
     let next = |key| match turns.0.begin(key).expect("room") {
-        Begun::Waiting(turn) => turn,
+        Begun::Waiting(turn, _) => turn,
         Begun::Turn(_) => unreachable!("its turn is held"),
     };
-    let worked = Duration::from_millis(5);
+    let line = |change: &dyn Fn(&mut Line<char>)| change(turns.0.state().lines.get_mut(&'a').expect("its line"));
     let mut turn = turns.take('a').await.expect("a turn");
-    let mut waiting: VecDeque<_> = (0..7).map(|_| next('a')).collect();
-    let mut hand_on = async |turn, worked| {
-        tokio::time::sleep(worked).await;
+    let mut waiting: VecDeque<_> = (0..3).map(|_| next('a')).collect();
+    let mut hand_on = async |turn| {
         drop(turn);
         waiting.pop_front().expect("somebody waits").await.expect("its turn")
     };
-    turn = hand_on(turn, worked).await;
-    assert_eq!(turn.rest_due(), Duration::ZERO, "alone it need not");
+    // What the line and the whole program have worked when it is asked.
+    let program = Cell::new(Duration::from_secs(60));
+    let due = |turn: &Turn<char>, worked: Duration, of_program: Duration| {
+        line(&|line| line.worked = worked);
+        program.set(program.get() + of_program);
+        turn.rest_due(program.get())
+    };
+    let worked = Duration::from_millis(5);
+    assert_eq!(due(&turn, worked, worked), Duration::ZERO, "alone it need not");
     let other = turns.take('b').await.expect("a turn");
-    assert_eq!(other.rest_due(), Duration::ZERO, "nobody waits behind it");
-    turn = hand_on(turn, worked).await;
-    assert!((worked * RESTS..=REST).contains(&turn.rest_due()));
-    assert_eq!(turn.rest_due(), Duration::ZERO, "once for all that it did");
-    turn = hand_on(turn, worked).await;
+    assert_eq!(other.rest_due(program.get()), Duration::ZERO, "nobody waits behind it");
+    assert_eq!(due(&turn, worked, worked), Duration::ZERO, "it may be a moment's stall");
+    line(&|line| line.crowded -= FLOOD);
+    assert_eq!(due(&turn, worked, worked), worked * RESTS);
+    assert_eq!(
+        due(&turn, Duration::ZERO, Duration::ZERO),
+        Duration::ZERO,
+        "once for all that it did"
+    );
+    assert_eq!(
+        due(&turn, REST, worked),
+        worked * RESTS,
+        "it is no work to wait for the store"
+    );
+    assert_eq!(due(&turn, worked, REST), worked * RESTS, "nor is what others do");
+    assert_eq!(due(&turn, REST, REST), REST);
+    let little = Duration::from_millis(1);
+    assert_eq!(due(&turn, little, little), Duration::ZERO, "a little can wait");
+    assert_eq!(due(&turn, little * 2, little), little * 2 * RESTS, "for more");
+
+    line(&|line| line.owes = worked);
     let began = Instant::now();
     turn.rest().await;
-    assert!(began.elapsed() >= worked * RESTS);
-    assert!(turn.began >= began + worked * RESTS, "to rest is no work");
-    turn = hand_on(turn, worked).await;
-    let has_worked = |long| turns.0.state().lines.get_mut(&'a').expect("its line").worked = long;
-    has_worked(REST);
+    assert!(began.elapsed() >= worked);
+    assert!(turn.began >= began + worked, "to rest is no work");
+    line(&|line| line.owes = REST);
     assert_eq!(turn.rest().now_or_never(), None);
-    turn = hand_on(turn, Duration::ZERO).await;
-    let left = turn.rest_due();
-    assert!(
-        left > Duration::ZERO && left < REST,
-        "who leaves while it rests leaves what is left to the next"
-    );
-    let little = Duration::from_millis(1);
-    has_worked(little);
-    assert_eq!(turn.rest_due(), Duration::ZERO, "a little can wait");
-    assert_eq!(turns.0.state().lines[&'a'].worked, little);
-    turn = hand_on(turn, worked).await;
+    assert_eq!(turn.owes, Some(REST));
+    let long = Duration::from_secs(60);
+    turn.owes = Some(long);
+    turn = hand_on(turn).await;
+    line(&|line| {
+        assert!(
+            line.owes > Duration::ZERO && line.owes < long,
+            "who leaves while it rests leaves what is left to the next"
+        );
+    });
     waiting.clear();
-    assert_eq!(turn.rest_due(), Duration::ZERO, "those who left do not count");
+    assert_eq!(
+        due(&turn, worked, worked),
+        Duration::ZERO,
+        "those who left do not count"
+    );
+    drop(turn);
+    drop(turns.take('a').await.expect("a turn at once"));
+    line(&|line| assert!(line.crowded.elapsed() < FLOOD, "nobody waited"));
 }
 
 #[tokio::test]
@@ -110,6 +137,14 @@ async fn a_line_is_bounded_and_so_is_waiting_in_it() {
     assert!(turns.take('a').await.is_some(), "and are not waited for");
 }
 
+#[test]
+fn those_who_began_to_wait_at_once_give_up_one_after_another() {
+    let waiting: Vec<_> = (0..64).map(|nth| MEASURE.patience_of(nth)).collect();
+    assert_eq!(waiting[0], MEASURE.patience);
+    assert!(waiting.windows(2).all(|two| two[1] < two[0]));
+    assert!(waiting[63] > MEASURE.patience * 3 / 4);
+}
+
 #[tokio::test]
 async fn what_gets_free_goes_to_the_lines_one_after_another() {
     let turns = Turns::new(Measure {
@@ -122,7 +157,7 @@ async fn what_gets_free_goes_to_the_lines_one_after_another() {
     let mut waiting = Vec::new();
     for key in ['a', 'a', 'a', 'b', 'c'] {
         match turns.0.begin(key).expect("room") {
-            Begun::Waiting(turn) => waiting.push((key, turn)),
+            Begun::Waiting(turn, _) => waiting.push((key, turn)),
             Begun::Turn(_) => unreachable!("there is one turn, and it is held"),
         }
     }
