@@ -394,31 +394,39 @@ async fn where_both_have_gone_on_what_is_missing_is_recorded_now(world: World) {
     let scene = Scene::applied(world).await;
     let other = scene.neighbour().await;
     let begun = exports(&scene, &scene.ada).await;
-    assert_eq!(counted(&imports(&other, begun).await), all("recorded", 3));
+    assert_eq!(counted(&imports(&other, begun.clone()).await), all("recorded", 3));
     applies(&other, &scene.ada, "Bolt").await;
     applies(&scene, &scene.ada, "Initech").await;
     scene
         .records(&format!("{}/search-activities", scene.ada), json!({"kind": "searched"}))
         .await;
     let archive = exports(&scene, &scene.ada).await;
-    let send = async || {
+    let send = async |name: &str, archive: &[u8]| {
         let request = other
             .request(Method::POST, "/v1/imports?format=export")
-            .header("Idempotency-Key", "merge")
+            .header("Idempotency-Key", name)
             .header("Content-Type", "application/zip");
-        other.send(request.body(archive.clone())).await
+        other.send(request.body(archive.to_vec())).await
     };
-    let merged = send().await;
+    let merged = send("merge", &archive).await;
     let told = BTreeMap::from([("already_recorded".to_owned(), 3), ("recorded".to_owned(), 2)]);
     assert_eq!(counted(&merged), told, "{merged}");
-    assert_eq!(send().await.json, merged.json);
+    let all_here = send("all-here", &archive).await;
+    assert_eq!(counted(&all_here), all("already_recorded", 5));
+    applies(&other, &scene.ada, "Cask").await;
+    for (name, answer) in [("merge", &merged), ("all-here", &all_here)] {
+        let again = send(name, &archive).await;
+        assert_eq!((again.status, &again.json), (200, &answer.json), "{name}");
+        assert_eq!(again.header("etag"), answer.header("etag"), "{name}");
+        send(name, &begun).await.refuses(422, "idempotency_reused");
+    }
     let names: Vec<_> = other
         .lists(&format!("{}/applications", scene.ada))
         .await
         .iter()
         .map(|it| it["organisation"]["name"].as_str().unwrap().to_owned())
         .collect();
-    assert_eq!(names.len(), 3, "{names:?}");
+    assert_eq!(names.len(), 4, "{names:?}");
     let told = counted(&imports(&other, archive).await);
     assert_eq!(told, all("already_recorded", 5));
     // Nobody is erased by what would be missing here.

@@ -149,11 +149,8 @@ impl Writing {
 
     /// What stands in the request's way, unless it is only the same request, carried out meanwhile.
     pub async fn made_meanwhile(&self, service: &Service, caller: &Caller, problem: Problem) -> Result<(), Problem> {
-        if self.was_made(service, caller).await? {
-            Ok(())
-        } else {
-            Err(problem)
-        }
+        let repeated = self.repeated(service, caller).await?;
+        repeated.map(drop).ok_or(problem)
     }
 
     /// Makes a change of what is no fact. It goes in together with the request's name, so that it is made once however

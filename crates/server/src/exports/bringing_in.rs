@@ -61,10 +61,10 @@ pub(crate) async fn bring_in(
     let file = body::read_bytes(&request, payload, LIMIT).await?;
     admit_type(&request, &file)?;
     let restoring = Writing::of_bytes(&service, &caller, &request, &file)?;
-    // What is recorded beside what is here has a name of its own.
+    // Under one name, but told apart: sent again, it is answered as it was carried out.
     let mut merging = restoring.clone();
     if let Some(named) = &mut merging.idempotency {
-        named.key = service.hash(&[b"merge", &named.key]);
+        named.request = service.hash(&[b"merge", &named.request]);
     }
     let repeated =
         restoring.repeated(&service, &caller).await?.is_some() || merging.repeated(&service, &caller).await?.is_some();
@@ -86,48 +86,48 @@ pub(crate) async fn bring_in(
     let stands = |candidate: &Candidate| {
         (candidate.version == 0 || reached(candidate)) && restoring.meets_candidate(candidate).is_ok()
     };
-    if !merging.was_made(&service, &caller).await? {
-        let wanted = Restoration {
-            tenant: tenant(&caller),
-            candidate: id,
-            facts: Arc::clone(&facts),
-            playbooks: archive.playbooks,
-            before: &stands,
-            after: &reached,
-            idempotency: restoring.idempotency.clone(),
-        };
-        let mut restored = service.recorder.restore(wanted).await;
-        let in_vain = match &restored {
-            Ok(Restored::Done { version, from, .. }) => from > version,
-            Ok(Restored::Diverged) => false,
-            Err(error) => matches!(error, RecordError::Stale(_)),
-        };
-        if in_vain && merging.was_made(&service, &caller).await? {
-            // Another instance has carried the same request out meanwhile.
-            restored = Ok(Restored::Diverged);
-        }
-        let restored = restored.map_err(|error| match error {
+    let wanted = Restoration {
+        tenant: tenant(&caller),
+        candidate: id,
+        facts: Arc::clone(&facts),
+        playbooks: archive.playbooks,
+        before: &stands,
+        after: &reached,
+        idempotency: restoring.idempotency.clone(),
+        merged: merging.idempotency.as_ref().map(|named| named.request.clone()),
+    };
+    let restore = async || {
+        let restored = service.recorder.restore(&wanted).await;
+        restored.map_err(|error| match error {
             RecordError::Stale(newest) if newest.version == 0 || reached(&newest) => {
                 let told = "This key may only bring in candidates that it will reach.";
                 let beyond = || Problem::new(Code::InsufficientScope, told);
                 restoring.meets_candidate(&newest).err().unwrap_or_else(beyond)
             }
             error => problem_of(error),
-        })?;
-        if let Restored::Done {
-            version,
-            from,
-            replayed,
-        } = restored
-        {
-            let rows = facts.iter().enumerate().map(|(nth, fact)| {
-                let new = fact.at.version >= from;
-                Row::new(nth + 1, if new { "recorded" } else { "already_recorded" })
-            });
-            return Ok(answer(id, version, replayed, rows.collect()));
+        })
+    };
+    let mut restored = restore().await?;
+    if matches!(restored, Restored::Diverged) {
+        match merge(&service, &caller, merging, id, &facts).await {
+            Err(problem) => restoring.made_meanwhile(&service, &caller, problem).await?,
+            merged => return merged,
         }
+        restored = restore().await?;
     }
-    merge(&service, &caller, merging, id, &facts).await
+    let Restored::Done {
+        version,
+        from,
+        replayed,
+    } = restored
+    else {
+        return Err(reused());
+    };
+    let rows = facts.iter().enumerate().map(|(nth, fact)| {
+        let new = fact.at.version >= from;
+        Row::new(nth + 1, if new { "recorded" } else { "already_recorded" })
+    });
+    Ok(answer(id, version, replayed, rows.collect()))
 }
 
 /// Both have gone on since: what is missing here is recorded now, each fact for itself.

@@ -33,6 +33,8 @@ pub struct Restoration<'a> {
     pub after: &'a (dyn Fn(&Candidate) -> bool + Send + Sync),
     /// Where the client names the request.
     pub idempotency: Option<Idempotency>,
+    /// The hash of the same request where both have gone on, and it records what is missing here.
+    pub merged: Option<Vec<u8>>,
 }
 
 /// What became of it.
@@ -46,7 +48,7 @@ pub enum Restored {
         /// Whether the answer is that of an earlier request of the same name.
         replayed: bool,
     },
-    /// The stream here has facts that the export has not, and the other way round.
+    /// The stream here has facts that the export has not, and the other way round; or had, when the same request came before.
     Diverged,
 }
 
@@ -67,13 +69,13 @@ impl Recorder {
     /// # Errors
     /// When one of its facts cannot be, a condition does not hold, the idempotency key was used otherwise, or the
     /// store cannot.
-    pub async fn restore(&self, wanted: Restoration<'_>) -> Result<Restored, RecordError> {
-        if let Some(earlier) = self.restored_earlier(&wanted).await? {
+    pub async fn restore(&self, wanted: &Restoration<'_>) -> Result<Restored, RecordError> {
+        if let Some(earlier) = self.restored_earlier(wanted).await? {
             return Ok(earlier);
         }
-        match self.bring_in(&wanted).await {
+        match self.bring_in(wanted).await {
             // Perhaps it is only the same request, carried out meanwhile, that stands in its way.
-            Err(error @ RecordError::Stale(_)) => self.restored_earlier(&wanted).await?.ok_or(error),
+            Err(error @ RecordError::Stale(_)) => self.restored_earlier(wanted).await?.ok_or(error),
             outcome => outcome,
         }
     }
@@ -241,7 +243,11 @@ fn restored_before(
     named: &Idempotency,
     row: &IdempotencyRow,
 ) -> Result<Restored, RecordError> {
-    if row.request_hash != named.request || row.candidate != Some(wanted.candidate.uuid()) {
+    let of_candidate = row.candidate == Some(wanted.candidate.uuid());
+    if of_candidate && wanted.merged.as_ref() == Some(&row.request_hash) {
+        return Ok(Restored::Diverged);
+    }
+    if !of_candidate || row.request_hash != named.request {
         return Err(RecordError::IdempotencyReused);
     }
     let from = row.first_version.unsigned_abs();
