@@ -15,6 +15,10 @@ pub const IDLE: Duration = Duration::from_secs(75);
 pub const GOODBYE: Duration = Duration::from_secs(1);
 /// A client that takes nothing of its answer for so long is let go, by the system.
 const TAKES_NOTHING: Duration = Duration::from_secs(30);
+/// So many bytes of an answer the system takes before they can be sent. It would take megabytes for each client that is slow
+/// to fetch them, and copy them at once.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 32 << 10;
 /// Connections that wait to be accepted; the system may allow fewer. With few, a crowd would lose others' first packets,
 /// and each of these costs its client a second.
 const BACKLOG: i32 = 4096;
@@ -47,7 +51,10 @@ fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(IDLE))?;
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(TAKES_NOTHING))?;
+    {
+        socket.set_tcp_user_timeout(Some(TAKES_NOTHING))?;
+        socket.set_tcp_notsent_lowat(UNSENT)?;
+    }
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
