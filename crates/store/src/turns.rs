@@ -45,8 +45,8 @@ impl Measure {
 const COMPANY: Duration = Duration::from_secs(5);
 /// Company that has not asked for so long needs no processor.
 const QUIET: Duration = Duration::from_secs(1);
-/// Whose line was not empty for so long is no client that has met with a moment's stall: each of its turns begins behind it.
-const FLOOD: Duration = Duration::from_millis(500);
+/// Who keeps a processor busy for a quarter of the time, and for so long beyond, is no client that has met with a moment's stall.
+const FLOOD: Duration = Duration::from_millis(100);
 /// So many times as long as it works rests who would keep processors busy: a quarter of them at least is others', whenever they
 /// come.
 const RESTS: u32 = 3;
@@ -96,12 +96,13 @@ struct Line<K: Hash + Eq + Copy> {
     taken: usize,
     waiting: VecDeque<oneshot::Sender<Turn<K>>>,
     last: Instant,
-    /// Since when somebody has always waited in it.
-    crowded: Instant,
-    /// So long its turns were held since it last rested, and how long all of this program had worked by then.
-    worked: Duration,
+    /// When its last turn began, how long all of this program had worked by then, and how long its turns were held since.
+    asked: Instant,
     program: Duration,
-    /// What those who left while they rested left to the next.
+    held: Duration,
+    /// How long it has kept processors busy beyond a quarter of the time: up to twice what makes a flood.
+    beyond: Duration,
+    /// How long it is to rest.
     owes: Duration,
 }
 
@@ -175,17 +176,15 @@ impl<K: Hash + Eq + Copy> Inner<K> {
             taken: 0,
             waiting: VecDeque::new(),
             last: now,
-            crowded: now,
-            worked: Duration::ZERO,
-            program: Duration::ZERO,
+            asked: now,
+            program: processors::time_spent(),
+            held: Duration::ZERO,
+            beyond: Duration::ZERO,
             owes: Duration::ZERO,
         });
         line.last = now;
         // Asked before those who left are taken out: a line that had somebody in it has its place in the order.
         let nobody_waits = line.waiting.is_empty();
-        if nobody_waits {
-            line.crowded = now;
-        }
         if line.waiting.len() >= self.measure.line {
             line.waiting.retain(|waiting| !waiting.is_closed());
             if line.waiting.len() >= self.measure.line {
@@ -276,9 +275,9 @@ impl<K: Hash + Eq + Copy> State<K> {
 }
 
 impl<K: Hash + Eq + Copy> Turn<K> {
-    /// In company a line in which more wait, and have for half a second, rests thrice as long as it works, before its next turn
-    /// begins. A flood has always more to do: with its share alone it keeps every processor busy, and each step of others'
-    /// work waits for one. Its turns that wait for the store are no work.
+    /// In company a line in which more wait, and that keeps a processor busy for more than a quarter of the time, rests thrice as
+    /// long as it works, before its next turn begins. A flood has always more to do: with its share alone it keeps every processor
+    /// busy, and each step of others' work waits for one.
     pub async fn rest(&mut self) {
         let rest = self.rest_due(processors::time_spent());
         if !rest.is_zero() {
@@ -288,22 +287,30 @@ impl<K: Hash + Eq + Copy> Turn<K> {
         }
     }
 
-    /// How long to rest for what was done since the last rest: no longer than the program itself has worked since then.
+    /// How long to rest by now. Work is how long its turns were held, and no longer than its part, by turns, of what the program
+    /// itself has worked: to wait for the store is none.
     fn rest_due(&self, program: Duration) -> Duration {
+        let now = Instant::now();
         let mut state = self.of.state();
         let in_company = state.company.is_some_and(|last| last.elapsed() < QUIET);
+        let of_all = u32::try_from(state.taken).unwrap_or(u32::MAX).max(1);
         let Some(line) = state.lines.get_mut(&self.key) else {
             return Duration::ZERO;
         };
-        let more_wait = line.waiting.iter().any(|waiting| !waiting.is_closed());
-        let rests = in_company && more_wait && line.crowded.elapsed() >= FLOOD;
-        let worked = line.worked.min(program.saturating_sub(line.program));
-        let rest = (line.owes + worked * RESTS).min(REST);
-        if rests && rest < WORTH_A_REST {
+        let of_line = u32::try_from(line.taken).unwrap_or(u32::MAX);
+        let worked = line.held.min(program.saturating_sub(line.program) * of_line / of_all);
+        let quarter = now.duration_since(line.asked) / 4;
+        line.beyond = (line.beyond + worked).saturating_sub(quarter).min(FLOOD * 2);
+        (line.asked, line.program, line.held) = (now, program, Duration::ZERO);
+        if !in_company || line.waiting.iter().all(oneshot::Sender::is_closed) {
+            line.owes = Duration::ZERO;
+        } else if line.beyond >= FLOOD {
+            line.owes = (line.owes + worked * RESTS).min(REST);
+        }
+        if line.owes < WORTH_A_REST {
             return Duration::ZERO;
         }
-        (line.worked, line.program, line.owes) = (Duration::ZERO, program, Duration::ZERO);
-        if rests { rest } else { Duration::ZERO }
+        std::mem::take(&mut line.owes)
     }
 }
 
@@ -318,7 +325,7 @@ impl<K: Hash + Eq + Copy> Drop for Turn<K> {
             line.taken -= 1;
             let since = self.began.elapsed();
             match self.owes {
-                None => line.worked += since,
+                None => line.held += since,
                 Some(rest) => line.owes += rest.saturating_sub(since),
             }
         }

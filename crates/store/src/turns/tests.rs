@@ -46,7 +46,7 @@ async fn in_company_a_flood_waits_behind_itself() {
 }
 
 #[tokio::test]
-async fn in_company_a_line_in_which_more_wait_all_the_time_rests_thrice_as_long_as_it_works() {
+async fn in_company_a_flood_rests_thrice_as_long_as_it_works() {
     let turns = Turns::new(Measure {
         alone: 1,
         line: 9,
@@ -63,22 +63,37 @@ async fn in_company_a_line_in_which_more_wait_all_the_time_rests_thrice_as_long_
         drop(turn);
         waiting.pop_front().expect("somebody waits").await.expect("its turn")
     };
-    // What the line and the whole program have worked when it is asked.
-    let program = Cell::new(Duration::from_secs(60));
-    let due = |turn: &Turn<char>, worked: Duration, of_program: Duration| {
-        line(&|line| line.worked = worked);
+    // So long its turns were held, and so long the whole program has worked, since it was asked last.
+    let program = Cell::new(Duration::from_secs(1_000_000));
+    let due = |turn: &Turn<char>, held: Duration, of_program: Duration| {
+        let asked = Instant::now();
+        line(&|line| (line.held, line.program, line.asked) = (held, program.get(), asked));
         program.set(program.get() + of_program);
         turn.rest_due(program.get())
     };
     let worked = Duration::from_millis(5);
+    let is_a_flood = || line(&|line| line.beyond = FLOOD * 2);
+    is_a_flood();
     assert_eq!(due(&turn, worked, worked), Duration::ZERO, "alone it need not");
     let other = turns.take('b').await.expect("a turn");
     assert_eq!(other.rest_due(program.get()), Duration::ZERO, "nobody waits behind it");
-    assert_eq!(due(&turn, worked, worked), Duration::ZERO, "it may be a moment's stall");
-    line(&|line| line.crowded -= FLOOD);
+    assert_eq!(
+        due(&turn, REST, worked * 2),
+        worked * RESTS,
+        "its part of what both worked"
+    );
+    drop(other);
+    line(&|line| line.beyond = Duration::ZERO);
+    assert_eq!(
+        due(&turn, FLOOD / 2, FLOOD),
+        Duration::ZERO,
+        "it may be a moment's stall"
+    );
+    assert_eq!(due(&turn, FLOOD, FLOOD), REST, "or not");
+    is_a_flood();
     assert_eq!(due(&turn, worked, worked), worked * RESTS);
     assert_eq!(
-        due(&turn, Duration::ZERO, Duration::ZERO),
+        due(&turn, Duration::ZERO, worked),
         Duration::ZERO,
         "once for all that it did"
     );
@@ -88,10 +103,12 @@ async fn in_company_a_line_in_which_more_wait_all_the_time_rests_thrice_as_long_
         "it is no work to wait for the store"
     );
     assert_eq!(due(&turn, worked, REST), worked * RESTS, "nor is what others do");
-    assert_eq!(due(&turn, REST, REST), REST);
     let little = Duration::from_millis(1);
     assert_eq!(due(&turn, little, little), Duration::ZERO, "a little can wait");
-    assert_eq!(due(&turn, little * 2, little), little * 2 * RESTS, "for more");
+    assert_eq!(due(&turn, little, little), little * 2 * RESTS, "for more");
+    line(&|line| line.asked -= FLOOD * 8);
+    assert_eq!(turn.rest_due(program.get()), Duration::ZERO);
+    line(&|line| assert_eq!(line.beyond, Duration::ZERO, "what is long past is forgotten"));
 
     line(&|line| line.owes = worked);
     let began = Instant::now();
@@ -111,14 +128,12 @@ async fn in_company_a_line_in_which_more_wait_all_the_time_rests_thrice_as_long_
         );
     });
     waiting.clear();
+    is_a_flood();
     assert_eq!(
         due(&turn, worked, worked),
         Duration::ZERO,
         "those who left do not count"
     );
-    drop(turn);
-    drop(turns.take('a').await.expect("a turn at once"));
-    line(&|line| assert!(line.crowded.elapsed() < FLOOD, "nobody waited"));
 }
 
 #[tokio::test]
