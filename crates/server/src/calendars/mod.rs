@@ -207,10 +207,10 @@ async fn make(
     caller.require(Scope::CandidatesRead)?;
     let known = rows(&service, &caller, id).await?;
     if known.iter().filter(|row| row.revoked_at.is_none()).count() >= MOST {
-        return Err(Problem::new(
-            Code::Refused,
-            format!("A candidate has at most {MOST} calendars: revoke one of them first."),
-        ));
+        let told = format!("A candidate has at most {MOST} calendars: revoke one of them first.");
+        let problem = Problem::new(Code::Refused, told);
+        writing.made_meanwhile(&service, &caller, problem).await?;
+        return made_before().await;
     }
     let token = CalendarToken::generate(caller.tenant).map_err(Problem::internal)?;
     let row = CalendarRow {

@@ -66,10 +66,12 @@ pub(crate) async fn bring_in(
     if let Some(named) = &mut merging.idempotency {
         named.request = service.hash(&[b"merge", &named.request]);
     }
-    let repeated =
-        restoring.repeated(&service, &caller).await?.is_some() || merging.repeated(&service, &caller).await?.is_some();
+    let repeated = async || {
+        let restored = restoring.repeated(&service, &caller).await?.is_some();
+        Ok::<_, Problem>(restored || merging.repeated(&service, &caller).await?.is_some())
+    };
     if let Some(id) = named {
-        there(&service, &caller, id, false, repeated).await?;
+        there(&service, &caller, id, false, repeated().await?).await?;
     }
     // From here on until it is recorded: what an archive holds is unpacked, folded and written.
     let place = service.heavy.long(&request, &caller).await?;
@@ -80,7 +82,7 @@ pub(crate) async fn bring_in(
         return Err(wrong("manifest.json", told.to_owned()));
     }
     admit(&archive, service.now(&caller).await?)?;
-    there(&service, &caller, id, true, repeated).await?;
+    there(&service, &caller, id, true, repeated().await?).await?;
     let facts = Arc::new(archive.facts);
     let reached = |candidate: &Candidate| reaches(&caller, candidate);
     let stands = |candidate: &Candidate| {
