@@ -180,6 +180,18 @@ async fn rows(service: &Shared, caller: &Caller, id: CandidateId) -> Result<Vec<
     rows.map_err(unavailable)
 }
 
+/// Whether the candidate may have one more.
+async fn has_room(service: &Shared, caller: &Caller, writing: &Writing, id: CandidateId) -> Result<(), Problem> {
+    writable(service, caller, writing, id).await?;
+    caller.require(Scope::CandidatesRead)?;
+    let known = rows(service, caller, id).await?;
+    if known.iter().filter(|row| row.revoked_at.is_none()).count() < MOST {
+        return Ok(());
+    }
+    let told = format!("A candidate has at most {MOST} calendars: revoke one of them first.");
+    Err(Problem::new(Code::Refused, told))
+}
+
 async fn make(
     caller: Caller,
     request: HttpRequest,
@@ -200,15 +212,7 @@ async fn make(
     if writing.was_made(&service, &caller).await? {
         return made_before().await;
     }
-    if let Err(problem) = writable(&service, &caller, &writing, id).await {
-        writing.made_meanwhile(&service, &caller, problem).await?;
-        return made_before().await;
-    }
-    caller.require(Scope::CandidatesRead)?;
-    let known = rows(&service, &caller, id).await?;
-    if known.iter().filter(|row| row.revoked_at.is_none()).count() >= MOST {
-        let told = format!("A candidate has at most {MOST} calendars: revoke one of them first.");
-        let problem = Problem::new(Code::Refused, told);
+    if let Err(problem) = has_room(&service, &caller, &writing, id).await {
         writing.made_meanwhile(&service, &caller, problem).await?;
         return made_before().await;
     }
