@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use actix_web::{
-    Error, Route,
+    Error, Resource, Route, Scope as Within,
     body::BoxBody,
     dev::{ServiceRequest, ServiceResponse},
     http::Method,
@@ -209,22 +209,54 @@ impl Api {
         Methods::new(self.operations.iter().map(|it| (it.path.clone(), name(&it.method))))
     }
 
-    /// Puts every endpoint into an app. A path that is written out comes before one with a parameter in that place, and
-    /// answers alone for its methods: `notes/check` is no note.
+    /// Puts every endpoint into an app.
     pub fn configure(&self, app: &mut web::ServiceConfig) {
-        let mut paths: BTreeMap<(Vec<bool>, &str), Vec<&Operation>> = BTreeMap::new();
+        let mut root = Place::default();
         for operation in &self.operations {
-            let parameters = operation.path.split('/').map(|part| part.contains('{')).collect();
-            paths.entry((parameters, &operation.path)).or_default().push(operation);
+            let parts = operation.path.split('/').skip(1);
+            let place = parts.fold(&mut root, |place, part| {
+                place.below.entry((part.contains('{'), part)).or_default()
+            });
+            place.here.push(operation);
         }
-        for ((_, path), operations) in paths {
-            let resource = web::resource(path).default_service(web::to(fallback));
-            let routes = operations
-                .iter()
-                .map(|operation| guarded(operation.scope, (operation.route)()));
-            app.service(routes.fold(resource, |resource, route| resource.route(route)));
+        for ((_, part), place) in root.below {
+            app.service(place.scope(part));
         }
     }
+}
+
+/// What begins with one path, part by part: a request's way is looked for among a few at each step, not among all there are.
+/// A part that is written out comes before a parameter in its place, and answers alone for its methods: `notes/check` is no
+/// note.
+#[derive(Default)]
+struct Place<'a> {
+    here: Vec<&'a Operation>,
+    /// By whether it is a parameter, and its name.
+    below: BTreeMap<(bool, &'a str), Place<'a>>,
+}
+
+impl Place<'_> {
+    fn scope(self, part: &str) -> Within {
+        let mut scope = web::scope(&format!("/{part}"));
+        if !self.here.is_empty() {
+            scope = scope.service(resource("", &self.here));
+        }
+        for ((_, part), place) in self.below {
+            scope = match place.below.is_empty() {
+                true => scope.service(resource(&format!("/{part}"), &place.here)),
+                false => scope.service(place.scope(part)),
+            };
+        }
+        scope
+    }
+}
+
+fn resource(path: &str, operations: &[&Operation]) -> Resource {
+    let resource = web::resource(path).default_service(web::to(fallback));
+    let routes = operations
+        .iter()
+        .map(|operation| guarded(operation.scope, (operation.route)()));
+    routes.fold(resource, Resource::route)
 }
 
 /// Nobody gets as far as a handler without a key that has the scope which the document declares. What a handler asks
