@@ -11,7 +11,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use afterword_store::{Turn, Turns, after_others};
 use futures_util::future::{BoxFuture, FutureExt, LocalBoxFuture, ready};
 use jiff::Timestamp;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::api_key::ApiKey;
@@ -47,14 +47,34 @@ pub struct Authenticator {
 struct Remembered {
     key: StoredKey,
     looked_up: Instant,
-    /// Whether something may have become of it since.
-    stale: bool,
+    /// When something may have become of it.
+    changed: Option<Instant>,
+    /// Where those wait who would look it up again while somebody does.
+    line: Line,
+}
+
+type Line = Arc<tokio::sync::Mutex<()>>;
+
+impl Remembered {
+    fn counts(&self, lifetime: Duration) -> bool {
+        self.looked_up.elapsed() < lifetime && self.changed.is_none_or(|at| at < self.looked_up)
+    }
+}
+
+/// What is known of a key without asking the store.
+enum Recalled {
+    Counts(StoredKey),
+    /// It counted once.
+    Seen(Line),
+    Never,
 }
 
 /// So many keys that were not seen before are looked up at once, and so long the next one waits: whoever makes keys up
 /// holds up nobody who has one.
 const STRANGERS: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(2);
+/// So long whoever has a known key waits for another's look-up, as for a connection to the store.
+const LOOK_UP: Duration = Duration::from_secs(5);
 /// More keys than this in one second are looked up each time.
 const REMEMBERED: usize = 10_000;
 
@@ -77,28 +97,14 @@ impl Authenticator {
             ApiKey::parse(text).map_err(|fault| Problem::unauthenticated().at("Authorization", fault.to_string()))?;
         let hash = key.hash();
         let known = match self.recall(&hash) {
-            Some((known, true)) => known,
-            seen => {
-                let _place = match seen {
-                    Some(_) => None,
-                    None => Some(self.strangers_place().await?),
-                };
-                // The moment before the look-up counts: a key revoked during it must not be remembered for longer.
-                let looked_up = stopwatch();
-                let Some(mut found) = self.stored.find(key.tenant(), hash).await? else {
-                    self.remembered().remove(&hash);
-                    return Err(Problem::unauthenticated());
-                };
-                found.caller.test = key.is_test();
-                self.remember(
-                    hash,
-                    Remembered {
-                        key: found.clone(),
-                        looked_up,
-                        stale: false,
-                    },
-                );
-                found
+            Recalled::Counts(known) => known,
+            Recalled::Seen(line) => {
+                let _one = within(LOOK_UP, line.lock()).await?;
+                self.recalled_or_found(&key, hash).await?
+            }
+            Recalled::Never => {
+                let _place = within(PATIENCE, self.strangers.acquire()).await?;
+                self.recalled_or_found(&key, hash).await?
             }
         };
         match known.expires_at {
@@ -107,47 +113,73 @@ impl Authenticator {
         }
     }
 
+    /// A hundred requests that come at once with one key are let in by one look-up.
+    async fn recalled_or_found(&self, key: &ApiKey, hash: [u8; 32]) -> Result<StoredKey, Problem> {
+        if let Recalled::Counts(known) = self.recall(&hash) {
+            return Ok(known);
+        }
+        // The moment before the look-up counts: a key revoked during it must not be remembered for longer.
+        let looked_up = stopwatch();
+        let Some(mut found) = self.stored.find(key.tenant(), hash).await? else {
+            self.remembered().remove(&hash);
+            return Err(Problem::unauthenticated());
+        };
+        found.caller.test = key.is_test();
+        self.remember(hash, &found, looked_up);
+        Ok(found)
+    }
+
     /// Has a tenant's keys looked up anew, so that a revocation counts at once on this instance. They stay known: whoever
     /// makes keys up meanwhile does not hold them up.
     pub fn look_again(&self, tenant: i64) {
-        let mut remembered = self.remembered();
+        let (now, mut remembered) = (stopwatch(), self.remembered());
         remembered
             .values_mut()
             .filter(|known| known.key.caller.tenant == tenant)
-            .for_each(|known| known.stale = true);
+            .for_each(|known| known.changed = Some(now));
     }
 
-    /// A key that was seen before, and whether that still counts.
-    fn recall(&self, hash: &[u8; 32]) -> Option<(StoredKey, bool)> {
-        let remembered = self.remembered();
-        let known = remembered.get(hash)?;
-        Some((
-            known.key.clone(),
-            !known.stale && known.looked_up.elapsed() < self.lifetime,
-        ))
-    }
-
-    async fn strangers_place(&self) -> Result<SemaphorePermit<'_>, Problem> {
-        match tokio::time::timeout(PATIENCE, self.strangers.acquire()).await {
-            Ok(Ok(place)) => Ok(place),
-            Ok(Err(_)) | Err(_) => Err(Problem::overloaded(2)),
+    fn recall(&self, hash: &[u8; 32]) -> Recalled {
+        match self.remembered().get(hash) {
+            Some(known) if known.counts(self.lifetime) => Recalled::Counts(known.key.clone()),
+            Some(known) => Recalled::Seen(Arc::clone(&known.line)),
+            None => Recalled::Never,
         }
     }
 
     /// Unknown keys are not remembered: they would be as many as an attacker likes, and a new key must work at once.
-    fn remember(&self, hash: [u8; 32], key: Remembered) {
+    fn remember(&self, hash: [u8; 32], key: &StoredKey, looked_up: Instant) {
         let mut remembered = self.remembered();
         if remembered.len() >= REMEMBERED {
             remembered.retain(|_, known| known.looked_up.elapsed() < self.lifetime);
         }
-        if remembered.len() < REMEMBERED {
-            remembered.insert(hash, key);
-        }
+        let (changed, line) = match remembered.get(&hash) {
+            Some(known) => (known.changed, Arc::clone(&known.line)),
+            None if remembered.len() < REMEMBERED => (None, Line::default()),
+            None => return,
+        };
+        let key = key.clone();
+        remembered.insert(
+            hash,
+            Remembered {
+                key,
+                looked_up,
+                changed,
+                line,
+            },
+        );
     }
 
     fn remembered(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], Remembered>> {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is waited for, or `503`.
+async fn within<T>(patience: Duration, place: impl Future<Output = T>) -> Result<T, Problem> {
+    tokio::time::timeout(patience, place)
+        .await
+        .map_err(|_| Problem::overloaded(2))
 }
 
 fn bearer(authorization: Option<&[u8]>) -> Option<&str> {
@@ -243,6 +275,7 @@ pub(crate) mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use futures_util::StreamExt;
+    use futures_util::future::join_all;
     use futures_util::stream::FuturesUnordered;
 
     use super::*;
@@ -263,7 +296,11 @@ pub(crate) mod tests {
                 .as_ref()
                 .filter(|(stored, key)| *stored == hash && key.caller.tenant == tenant);
             let found = found.map(|(_, key)| key.clone());
-            async move { Ok(found) }.boxed()
+            async move {
+                tokio::task::yield_now().await;
+                Ok(found)
+            }
+            .boxed()
         }
     }
 
@@ -363,6 +400,34 @@ pub(crate) mod tests {
             }
             std::future::pending().boxed()
         }
+    }
+
+    #[actix_web::test]
+    async fn requests_that_come_at_once_with_one_key_look_it_up_once() {
+        let (stored, header) = InMemory::with_key(None);
+        let mut keys = Authenticator::new(stored.clone(), Clock::system());
+        keys.lifetime = Duration::from_millis(50);
+        assert!(keys.caller(Some(header.as_bytes())).await.is_ok());
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        let callers = join_all((0..100).map(|_| keys.caller(Some(header.as_bytes())))).await;
+        assert!(callers.iter().all(Result::is_ok));
+        assert_eq!(stored.look_ups.load(Ordering::Relaxed), 2);
+    }
+
+    #[actix_web::test]
+    async fn a_key_that_is_revoked_while_it_is_looked_up_counts_no_more() {
+        let (stored, header) = InMemory::with_key(None);
+        let keys = Authenticator::new(stored.clone(), Clock::system());
+        assert!(keys.caller(Some(header.as_bytes())).await.is_ok());
+        keys.look_again(5);
+        let revoked = async {
+            *stored.key.lock().expect("no panic") = None;
+            keys.look_again(5);
+            keys.caller(Some(header.as_bytes())).await
+        };
+        let (begun_before, after) = tokio::join!(keys.caller(Some(header.as_bytes())), revoked);
+        assert!(begun_before.is_ok());
+        assert!(after.is_err());
     }
 
     #[actix_web::test]
