@@ -192,6 +192,20 @@ impl PrivatePostgres {
     }
 }
 
+/// A free port, of those that no system gives away by itself: nobody gets it while its server is not there, or not yet.
+fn port() -> u16 {
+    const FIRST: u32 = 20_000;
+    const MANY: u32 = 10_000;
+    static ASKED: AtomicU32 = AtomicU32::new(0);
+    // Whoever tests beside us begins elsewhere.
+    let begin = std::process::id().wrapping_mul(61);
+    std::iter::repeat_with(|| FIRST + begin.wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed)) % MANY)
+        .take(1_000)
+        .filter_map(|port| u16::try_from(port).ok())
+        .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a free port")
+}
+
 impl Own {
     /// A folder and a port for a server that is not there yet.
     fn new(binaries: PathBuf) -> Self {
@@ -199,14 +213,10 @@ impl Own {
             .prefix(&format!("{FOLDER}{}-", std::process::id()))
             .tempdir()
             .expect("a temporary folder");
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .and_then(|free| free.local_addr())
-            .expect("a port")
-            .port();
         let own = Self {
             binaries,
             folder,
-            port,
+            port: port(),
             user: other_user(),
         };
         own.owns(own.folder.path());
