@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use actix_web::{
-    Error, Resource, Route, Scope as Within,
+    Error, Resource, Route,
     body::BoxBody,
     dev::{ServiceRequest, ServiceResponse},
     http::Method,
@@ -211,6 +211,12 @@ impl Api {
 
     /// Puts every endpoint into an app.
     pub fn configure(&self, app: &mut web::ServiceConfig) {
+        for ((_, part), place) in self.places().below {
+            app.service(place.scope(part));
+        }
+    }
+
+    fn places(&self) -> Place<'_> {
         let mut root = Place::default();
         for operation in &self.operations {
             let parts = operation.path.split('/').skip(1);
@@ -219,15 +225,13 @@ impl Api {
             });
             place.here.push(operation);
         }
-        for ((_, part), place) in root.below {
-            app.service(place.scope(part));
-        }
+        root
     }
 }
 
 /// What begins with one path, part by part: a request's way is looked for among a few at each step, not among all there are.
 /// A part that is written out comes before a parameter in its place, and answers alone for its methods: `notes/check` is no
-/// note.
+/// note. What stands below it would hide what stands below the parameter, as a second parameter would.
 #[derive(Default)]
 struct Place<'a> {
     here: Vec<&'a Operation>,
@@ -236,7 +240,7 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn scope(self, part: &str) -> Within {
+    fn scope(self, part: &str) -> actix_web::Scope {
         let mut scope = web::scope(&format!("/{part}"));
         if !self.here.is_empty() {
             scope = scope.service(resource("", &self.here));
@@ -330,6 +334,27 @@ mod tests {
             let keyed = call_service(&app, request.to_request()).await;
             assert_eq!(keyed.status(), with, "{path}");
         }
+    }
+
+    #[test]
+    fn no_place_hides_another() {
+        fn hides(place: &Place<'_>) -> bool {
+            let parameters = place.below.keys().filter(|(parameter, _)| *parameter).count();
+            let written_out =
+                |((parameter, _), below): (&(bool, &str), &Place<'_>)| !parameter && !below.below.is_empty();
+            parameters > 1 || parameters == 1 && place.below.iter().any(written_out) || place.below.values().any(hides)
+        }
+        let place = |paths: &[&str]| {
+            let mut api = Api::default();
+            for path in paths {
+                api.add(Operation::get(path, "reads", "Reads"));
+            }
+            hides(&api.places())
+        };
+        assert!(!hides(&Api::of_the_mission().places()));
+        assert!(!place(&["/v1/notes/check", "/v1/notes/{note}/sent"]));
+        assert!(place(&["/v1/notes/check/all", "/v1/notes/{note}/sent"]));
+        assert!(place(&["/v1/keys/{key}", "/v1/keys/{id}/rolled"]));
     }
 
     #[test]
