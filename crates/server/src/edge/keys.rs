@@ -2,7 +2,7 @@
 //! revoked key must stop working.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::dev::Payload;
@@ -11,7 +11,8 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use afterword_store::{Turn, Turns, after_others};
 use futures_util::future::{BoxFuture, FutureExt, LocalBoxFuture, ready};
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::api_key::ApiKey;
@@ -39,9 +40,16 @@ pub struct StoredKey {
 pub struct Authenticator {
     stored: Arc<dyn StoredKeys>,
     clock: Clock,
-    remembered: Mutex<HashMap<[u8; 32], Remembered>>,
+    known: Mutex<Known>,
     lifetime: Duration,
     strangers: Semaphore,
+}
+
+#[derive(Default)]
+struct Known {
+    keys: HashMap<[u8; 32], Remembered>,
+    /// When something may have become of any key.
+    changed: Option<Instant>,
 }
 
 struct Remembered {
@@ -49,7 +57,7 @@ struct Remembered {
     looked_up: Instant,
     /// When something may have become of it.
     changed: Option<Instant>,
-    /// Where those wait who would look it up again while somebody does.
+    /// Where those wait who would look it up while somebody does.
     line: Line,
 }
 
@@ -73,8 +81,8 @@ enum Recalled {
 /// holds up nobody who has one.
 const STRANGERS: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(2);
-/// So long whoever has a known key waits for another's look-up, as for a connection to the store.
-const LOOK_UP: Duration = Duration::from_secs(5);
+/// So long whoever has a known key waits for somebody else's look-up of it, before it makes its own.
+const IN_LINE: Duration = Duration::from_millis(250);
 /// More keys than this in one second are looked up each time.
 const REMEMBERED: usize = 10_000;
 
@@ -84,7 +92,7 @@ impl Authenticator {
         Self {
             stored,
             clock,
-            remembered: Mutex::default(),
+            known: Mutex::default(),
             lifetime: Duration::from_millis(900),
             strangers: Semaphore::new(STRANGERS),
         }
@@ -98,12 +106,13 @@ impl Authenticator {
         let hash = key.hash();
         let known = match self.recall(&hash) {
             Recalled::Counts(known) => known,
+            // A hundred requests that come at once are let in by one look-up; where it takes long, each makes its own.
             Recalled::Seen(line) => {
-                let _one = within(LOOK_UP, line.lock()).await?;
+                let _one = timeout(IN_LINE, line.lock()).await.ok();
                 self.recalled_or_found(&key, hash).await?
             }
             Recalled::Never => {
-                let _place = within(PATIENCE, self.strangers.acquire()).await?;
+                let _place = self.strangers_place().await?;
                 self.recalled_or_found(&key, hash).await?
             }
         };
@@ -113,7 +122,7 @@ impl Authenticator {
         }
     }
 
-    /// A hundred requests that come at once with one key are let in by one look-up.
+    /// Whoever waited may find that the look-up is made.
     async fn recalled_or_found(&self, key: &ApiKey, hash: [u8; 32]) -> Result<StoredKey, Problem> {
         if let Recalled::Counts(known) = self.recall(&hash) {
             return Ok(known);
@@ -121,7 +130,7 @@ impl Authenticator {
         // The moment before the look-up counts: a key revoked during it must not be remembered for longer.
         let looked_up = stopwatch();
         let Some(mut found) = self.stored.find(key.tenant(), hash).await? else {
-            self.remembered().remove(&hash);
+            self.known().keys.remove(&hash);
             return Err(Problem::unauthenticated());
         };
         found.caller.test = key.is_test();
@@ -129,18 +138,25 @@ impl Authenticator {
         Ok(found)
     }
 
-    /// Has a tenant's keys looked up anew, so that a revocation counts at once on this instance. They stay known: whoever
-    /// makes keys up meanwhile does not hold them up.
+    async fn strangers_place(&self) -> Result<SemaphorePermit<'_>, Problem> {
+        match timeout(PATIENCE, self.strangers.acquire()).await {
+            Ok(Ok(place)) => Ok(place),
+            Ok(Err(_)) | Err(_) => Err(Problem::overloaded(2)),
+        }
+    }
+
+    /// Has a tenant's keys looked up anew, so that a revocation counts at once on this instance, during a look-up too. They
+    /// stay known: whoever makes keys up meanwhile does not hold them up.
     pub fn look_again(&self, tenant: i64) {
-        let (now, mut remembered) = (stopwatch(), self.remembered());
-        remembered
-            .values_mut()
-            .filter(|known| known.key.caller.tenant == tenant)
-            .for_each(|known| known.changed = Some(now));
+        let (now, mut known) = (Some(stopwatch()), self.known());
+        known.changed = now;
+        let keys = known.keys.values_mut();
+        keys.filter(|it| it.key.caller.tenant == tenant)
+            .for_each(|it| it.changed = now);
     }
 
     fn recall(&self, hash: &[u8; 32]) -> Recalled {
-        match self.remembered().get(hash) {
+        match self.known().keys.get(hash) {
             Some(known) if known.counts(self.lifetime) => Recalled::Counts(known.key.clone()),
             Some(known) => Recalled::Seen(Arc::clone(&known.line)),
             None => Recalled::Never,
@@ -149,17 +165,20 @@ impl Authenticator {
 
     /// Unknown keys are not remembered: they would be as many as an attacker likes, and a new key must work at once.
     fn remember(&self, hash: [u8; 32], key: &StoredKey, looked_up: Instant) {
-        let mut remembered = self.remembered();
-        if remembered.len() >= REMEMBERED {
-            remembered.retain(|_, known| known.looked_up.elapsed() < self.lifetime);
+        let mut known = self.known();
+        let before = known.keys.remove(&hash);
+        if known.keys.len() >= REMEMBERED {
+            known.keys.retain(|_, it| it.looked_up.elapsed() < self.lifetime);
         }
-        let (changed, line) = match remembered.get(&hash) {
-            Some(known) => (known.changed, Arc::clone(&known.line)),
-            None if remembered.len() < REMEMBERED => (None, Line::default()),
-            None => return,
+        if known.keys.len() >= REMEMBERED {
+            return;
+        }
+        let (changed, line) = match before {
+            Some(before) => (before.changed, before.line),
+            None => (known.changed, Line::default()),
         };
         let key = key.clone();
-        remembered.insert(
+        known.keys.insert(
             hash,
             Remembered {
                 key,
@@ -170,16 +189,9 @@ impl Authenticator {
         );
     }
 
-    fn remembered(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], Remembered>> {
-        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What is waited for, or `503`.
-async fn within<T>(patience: Duration, place: impl Future<Output = T>) -> Result<T, Problem> {
-    tokio::time::timeout(patience, place)
-        .await
-        .map_err(|_| Problem::overloaded(2))
 }
 
 fn bearer(authorization: Option<&[u8]>) -> Option<&str> {
@@ -405,29 +417,42 @@ pub(crate) mod tests {
     #[actix_web::test]
     async fn requests_that_come_at_once_with_one_key_look_it_up_once() {
         let (stored, header) = InMemory::with_key(None);
-        let mut keys = Authenticator::new(stored.clone(), Clock::system());
-        keys.lifetime = Duration::from_millis(50);
+        let keys = Authenticator::new(stored.clone(), Clock::system());
         assert!(keys.caller(Some(header.as_bytes())).await.is_ok());
-        tokio::time::sleep(Duration::from_millis(60)).await;
+        keys.look_again(5);
         let callers = join_all((0..100).map(|_| keys.caller(Some(header.as_bytes())))).await;
         assert!(callers.iter().all(Result::is_ok));
         assert_eq!(stored.look_ups.load(Ordering::Relaxed), 2);
     }
 
     #[actix_web::test]
-    async fn a_key_that_is_revoked_while_it_is_looked_up_counts_no_more() {
+    async fn who_waits_for_anothers_look_up_makes_its_own_before_long() {
         let (stored, header) = InMemory::with_key(None);
-        let keys = Authenticator::new(stored.clone(), Clock::system());
+        let keys = Authenticator::new(stored, Clock::system());
         assert!(keys.caller(Some(header.as_bytes())).await.is_ok());
         keys.look_again(5);
-        let revoked = async {
-            *stored.key.lock().expect("no panic") = None;
-            keys.look_again(5);
-            keys.caller(Some(header.as_bytes())).await
-        };
-        let (begun_before, after) = tokio::join!(keys.caller(Some(header.as_bytes())), revoked);
-        assert!(begun_before.is_ok());
-        assert!(after.is_err());
+        let line = keys.known().keys.values().next().expect("the key").line.clone();
+        let _one_that_hangs = line.lock().await;
+        assert!(keys.caller(Some(header.as_bytes())).await.is_ok());
+    }
+
+    #[actix_web::test]
+    async fn a_key_that_is_revoked_while_it_is_looked_up_counts_no_more() {
+        for seen_before in [true, false] {
+            let (stored, header) = InMemory::with_key(None);
+            let keys = Authenticator::new(stored.clone(), Clock::system());
+            if seen_before {
+                assert!(keys.caller(Some(header.as_bytes())).await.is_ok());
+                keys.look_again(5);
+            }
+            let revoked = async {
+                *stored.key.lock().expect("no panic") = None;
+                keys.look_again(5);
+            };
+            let (begun_before, ()) = tokio::join!(keys.caller(Some(header.as_bytes())), revoked);
+            assert!(begun_before.is_ok());
+            assert!(keys.caller(Some(header.as_bytes())).await.is_err());
+        }
     }
 
     #[actix_web::test]
