@@ -9,6 +9,7 @@
 
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, Connection};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -192,16 +193,14 @@ impl PrivatePostgres {
     }
 }
 
-/// A free port, of those that no system gives away by itself: nobody gets it while its server is not there, or not yet.
+/// A free port, of those that Linux gives away to nobody by itself: nobody gets it while its server is not there, or not yet.
 fn port() -> u16 {
-    const FIRST: u32 = 20_000;
-    const MANY: u32 = 10_000;
-    static ASKED: AtomicU32 = AtomicU32::new(0);
-    // Whoever tests beside us begins elsewhere.
-    let begin = std::process::id().wrapping_mul(61);
-    std::iter::repeat_with(|| FIRST + begin.wrapping_add(ASKED.fetch_add(1, Ordering::Relaxed)) % MANY)
+    const FIRST: u16 = 20_000;
+    const MANY: u64 = 10_000;
+    // Whoever tests beside us looks elsewhere.
+    std::iter::repeat_with(|| RandomState::new().build_hasher().finish() % MANY)
         .take(1_000)
-        .filter_map(|port| u16::try_from(port).ok())
+        .filter_map(|port| FIRST.checked_add(u16::try_from(port).ok()?))
         .find(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok())
         .expect("a free port")
 }
@@ -275,7 +274,9 @@ impl Own {
         std::thread::spawn(move || command.spawn().and_then(|mut server| server.wait()));
         for _ in 0..600 {
             let mut ask = self.command("pg_isready");
-            ask.args(["-q", "-t", "1", "-h", "127.0.0.1", "-p", &self.port.to_string()]);
+            // At its socket nobody else answers.
+            ask.args(["-q", "-t", "1", "-p", &self.port.to_string(), "-h"])
+                .arg(self.folder.path());
             if ask.status().is_ok_and(|status| status.success()) {
                 return;
             }
