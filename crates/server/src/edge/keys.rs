@@ -100,6 +100,15 @@ impl Authenticator {
 
     /// Who asks, or `401`.
     pub async fn caller(&self, authorization: Option<&[u8]>) -> Result<Caller, Problem> {
+        self.told(authorization, false).await
+    }
+
+    /// The same, of one who was let in before: what became of his key does not wait for strangers, who may be his.
+    async fn again(&self, authorization: Option<&[u8]>) -> Result<Caller, Problem> {
+        self.told(authorization, true).await
+    }
+
+    async fn told(&self, authorization: Option<&[u8]>, again: bool) -> Result<Caller, Problem> {
         let text = bearer(authorization).ok_or_else(Problem::unauthenticated)?;
         let key =
             ApiKey::parse(text).map_err(|fault| Problem::unauthenticated().at("Authorization", fault.to_string()))?;
@@ -111,6 +120,7 @@ impl Authenticator {
                 let _one = timeout(IN_LINE, line.lock()).await.ok();
                 self.recalled_or_found(&key, hash).await?
             }
+            Recalled::Never if again => self.recalled_or_found(&key, hash).await?,
             Recalled::Never => {
                 let _place = self.strangers_place().await?;
                 self.recalled_or_found(&key, hash).await?
@@ -218,7 +228,7 @@ impl KeyInUse {
     /// `401` where it was revoked, or has expired. A store that does not answer just now has revoked nothing.
     pub async fn still_counts(&self) -> Result<(), Problem> {
         let authorization = self.authorization.as_ref().map(HeaderValue::as_bytes);
-        match self.authenticator.caller(authorization).await {
+        match self.authenticator.again(authorization).await {
             Err(problem) if problem.code() == Code::Unauthenticated => Err(problem),
             Ok(_) | Err(_) => Ok(()),
         }
@@ -476,5 +486,8 @@ pub(crate) mod tests {
         );
         // Looked up anew, while the places of strangers are all taken.
         assert!(keys.caller(Some(header.as_bytes())).await.is_ok());
+        // And so is a key that nobody remembers any more, of a request that it has let in.
+        keys.known().keys.clear();
+        assert!(keys.again(Some(header.as_bytes())).await.is_ok());
     }
 }
