@@ -21,10 +21,9 @@ use crate::{
     api::{Api, Operation},
     candid::LINES,
     edge::{
+        admission::{KeyInUse, give_turn_back},
         codes::Code,
-        headers, json as strict,
-        keys::{KeyInUse, give_turn_back},
-        pace,
+        headers, json as strict, pace,
         problem::Problem,
         query::{NoParameters, Query},
         scopes::{Caller, Scope},

@@ -19,8 +19,8 @@ use utoipa::{
 use crate::{
     api::{Api, Operation},
     edge::{
+        admission::{KeyInUse, give_turn_back},
         etag,
-        keys::{KeyInUse, give_turn_back},
         problem::Problem,
         query::{self, Query},
         scopes::{Caller, Scope},

@@ -9,7 +9,7 @@ use afterword_store::{Measure, Processors, StoreError, TenantId, Turn, Turns};
 
 use crate::{
     edge::{
-        keys::{give_turn_back, take_turn},
+        admission::{give_turn_back, take_turn},
         problem::Problem,
         scopes::Caller,
     },

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::keys::{KeyInUse, give_turn_back, take_turn};
+use super::admission::{KeyInUse, give_turn_back, take_turn};
 use super::pace::Pace;
 use super::problem::{Code, Problem};
 use super::room::Room;

@@ -17,12 +17,12 @@ use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, web};
 use futures_util::FutureExt;
 use tracing::{Instrument, Span, field};
 
+use super::admission::give_turn_back;
 use super::answer::{self, Fetched};
 use super::careful::careful;
 use super::clock::{Clock, stopwatch};
 use super::connection::Connection;
 use super::cors::Origins;
-use super::keys::give_turn_back;
 use super::problem::{Code, PROBLEM_JSON, Problem};
 use super::rate_limit::Allowance;
 use super::room::{Held, Room};

@@ -1,6 +1,7 @@
 //! Where HTTP meets the service: what arrives is parsed and refused here, so that inside an invalid value does not
 //! exist, and everything that leaves, the framework's own answers included, has the one form the API promises.
 
+pub mod admission;
 mod answer;
 pub mod api_key;
 pub mod body;

@@ -29,8 +29,8 @@ use crate::{
     api::{Api, Operation},
     candid,
     edge::{
+        admission::KeyInUse,
         codes::Code,
-        keys::KeyInUse,
         problem::Problem,
         query::Query,
         scopes::{Caller, Scope},

@@ -26,7 +26,7 @@ use super::{
     smtp::Letter,
 };
 use crate::{
-    edge::{codes::Code, keys::give_turn_back, problem::Problem, scopes::Caller},
+    edge::{admission::give_turn_back, codes::Code, problem::Problem, scopes::Caller},
     recording::writable,
     service::{Shared, tenant, unavailable},
     writing::{Changed, Writing, refused},
